@@ -1,0 +1,94 @@
+/** What was read from one commit: its files, its documents, and where each field was written. */
+import type { Diagnostic, Origin } from './fault.ts';
+import type { KubeObject } from './object.ts';
+
+/** One commit of the source branch. */
+export interface Revision {
+  /** The full commit id. */
+  readonly sha: string;
+  readonly branch: string;
+  /** The author as git prints it: `Name <mail>`. */
+  readonly author: string;
+  readonly subject: string;
+}
+
+/** The frozen content of one commit (I1). */
+export interface Tree {
+  readonly revision: Revision;
+  /** Regular files only, by path relative to the root, sorted by path. */
+  readonly files: readonly TreeFile[];
+}
+
+export interface TreeFile {
+  readonly path: string;
+  /** The blob's id: the same id is the same content. */
+  readonly oid: string;
+  readonly sizeBytes: number;
+  /** UTF-8 content; null when the file is larger than the limit or is not read for its ending. */
+  readonly text: string | null;
+}
+
+export type Path = readonly (string | number)[];
+
+/** Finds where a field was written. For an absent path the nearest ancestor answers. */
+export type Locate = (path: Path, part?: 'key' | 'value') => Origin;
+
+/** One document of a file. */
+export interface Document {
+  readonly object: KubeObject;
+  readonly origin: Origin;
+  readonly locate: Locate;
+}
+
+export type Dialect = '1.1' | '1.10';
+
+export type DefinitionKind = 'ComponentDefinition' | 'TraitDefinition' | 'PolicyDefinition' | 'WorkflowStepDefinition' | 'WorkloadDefinition';
+
+/** The users' configuration, `lateen.yaml` at the root of the repository, with every default filled in. */
+export interface RepositoryConfig {
+  /** Folders or files (prefixes) that are read; "" is everything. */
+  readonly paths: readonly string[];
+  /** Prefixes that are not read. */
+  readonly ignore: readonly string[];
+  readonly dialect: Dialect | null;
+  /** Per path prefix; the longest prefix that fits wins over `dialect`. */
+  readonly dialects: readonly { readonly path: string; readonly dialect: Dialect }[];
+  /** Values for placeholders `{{ name }}`. */
+  readonly values: Readonly<Record<string, string>>;
+  /** `correct` puts drift back, `report` only tells. */
+  readonly drift: 'correct' | 'report';
+  /** False keeps whatever leaves the repository. */
+  readonly prune: boolean;
+}
+
+/** An application that is in the commit but cannot be used: it keeps everything it owns (I11). */
+export interface Broken {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly origin: Origin;
+}
+
+/** Everything that one commit declares. Lists are sorted by namespace and name, so that order never depends on files. */
+export interface Catalog {
+  readonly revision: Revision;
+  readonly config: RepositoryConfig;
+  readonly applications: readonly Document[];
+  readonly initializers: readonly Document[];
+  readonly definitions: readonly Document[];
+  /** `core.oam.dev/v1alpha1` Policy and Workflow documents. */
+  readonly policies: readonly Document[];
+  readonly workflows: readonly Document[];
+  readonly approvals: readonly Document[];
+  /** Any other Kubernetes object: applied to the hub as it is. */
+  readonly objects: readonly Document[];
+  readonly broken: readonly Broken[];
+  /** A file or document could not even be identified, so nothing may be deleted on the word of this commit (I11). */
+  readonly unreadable: readonly Origin[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The namespace of an object without one. */
+export const DEFAULT_NAMESPACE = 'default';
+/** KubeVela's system namespace: definitions, credentials and cluster Secrets live there. */
+export const SYSTEM_NAMESPACE = 'vela-system';

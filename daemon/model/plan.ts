@@ -1,0 +1,161 @@
+/** What should be, what differs, and how far a run has come. */
+import type { Dialect, Document } from './catalog.ts';
+import type { Diagnostic, Fault } from './fault.ts';
+import type { Json, JsonObject, KubeObject, ObjectKey } from './object.ts';
+
+/** How one object may be written and removed: KubeVela 1.10's apply policies, resolved for this object. */
+export interface ApplyRules {
+  /** take-over: an object that nobody manages is made ours. */
+  readonly takeOver: boolean;
+  /** read-only: never written, must exist. */
+  readonly readOnly: boolean;
+  /** shared-resource: several applications may declare it. */
+  readonly shared: boolean;
+  /** resource-update `op: replace`: PUT instead of server-side apply. */
+  readonly replace: boolean;
+  /** resource-update: when one of these paths differs the object is deleted and created. */
+  readonly recreateFields: readonly string[];
+  /** apply-once: paths that keep the live value ("*" is the whole object), while updating and while keeping state. */
+  readonly keepOnUpdate: readonly string[];
+  readonly keepOnDrift: readonly string[];
+  /** garbage-collect: when the object is removed; `never` leaves it for ever. */
+  readonly gc: 'onAppUpdate' | 'onAppDelete' | 'never';
+  readonly propagation: 'cascading' | 'orphan';
+  /** Fields of other managers are overwritten: annotation `lateen.dev/force: "true"`. */
+  readonly force: boolean;
+}
+
+export const PLAIN_RULES: ApplyRules = {
+  takeOver: false, readOnly: false, shared: false, replace: false, recreateFields: [], keepOnUpdate: [], keepOnDrift: [], gc: 'onAppUpdate', propagation: 'cascading', force: false,
+};
+
+/** One object that should be in one cluster, whole, with every label. */
+export interface Wanted {
+  readonly key: ObjectKey;
+  readonly object: KubeObject;
+  /** The component it comes from; "" for an object of a workflow step or of the repository itself. */
+  readonly component: string;
+  /** The trait type, `AuxiliaryWorkload`, or "" for the workload itself. */
+  readonly trait: string;
+  /** The name under `outputs`, or "". */
+  readonly output: string;
+  readonly rules: ApplyRules;
+}
+
+/** The templates that tell health and message of a component or trait. */
+export interface StatusTemplates {
+  readonly healthPolicy?: string;
+  readonly customStatus?: string;
+  readonly details?: string;
+}
+
+/** A component rendered for one placement. */
+export interface RenderedComponent {
+  readonly name: string;
+  readonly type: string;
+  readonly workload: { readonly apiVersion: string; readonly kind: string };
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly replicaKey: string;
+  readonly objects: readonly Wanted[];
+  /** The definition's template and the properties, which status templates may read. */
+  readonly template: string;
+  readonly parameter: Json;
+  readonly context: JsonObject;
+  readonly status: StatusTemplates;
+  readonly traits: readonly RenderedTrait[];
+}
+
+export interface RenderedTrait {
+  readonly type: string;
+  readonly template: string;
+  readonly parameter: Json;
+  readonly status: StatusTemplates;
+  readonly stage: 'PreDispatch' | 'DefaultDispatch' | 'PostDispatch';
+}
+
+/** One effective workflow step (KubeVela 1.10: after generation, naming and conversion). */
+export interface Step {
+  readonly name: string;
+  readonly type: string;
+  readonly properties: JsonObject;
+  readonly if: string;
+  readonly timeoutMs: number | null;
+  readonly dependsOn: readonly string[];
+  readonly inputs: readonly { readonly from: string; readonly parameterKey: string }[];
+  /** `valueFrom` also holds 1.1's `exportKey`. */
+  readonly outputs: readonly { readonly name: string; readonly valueFrom: string }[];
+  /** Of the step's definition; null for the steps that are code: apply-component, suspend, step-group, deploy. */
+  readonly template: string | null;
+  readonly mode: StepMode;
+  readonly subSteps: readonly Step[];
+}
+
+export type StepMode = 'StepByStep' | 'DAG';
+
+/** What one Application asks for, ready to be compared and run. */
+export interface DesiredApplication {
+  readonly namespace: string;
+  readonly name: string;
+  readonly dialect: Dialect;
+  readonly document: Document;
+  /** The Application as it goes to the hub: names of steps and policies filled in. */
+  readonly object: KubeObject;
+  /** Hash of everything that the result depends on: spec, definitions in use, dialect. */
+  readonly hash: string;
+  /** By component name, in the order of the spec; a component whose inputs come from a step is rendered later. */
+  readonly components: ReadonlyMap<string, RenderedComponent>;
+  /** Objects that policies render (1.1: EnvBinding and the like). */
+  readonly policyObjects: readonly Wanted[];
+  readonly steps: readonly Step[];
+  readonly mode: { readonly steps: StepMode; readonly subSteps: StepMode };
+  /** `spec.workflow` is given (1.10: decides the mode string; 1.1: decides the path of delivery). */
+  readonly hasWorkflow: boolean;
+  /** The definitions in use, by `Kind/name`, for the ApplicationRevision. */
+  readonly definitions: ReadonlyMap<string, KubeObject>;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Set when it could not be rendered: it keeps everything it owns (I11). */
+  readonly fault: Fault | null;
+}
+
+/** Everything that one commit asks for. */
+export interface Desired {
+  readonly applications: readonly DesiredApplication[];
+  /** Documents applied to the hub as they are, in the order of application. */
+  readonly objects: readonly Wanted[];
+}
+
+export type Action = 'create' | 'update' | 'keep' | 'adopt' | 'delete' | 'refuse';
+
+/** One field that differs. Paths are JSON pointers; values are redacted where the object is a Secret. */
+export interface FieldChange {
+  readonly path: string;
+  readonly from?: Json;
+  readonly to?: Json;
+}
+
+export interface Change {
+  readonly action: Action;
+  readonly key: ObjectKey;
+  /** One clause: `not there yet`, `spec changed`, `drift`, `gone from the commit`, ... */
+  readonly reason: string;
+  readonly wanted: Wanted | null;
+  readonly live: KubeObject | null;
+  readonly fields: readonly FieldChange[];
+  /** With `refuse`: why. */
+  readonly fault: Fault | null;
+}
+
+/** The plan of one application, or of the repository's own objects (`name` is "" then). */
+export interface ApplicationPlan {
+  readonly namespace: string;
+  readonly name: string;
+  readonly changes: readonly Change[];
+  /** The workflow will run (again) from its first step. */
+  readonly restartsWorkflow: boolean;
+}
+
+export interface Plan {
+  readonly applications: readonly ApplicationPlan[];
+  readonly objects: ApplicationPlan;
+}

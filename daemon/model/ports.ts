@@ -1,0 +1,142 @@
+/** What the middle needs from outside. Doors implement these; wire.ts puts them together; tests may wrap them. */
+import type { Revision, Tree } from './catalog.ts';
+import type { JsonObject, KubeObject, ObjectKey } from './object.ts';
+import type { ApplyRules } from './plan.ts';
+import type { Journal, Observation, StatusCommit } from './status.ts';
+
+/** Time and randomness; nothing else may ask for them. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Resolves after `ms`, rejects with an AbortError when `signal` fires. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** The repository: one branch is read, another is written. */
+export interface Repo {
+  /** Asks the remote; the newest commit of the source branch. Faults: source/*. */
+  readonly fetch: (signal: AbortSignal) => Promise<Revision>;
+  /** The frozen files of a commit that was fetched (I1). */
+  readonly tree: (revision: Revision, signal: AbortSignal) => Promise<Tree>;
+  /** A file of the status branch as it is on the remote now; null when there is none. */
+  readonly statusFile: (path: string, signal: AbortSignal) => Promise<string | null>;
+  /**
+   * Writes the status branch: on the remote tip, compare-and-swap, rebuilt when another was faster (never forced).
+   * Resolves to the pushed commit, or null when the branch says all of it already (I5).
+   */
+  readonly commit: (commit: StatusCommit, signal: AbortSignal) => Promise<string | null>;
+}
+
+/** One object to be written. */
+export interface ApplyRequest {
+  readonly key: ObjectKey;
+  readonly object: KubeObject;
+  readonly rules: ApplyRules;
+  /** The object as it is now; null when it is known to be absent. */
+  readonly live: KubeObject | null;
+  /** It was ours before: our own drift may be forced (I10). */
+  readonly owned: boolean;
+}
+
+/** What became of a write. */
+export interface Receipt {
+  readonly key: ObjectKey;
+  /** The server's answer. */
+  readonly object: KubeObject;
+  /** False: the server found nothing to change. */
+  readonly changed: boolean;
+  /** The user should know, e.g. that a three-way merge was needed. */
+  readonly warnings: readonly string[];
+}
+
+/** Objects in clusters. Every fault of it is about one object or one cluster and holds up no other (I12). */
+export interface Transport {
+  /** The live objects, by keyText. Reads in bulk where that is cheaper. Never throws for one object: see Observation. */
+  readonly observe: (keys: readonly ObjectKey[], signal: AbortSignal) => Promise<ReadonlyMap<string, Observation>>;
+  /** The apply primitive. Faults: transport/*. */
+  readonly apply: (request: ApplyRequest, signal: AbortSignal) => Promise<Receipt>;
+  /** Deletes when it is still the object with this uid. True once it is gone, false while finalizers hold it. */
+  readonly remove: (key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal) => Promise<boolean>;
+  /** Objects of a kind; `labels` is a label selector. */
+  readonly list: (cluster: string, apiVersion: string, kind: string, namespace: string, labels: string, signal: AbortSignal) => Promise<readonly KubeObject[]>;
+  /** Whether a kind is namespaced; null when the cluster does not know it. */
+  readonly isNamespaced: (cluster: string, apiVersion: string, kind: string, signal: AbortSignal) => Promise<boolean | null>;
+}
+
+/** What the hub keeps for us about one application. */
+export interface ApplicationRecord {
+  readonly namespace: string;
+  readonly name: string;
+  /** The Application object on the hub; null when it is not there. */
+  readonly application: KubeObject | null;
+  /** Its ResourceTrackers, any number of them after a crash. */
+  readonly trackers: readonly KubeObject[];
+  /** Its ApplicationRevisions: metadata only. */
+  readonly revisions: readonly KubeObject[];
+  /** The journal Secret; null when there is none. */
+  readonly journal: KubeObject | null;
+}
+
+/** The hub's own records: how Lateen remembers. Each write is one effect. */
+export interface Records {
+  /** Everything that is kept, by `namespace/name`. */
+  readonly open: (signal: AbortSignal) => Promise<ReadonlyMap<string, ApplicationRecord>>;
+  /** Creates or updates by server-side apply and answers with the server's object. */
+  readonly save: (effect: Effect, object: KubeObject, signal: AbortSignal) => Promise<KubeObject>;
+  /** Merge-patches the status subresource. */
+  readonly saveStatus: (object: KubeObject, status: JsonObject, signal: AbortSignal) => Promise<KubeObject>;
+  readonly remove: (effect: Effect, object: KubeObject, signal: AbortSignal) => Promise<void>;
+}
+
+/** One writer per hub. */
+export interface Lease {
+  /** Takes the Lease or throws transport/lease. */
+  readonly acquire: (signal: AbortSignal) => Promise<void>;
+  /** Throws transport/lease when it is no longer ours; called before every effect. */
+  readonly check: () => void;
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Every kind of effect on the world, in the order in which a pass has them. Each goes through `Effects.run`, so that
+ * one place checks the Lease before it and a test can kill the process right before or after any of them (I6).
+ */
+export const EFFECTS = ['lease', 'system', 'object', 'application', 'revision', 'journal', 'tracker', 'apply', 'call', 'delete', 'status', 'untrack', 'forget', 'push'] as const;
+export type Effect = (typeof EFFECTS)[number];
+
+export interface Effects {
+  /** Runs `effect` unless the Lease is lost. `subject` says on what, for the log. */
+  readonly run: <T>(kind: Effect, subject: string, effect: () => Promise<T>) => Promise<T>;
+}
+
+/** Knows every secret value seen so far; everything that leaves the process goes through `text` (I9). */
+export interface Redactor {
+  /** Values shorter than 4 characters are not remembered: they would blank ordinary text. */
+  readonly learn: (value: string) => void;
+  /** Learns every value of a core/v1 Secret, encoded and plain. */
+  readonly learnSecret: (secret: KubeObject) => void;
+  readonly text: (text: string) => string;
+}
+
+/** An HTTP call that a workflow step asks for. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly body: string;
+  readonly timeoutMs: number;
+}
+export interface HttpResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly body: string;
+}
+export type Http = (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>;
+
+/** A journal that holds nothing yet. */
+export const EMPTY_JOURNAL: Journal = {
+  appRevision: '', mode: '', steps: [], suspend: false, terminated: false, finished: false, state: 'initializing', message: '',
+  startTime: '', endTime: '', variables: {}, failures: {}, calls: {}, timers: {},
+};
