@@ -93,6 +93,40 @@ export interface Step {
 
 export type StepMode = 'StepByStep' | 'DAG';
 
+/** Which revision an Application's content is; the same content is the same revision again (A, B, A). */
+export interface RevisionRef {
+  /** `<application>-v<N>`. */
+  readonly name: string;
+  readonly number: number;
+  /** Hash of everything that the result depends on: spec, definitions in use, dialect. */
+  readonly hash: string;
+  /** KubeVela 1.1: component revision by component name. */
+  readonly components: Readonly<Record<string, string>>;
+}
+
+/** Where a component goes: "" for the cluster is the hub, "" for the namespace the Application's own. */
+export interface PlacementRef {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly replicaKey: string;
+}
+
+/** What the workflow has to know of a component's spec. */
+export interface ComponentRef {
+  readonly name: string;
+  readonly type: string;
+  readonly properties: Json;
+  readonly dependsOn: readonly string[];
+  readonly inputs: readonly { readonly from: string; readonly parameterKey: string }[];
+  readonly outputs: readonly { readonly name: string; readonly valueFrom: string }[];
+}
+
+export interface PolicyRef {
+  readonly name: string;
+  readonly type: string;
+  readonly properties: JsonObject;
+}
+
 /** What one Application asks for, ready to be compared and run. */
 export interface DesiredApplication {
   readonly namespace: string;
@@ -101,8 +135,8 @@ export interface DesiredApplication {
   readonly document: Document;
   /** The Application as it goes to the hub: names of steps and policies filled in. */
   readonly object: KubeObject;
-  /** Hash of everything that the result depends on: spec, definitions in use, dialect. */
-  readonly hash: string;
+  /** The ApplicationRevision that this content is. */
+  readonly revision: RevisionRef;
   /** By component name, in the order of the spec; a component whose inputs come from a step is rendered later. */
   readonly components: ReadonlyMap<string, RenderedComponent>;
   /** Objects that policies render (1.1: EnvBinding and the like). */
@@ -113,6 +147,10 @@ export interface DesiredApplication {
   readonly hasWorkflow: boolean;
   /** The definitions in use, by `Kind/name`, for the ApplicationRevision. */
   readonly definitions: ReadonlyMap<string, KubeObject>;
+  readonly componentSpecs: readonly ComponentRef[];
+  readonly policies: readonly PolicyRef[];
+  /** Renders a component again: for another placement, or with properties that a step gave. Throws render/*. */
+  readonly render: (component: string, placement: PlacementRef, properties: Json | undefined, signal: AbortSignal) => Promise<RenderedComponent>;
   readonly diagnostics: readonly Diagnostic[];
   /** Set when it could not be rendered: it keeps everything it owns (I11). */
   readonly fault: Fault | null;

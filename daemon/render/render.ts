@@ -1,0 +1,181 @@
+/**
+ * Stage 3: from the catalog to what should be. Each Application by itself, so that a mistake in one holds up no other
+ * (I12); what did not change since the last pass is not evaluated again.
+ */
+import { hashOf } from '../lib/json.ts';
+import { mapLimit } from '../lib/queue.ts';
+import type { Catalog, Dialect, Document } from '../model/catalog.ts';
+import type { CueObject } from '../model/cue.ts';
+import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
+import { keyOf, LOCAL, type Json, type KubeObject } from '../model/object.ts';
+import { PLAIN_RULES, type Desired, type DesiredApplication, type PlacementRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
+import type { ApplicationRecord } from '../model/ports.ts';
+import { readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
+import { findDefinitions, renderComponent, type RenderEnvironment } from './component.ts';
+import { HERE, policyContext, type ClusterVersion } from './context.ts';
+import { definitionsOf, type Definition, type Definitions, type KnownDefinitions } from './definitions.ts';
+import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
+import { renderLabels, withMeta } from './names.ts';
+import { nameRevision } from './revision.ts';
+import { OBJECT_POLICIES } from './rules.ts';
+import { effectiveSteps, type EffectiveSteps } from './steps.ts';
+import { orderObjects } from './order.ts';
+
+/** Results of earlier passes by `namespace/name`, each good for one key. The caller keeps it between passes. */
+export type RenderMemo = Map<string, { readonly key: string; readonly desired: DesiredApplication }>;
+
+export interface RenderInput {
+  readonly catalog: Catalog;
+  readonly known: KnownDefinitions;
+  readonly records: ReadonlyMap<string, ApplicationRecord>;
+  readonly environment: Omit<RenderEnvironment, 'definitions'>;
+  readonly memo: RenderMemo;
+}
+
+/** Applications that are rendered at the same time; the evaluator's pool has its own, smaller bound. */
+const AT_ONCE_MAX = 8;
+/** KubeVela 1.10 gate-keeps these by code; `health` is gone since 1.9 and does nothing. */
+const CODED_POLICIES: ReadonlySet<string> = new Set([...OBJECT_POLICIES, 'topology', 'override', 'replication', 'health']);
+
+/** Renders every Application of the catalog. Never throws for one of them: its `fault` and `diagnostics` tell. */
+export async function render(input: RenderInput): Promise<Desired> {
+  const { catalog } = input;
+  const definitions = definitionsOf(catalog.definitions, input.known);
+  const environment: RenderEnvironment = { ...input.environment, definitions };
+  const present = new Set<string>();
+  const applications = await mapLimit(catalog.applications, AT_ONCE_MAX, async (document) => {
+    const app = readApplication(document, dialectOf(catalog, document));
+    present.add(nameOf(app));
+    return renderApplication(input, environment, app);
+  }, environment.signal);
+  for (const name of input.memo.keys()) if (!present.has(name)) input.memo.delete(name);
+  return { applications, objects: await wantedDocuments(environment, catalog) };
+}
+
+/**
+ * The dialect of a document: its annotation, the longest configured prefix of its path, the repository's default; else
+ * 1.10, and 1.1 for what only 1.1 has.
+ */
+export function dialectOf(catalog: Pick<Catalog, 'config'>, document: Document): Dialect {
+  const annotated = document.object.metadata.annotations?.['lateen.dev/kubevela'];
+  if (annotated === '1.1' || annotated === '1.10') return annotated;
+  const prefix = catalog.config.dialects.filter((item) => document.origin.path.startsWith(item.path)).sort((a, b) => b.path.length - a.path.length)[0];
+  if (prefix !== undefined) return prefix.dialect;
+  if (catalog.config.dialect !== null) return catalog.config.dialect;
+  const policies = (document.object['spec'] as { policies?: readonly { type?: unknown; properties?: { engine?: unknown } }[] } | undefined)?.policies;
+  return Array.isArray(policies) && policies.some((policy) => policy?.type === 'env-binding' && policy.properties?.engine === 'ocm') ? '1.1' : '1.10';
+}
+
+async function renderApplication(input: RenderInput, environment: RenderEnvironment, app: ApplicationSpec): Promise<DesiredApplication> {
+  const name = nameOf(app);
+  const { used, diagnostics } = collectDefinitions(environment.definitions, app);
+  const plan = effectiveSteps(app, environment.definitions, input.catalog.workflows);
+  const all = new Map([...used, ...plan.definitions].map((item) => [`${item.kind}/${item.name}`, item]));
+  const revision = nameRevision(app, all, plan.steps, input.records.get(name));
+  const key = hashOf([revision, app.document.origin.path, app.document.origin.line, environment.clusterVersion]);
+  const hit = input.memo.get(name);
+  if (hit !== undefined && hit.key === key && hit.desired.document === app.document) return hit.desired;
+  const base = baseOf(environment, app, plan, revision, all);
+  const errors = [...diagnostics, ...plan.diagnostics];
+  if (errors.length > 0) return broken(base, errors, null);
+  try {
+    const desired = await renderParts(environment, app, base);
+    // A rendering that failed for the evaluator's sake (time, memory) is remembered too: only a change can mend it.
+    input.memo.set(name, { key, desired });
+    return desired;
+  } catch (error) {
+    const fault = toFault(error);
+    const place = app.document.origin;
+    return broken(base, [{ code: fault.code, severity: 'error', message: fault.message, origin: place, application: name }], fault);
+  }
+}
+
+function broken(base: DesiredApplication, diagnostics: readonly Diagnostic[], fault: Fault | null): DesiredApplication {
+  const first = diagnostics.find((item) => item.severity === 'error');
+  return { ...base, diagnostics, fault: fault ?? new Fault(first?.code ?? 'render/template', first?.message ?? 'could not be rendered') };
+}
+
+function baseOf(environment: RenderEnvironment, app: ApplicationSpec, plan: EffectiveSteps, revision: RevisionRef, used: ReadonlyMap<string, Definition>): DesiredApplication {
+  const again = async (name: string, placement: PlacementRef, properties: Json | undefined, signal: AbortSignal): Promise<RenderedComponent> => {
+    const spec = app.components.find((component) => component.name === name);
+    if (spec === undefined) throw new Fault('load/reference', `component ${name} not found`);
+    const result = await renderComponent({ ...environment, signal }, app, properties === undefined ? spec : { ...spec, properties }, placement, revision);
+    if (result.component !== null) return result.component;
+    const first = result.diagnostics.find((item) => item.severity === 'error');
+    throw new Fault(first?.code ?? 'render/template', first?.message ?? `component ${name} could not be rendered`);
+  };
+  return {
+    namespace: app.namespace, name: app.name, dialect: app.dialect, document: app.document, object: app.object, revision,
+    components: new Map(), policyObjects: [], steps: plan.steps, mode: plan.mode, hasWorkflow: app.workflow !== null,
+    definitions: new Map([...used].map(([at, item]) => [at, item.object])), componentSpecs: app.components, policies: app.policies,
+    render: again, diagnostics: [], fault: null,
+  };
+}
+
+/** A component whose inputs a step gives cannot be rendered before that step. */
+const waitsForInput = (app: ApplicationSpec, name: string): boolean => app.components.some((component) => component.name === name && component.inputs.length > 0);
+
+async function renderParts(environment: RenderEnvironment, app: ApplicationSpec, base: DesiredApplication): Promise<DesiredApplication> {
+  const components = new Map<string, RenderedComponent>();
+  const diagnostics: Diagnostic[] = [];
+  for (const component of app.components) {
+    if (waitsForInput(app, component.name)) continue;
+    const result = await renderComponent(environment, app, component, HERE, base.revision);
+    diagnostics.push(...result.diagnostics);
+    if (result.component !== null) components.set(component.name, result.component);
+  }
+  const policyObjects: Wanted[] = [];
+  for (const policy of app.policies) {
+    const result = await renderPolicy(environment, app, policy, base.revision);
+    diagnostics.push(...result.diagnostics);
+    policyObjects.push(...result.objects);
+  }
+  const desired = { ...base, components, policyObjects, diagnostics };
+  return diagnostics.some((item) => item.severity === 'error') ? broken(desired, diagnostics, null) : desired;
+}
+
+function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { readonly used: readonly Definition[]; readonly diagnostics: readonly Diagnostic[] } {
+  const used: Definition[] = [];
+  const diagnostics: Diagnostic[] = [];
+  for (const component of app.components) {
+    const found = findDefinitions(definitions, app, component);
+    if ('component' in found) used.push(found.component, ...found.traits);
+    else diagnostics.push(...found);
+  }
+  for (const policy of app.policies) {
+    if (CODED_POLICIES.has(policy.type)) continue;
+    const definition = definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
+    if (definition !== null) used.push(definition);
+    else diagnostics.push(unknownTypeDiagnostic(app, 'PolicyDefinition', policy.type, ['spec', 'policies', policy.index, 'type'], definitions.names(app.dialect, 'PolicyDefinition', app.namespace)));
+  }
+  return { used, diagnostics };
+}
+
+/** An object that a policy's template renders. KubeVela 1.1: named like the policy, in the Application's namespace. */
+async function renderPolicy(environment: RenderEnvironment, app: ApplicationSpec, policy: PolicySpec, revision: RevisionRef): Promise<{ readonly objects: readonly Wanted[]; readonly diagnostics: readonly Diagnostic[] }> {
+  if (CODED_POLICIES.has(policy.type)) return { objects: [], diagnostics: [] };
+  const definition = environment.definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
+  if (definition === null || definition.template === '') return { objects: [], diagnostics: [] };
+  const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: policy.properties as CueObject, context: policyContext(app, policy.name, revision) as CueObject });
+  const origin = app.document.locate(['spec', 'policies', policy.index, 'properties']);
+  const diagnostics = result.errors.map((error): Diagnostic => ({ code: error.code === 'parameter' ? 'render/parameter' : 'render/template', severity: 'error', application: nameOf(app), origin, message: `policy "${policy.name}" (${policy.type}): ${error.message}` }));
+  if (result.output === null || diagnostics.length > 0) return { objects: [], diagnostics };
+  const part = { component: policy.name, workloadType: policy.type, traitType: '', output: '' };
+  const rendered = result.output as unknown as KubeObject;
+  const labelled = withMeta({ ...rendered, metadata: { ...rendered.metadata, name: policy.name, namespace: rendered.metadata?.namespace ?? app.namespace } }, renderLabels(app.name, revision.name, part));
+  return { diagnostics, objects: [{ key: keyOf(LOCAL, labelled), object: labelled, component: '', trait: '', output: '', rules: PLAIN_RULES }] };
+}
+
+/** Documents that are applied as they are: definitions and everything else that is no Application. */
+async function wantedDocuments(environment: RenderEnvironment, catalog: Catalog): Promise<readonly Wanted[]> {
+  const documents = [...catalog.definitions, ...catalog.policies, ...catalog.workflows, ...catalog.objects];
+  const wanted = await mapLimit(documents, AT_ONCE_MAX, async (document): Promise<Wanted> => {
+    const namespaced = await environment.isNamespaced(LOCAL, document.object.apiVersion, document.object.kind);
+    const { namespace, ...metadata } = document.object.metadata;
+    const object: KubeObject = { ...document.object, metadata: namespaced === false ? metadata : { ...metadata, namespace: namespace ?? 'default' } };
+    return { key: keyOf(LOCAL, object), object, component: '', trait: '', output: '', rules: { ...PLAIN_RULES, force: document.object.metadata.annotations?.['lateen.dev/force'] === 'true' } };
+  }, environment.signal);
+  return orderObjects(wanted);
+}
+
+export type { ClusterVersion };
