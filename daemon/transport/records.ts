@@ -1,0 +1,94 @@
+/** The hub's own records: how Lateen remembers. Application, ResourceTracker, ApplicationRevision and the journal. */
+import { isRecord } from '../lib/json.ts';
+import { Fault } from '../model/fault.ts';
+import type { JsonObject, KubeObject } from '../model/object.ts';
+import type { ApplicationRecord, Effects, Records, Redactor } from '../model/ports.ts';
+import { sendable } from './apply.ts';
+import type { KubeClient } from './kube.ts';
+import { targetOf } from './kube.ts';
+import { FIELD_MANAGER } from './managed-fields.ts';
+import type { ListQuery } from './reading.ts';
+import { mergePatchBetween } from './three-way.ts';
+
+const OAM = 'core.oam.dev/v1beta1';
+/** On the journal Secret: its application's name. Its namespace is the application's. */
+export const JOURNAL_LABEL = 'lateen.dev/journal';
+/** Where the names do not fit a label (63 characters): `namespace/name`. Wins over every label. */
+export const APPLICATION_ANNOTATION = 'lateen.dev/application';
+
+/** Finalizers of vela-core, which does not run where we do: who deletes takes them off. */
+const VELA_FINALIZERS: ReadonlySet<string> = new Set(['app.oam.dev/resource-tracker-finalizer', 'resourcetracker.core.oam.dev/finalizer', 'app.oam.dev/orphan-resource']);
+
+/** The port {@link Records} on the hub. Faults: transport/*. */
+export function openRecords(client: KubeClient, effects: Effects, redactor: Redactor): Records {
+  return {
+    open: (signal) => readAll(client, redactor, signal),
+    save(effect, object, signal) {
+      return effects.run(effect, describe(object), async () => {
+        if (object.kind === 'Secret') redactor.learnSecret(object);
+        const scope = await client.resource(object.apiVersion, object.kind, signal);
+        return (await client.apply(sendable(object, scope.namespaced), { fieldManager: FIELD_MANAGER, force: true }, signal)).object;
+      });
+    },
+    async saveStatus(object, status, signal) {
+      const patch = mergePatchBetween(isRecord(object['status']) ? object['status'] : {}, status);
+      if (patch === null) return object;
+      return effects.run('status', describe(object), async () => {
+        const written = await client.patch(targetOf(object), 'merge', { status: patch }, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal);
+        return written.object;
+      });
+    },
+    remove(effect, object, signal) {
+      return effects.run(effect, describe(object), () => removeRecord(client, object, signal));
+    },
+  };
+}
+
+async function removeRecord(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<void> {
+  const { uid } = object.metadata;
+  let left: KubeObject | null;
+  try {
+    left = await client.delete(targetOf(object), { ...(uid === undefined ? {} : { uid }), propagation: 'Background' }, signal);
+  } catch (error) {
+    // The kind is not served, or another object has the name by now: this one is gone either way.
+    if (error instanceof Fault && (error.code === 'transport/no-kind' || error.code === 'transport/gone')) return;
+    throw error;
+  }
+  const finalizers = left?.metadata.finalizers ?? [];
+  const kept = finalizers.filter((name) => !VELA_FINALIZERS.has(name));
+  if (left === null || kept.length === finalizers.length) return;
+  const body = { metadata: { finalizers: kept, resourceVersion: left.metadata.resourceVersion } };
+  await client.patch(targetOf(object), 'merge', body, { fieldManager: FIELD_MANAGER }, signal);
+}
+
+const describe = (object: KubeObject): string => `${object.kind} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name ?? ''}`;
+
+async function readAll(client: KubeClient, redactor: Redactor, signal: AbortSignal): Promise<ReadonlyMap<string, ApplicationRecord>> {
+  const list = async (query: Omit<ListQuery, 'namespace'>): Promise<readonly KubeObject[]> => {
+    // A hub where the kind is not installed yet keeps nothing of it.
+    if ((await client.findResource(query.apiVersion, query.kind, signal)) === null) return [];
+    return (await client.list({ ...query, namespace: '' }, signal)).items;
+  };
+  const [applications, trackers, revisions, journals] = await Promise.all([
+    list({ apiVersion: OAM, kind: 'Application' }),
+    list({ apiVersion: OAM, kind: 'ResourceTracker', labels: 'app.oam.dev/name' }),
+    list({ apiVersion: OAM, kind: 'ApplicationRevision', labels: 'app.oam.dev/name', metadataOnly: true }),
+    list({ apiVersion: 'v1', kind: 'Secret', labels: JOURNAL_LABEL }),
+  ]);
+  for (const journal of journals) redactor.learnSecret(journal);
+  const places = new Map<string, { application: KubeObject | null; trackers: KubeObject[]; revisions: KubeObject[]; journal: KubeObject | null }>();
+  const at = (object: KubeObject, namespace: string | undefined, name: string | undefined) => {
+    const place = object.metadata.annotations?.[APPLICATION_ANNOTATION] ?? `${namespace ?? ''}/${name ?? ''}`;
+    let record = places.get(place);
+    if (record === undefined) places.set(place, (record = { application: null, trackers: [], revisions: [], journal: null }));
+    return record;
+  };
+  for (const item of applications) at({ ...item, metadata: { ...item.metadata, annotations: {} } }, item.metadata.namespace, item.metadata.name).application = item;
+  for (const item of trackers) at(item, item.metadata.labels?.['app.oam.dev/namespace'], item.metadata.labels?.['app.oam.dev/name']).trackers.push(item);
+  for (const item of revisions) at(item, item.metadata.namespace, item.metadata.labels?.['app.oam.dev/name']).revisions.push(item);
+  for (const item of journals) at(item, item.metadata.namespace, item.metadata.labels?.[JOURNAL_LABEL]).journal = item;
+  return new Map([...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([place, record]) => {
+    const slash = place.indexOf('/');
+    return [place, { namespace: place.slice(0, slash), name: place.slice(slash + 1), ...record }];
+  }));
+}
