@@ -51,6 +51,7 @@ export const CODES = {
   'source/branch': entry('waiting', 'The branch does not exist in the repository.', 'Create the branch, or name another with --branch.'),
   'source/scheme': entry('denied', 'The repository URL uses a scheme that the daemon does not allow.', 'Use https, ssh or file, or allow the scheme in the daemon\'s configuration.'),
   'source/unreachable': entry('transient', 'The Git server did not answer.', 'Nothing, if it passes: it is tried again. Else check the network.'),
+  'source/shallow': entry('denied', 'The repository is a shallow clone.', 'Fetch the rest with `git fetch --unshallow`, or name the repository that it was cloned from.'),
   'source/too-large': entry('invalid', 'A file or the tree is larger than the limit.', 'Take large files out of the configured paths, or raise the limit in the daemon\'s configuration.'),
   'source/push-rejected': entry('transient', 'Another writer was faster on the status branch.', 'Nothing: the commit is rebuilt on theirs and pushed again.'),
   'source/git': entry('transient', 'Git failed in a way that has no code of its own.', 'Read the message; it is git\'s.'),
