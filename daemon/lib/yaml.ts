@@ -31,8 +31,8 @@ export interface AmbiguousScalar {
 
 export interface ParsedDocument {
   readonly value: unknown;
-  /** Line of the file, from 1, on which the document's content begins. */
-  readonly line: number;
+  /** Where the document's content begins. */
+  readonly origin: Origin;
   readonly locate: Locate;
   readonly ambiguous: readonly AmbiguousScalar[];
 }
@@ -79,7 +79,7 @@ export function parseYaml(text: string, path: string, limits: YamlLimits = YAML_
   const parsed = parseDocuments(text, path, limits);
   const errors = parsed.errors.map((error) => error.diagnostic);
   const [first, second] = parsed.documents;
-  if (second !== undefined) errors.push(diagnosticOf('load/not-yaml', 'the file has more than one document', { path, line: second.line, column: 1 }));
+  if (second !== undefined) errors.push(diagnosticOf('load/not-yaml', 'the file has more than one document', second.origin));
   return { value: first?.value, locate: first?.locate ?? (() => ({ path, line: 1, column: 1 })), errors };
 }
 
@@ -150,9 +150,9 @@ function readChunk({ chunk, start, places, limits }: Chunk): ParsedDocument[] {
   return values.flatMap((value, index) => {
     if (value === null || value === undefined) return [];
     let root: Mark | undefined;
-    const locate: Locate = (path, part) => places(start + find((root ??= marksOf(chunk, limits, index)), path, part));
-    const content = contents[index] ?? 0;
-    return [{ value, line: places(start + content).line, locate, ambiguous: values.length === 1 || index === 0 ? ambiguous : [] }];
+    const origin = places(start + (contents[index] ?? 0));
+    const locate: Locate = (path, part) => (path.length === 0 ? origin : places(start + find((root ??= marksOf(chunk, limits, index)), path, part)));
+    return [{ value, origin, locate, ambiguous: values.length === 1 || index === 0 ? ambiguous : [] }];
   });
 }
 

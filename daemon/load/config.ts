@@ -1,0 +1,64 @@
+/** `lateen.yaml`, the users' configuration at the root of the repository. */
+import { parseYaml } from '../lib/yaml.ts';
+import type { Dialect, Document, RepositoryConfig, Tree } from '../model/catalog.ts';
+import type { Diagnostic } from '../model/fault.ts';
+import type { RepositoryConfig as ConfigFile } from '../../schemas/types.ts';
+import { validate } from './validate.ts';
+
+export const CONFIG_PATH = 'lateen.yaml';
+
+/** What holds where there is no lateen.yaml. */
+export const DEFAULT_CONFIG: RepositoryConfig = { paths: [''], ignore: [], dialect: null, dialects: [], values: {}, drift: 'correct', prune: true };
+
+/**
+ * Reads lateen.yaml of a tree, with every default filled in. With a mistake in it `config` is null: nobody can say then
+ * which documents were meant, and half of it must not be guessed.
+ */
+export function readConfig(tree: Tree): { readonly config: RepositoryConfig | null; readonly diagnostics: readonly Diagnostic[] } {
+  const file = tree.files.find((candidate) => candidate.path === CONFIG_PATH);
+  if (file === undefined) return { config: DEFAULT_CONFIG, diagnostics: misnamed(tree) };
+  const { value, locate, errors } = parseYaml(file.text ?? '', CONFIG_PATH);
+  if (errors.length > 0) return { config: null, diagnostics: errors };
+  if (value === undefined) return { config: DEFAULT_CONFIG, diagnostics: [] };
+  const diagnostics = validate('config.schema.json', value, locate);
+  return diagnostics.length > 0 ? { config: null, diagnostics } : { config: withDefaults(value as ConfigFile), diagnostics };
+}
+
+function withDefaults(file: ConfigFile): RepositoryConfig {
+  return {
+    paths: file.paths === undefined || file.paths.length === 0 ? DEFAULT_CONFIG.paths : file.paths.map(normal),
+    ignore: (file.ignore ?? []).map(normal).filter((path) => path !== ''),
+    dialect: file.kubevela ?? null,
+    dialects: (file.overrides ?? []).flatMap((override) => (override.kubevela === undefined ? [] : [{ path: normal(override.path), dialect: override.kubevela }])),
+    values: Object.fromEntries(Object.entries(file.values ?? {}).map(([name, value]) => [name.trim(), String(value)])),
+    drift: file.drift ?? DEFAULT_CONFIG.drift,
+    prune: file.prune ?? DEFAULT_CONFIG.prune,
+  };
+}
+
+/** `./apps/` and `/apps` are `apps`. */
+function normal(path: string): string {
+  return path.replace(/^(?:\.?\/)+|^\.$|\/+(?:\*\*?)?$/g, '');
+}
+
+function misnamed(tree: Tree): Diagnostic[] {
+  const other = tree.files.find((file) => file.path === 'lateen.yml' || file.path === 'lateen.json');
+  if (other === undefined) return [];
+  return [{ code: 'load/not-an-object', severity: 'warning', message: `${other.path} is not read`, origin: { path: other.path, line: 1, column: 1 }, hint: `Call it ${CONFIG_PATH}.` }];
+}
+
+/** Whether `path` is the prefix itself or lies under it; "" holds everything. */
+export function isUnder(path: string, prefix: string): boolean {
+  return prefix === '' || path === prefix || path.startsWith(`${prefix}/`);
+}
+
+/**
+ * The dialect that a document's annotation or lateen.yaml gives it: the longest path that fits, else the general one;
+ * null where neither says anything.
+ */
+export function configuredDialect(config: RepositoryConfig, { object, origin }: Document): Dialect | null {
+  const annotated = object.metadata.annotations?.['lateen.dev/kubevela'];
+  if (annotated === '1.1' || annotated === '1.10') return annotated;
+  const [longest] = config.dialects.filter((entry) => isUnder(origin.path, entry.path)).toSorted((a, b) => b.path.length - a.path.length);
+  return longest?.dialect ?? config.dialect;
+}

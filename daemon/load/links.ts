@@ -1,0 +1,140 @@
+/** Rules between documents: nothing stands twice, and what one names is there in another. */
+import type { Diagnostic } from '../model/fault.ts';
+import { groupOf } from '../model/object.ts';
+import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
+import type { RepositoryConfig } from '../model/catalog.ts';
+import type { ApplicationSpecPart } from '../../schemas/types.ts';
+import { didYouMeanHint, listed } from '../lib/text.ts';
+import { configuredDialect } from './config.ts';
+import { findCycle } from './cycle.ts';
+import type { Item } from './file.ts';
+import { SPEC_AT, namedSteps, reportRepeated, reporterFor, specOf } from './rules.ts';
+import type { NamedStep, Report } from './rules.ts';
+
+/** Mistakes by the item that they spoil. */
+export type Findings = Map<Item, Diagnostic[]>;
+
+/** An application, or an Initializer's template, that has passed on its own. */
+interface Linked {
+  readonly item: Item & { readonly document: NonNullable<Item['document']> };
+  readonly spec: ApplicationSpecPart;
+  readonly at: readonly (string | number)[];
+  readonly report: Report;
+}
+
+/** Runs all rules between documents, and those that lateen.yaml decides. Codes: load/duplicate, load/reference, load/cycle. */
+export function linkRules(items: readonly Item[], config: RepositoryConfig): Findings {
+  const findings: Findings = new Map();
+  nothingStandsTwice(items, findings);
+  const linked = items.flatMap((item) => linkedOf(item, findings));
+  for (const application of linked) componentNamesAreUnique(application, config);
+  workflowsAndPoliciesExist(linked, items);
+  initializersAreNoCircle(items, findings);
+  return findings;
+}
+
+function linkedOf(item: Item, findings: Findings): Linked[] {
+  const { document } = item;
+  const at = SPEC_AT[item.shelf];
+  if (document === null || at === undefined || item.diagnostics.some(isError)) return [];
+  const spec = specOf(item.shelf, document);
+  // The list is made when there is something to put in it: most applications have no finding.
+  const report: Report = (...finding) => reporterFor(document, into(findings, item))(...finding);
+  return spec === null ? [] : [{ item: { ...item, document }, spec, at, report }];
+}
+
+/** Components are found by name. KubeVela 1.1 takes two of one name and lets the last one that is applied win. */
+function componentNamesAreUnique({ item, spec, at, report }: Linked, config: RepositoryConfig): void {
+  const severity = configuredDialect(config, item.document) === '1.1' ? 'warning' : 'error';
+  reportRepeated(spec.components.map(({ name }, index) => ({ name, path: [...at, 'components', index, 'name'] })), 'components', report, severity);
+}
+
+function into(findings: Findings, item: Item): Diagnostic[] {
+  const found = findings.get(item) ?? [];
+  findings.set(item, found);
+  return found;
+}
+
+/** Two documents for one object: none of them is used, since nobody knows which was meant. */
+function nothingStandsTwice(items: readonly Item[], findings: Findings): void {
+  const byIdentity = Map.groupBy(items, (item) => `${groupOf(item.apiVersion)}/${item.kind}/${item.namespace}/${item.name}`);
+  for (const same of byIdentity.values()) {
+    if (same.length < 2) continue;
+    for (const item of same) {
+      const others = same.filter((other) => other !== item).map(({ origin }) => `${origin.path}:${origin.line}`);
+      const name = item.namespace === '' ? item.name : `${item.namespace}/${item.name}`;
+      into(findings, item).push({ code: 'load/duplicate', severity: 'error', message: `${item.kind} ${name} is also declared at ${others.join(', ')}`, origin: item.origin, hint: 'Keep one of them.' });
+    }
+  }
+}
+
+/** `workflow.ref`, and the policies that a step names (KubeVela 1.10: `deploy`): of the application, or a document of its namespace. */
+function workflowsAndPoliciesExist(linked: readonly Linked[], items: readonly Item[]): void {
+  const workflows = namesByNamespace(items, 'workflows');
+  const policies = namesByNamespace(items, 'policies');
+  for (const { item, spec, at, report } of linked) {
+    const ref = spec.workflow?.ref ?? '';
+    const known = workflows.get(item.namespace) ?? [];
+    if (ref !== '' && !known.includes(ref)) report('load/reference', [...at, 'workflow', 'ref'], `there is no Workflow "${ref}" in namespace ${item.namespace}`, { hint: hintFor(ref, known) });
+    const named = namedSteps(spec.workflow?.steps, [...at, 'workflow', 'steps']).flatMap(policiesNamed);
+    if (named.length === 0) continue;
+    const there = [...(spec.policies ?? []).flatMap((policy) => policy.name ?? []), ...(policies.get(item.namespace) ?? [])];
+    for (const { name, path } of named) if (!there.includes(name)) report('load/reference', path, `there is no policy "${name}"`, { hint: hintFor(name, there) });
+  }
+}
+
+/** Names on a shelf. A broken document is there all the same: what names it must not be blamed for it. */
+function namesByNamespace(items: readonly Item[], shelf: Item['shelf']): ReadonlyMap<string, readonly string[]> {
+  const onShelf = Map.groupBy(items.filter((item) => item.shelf === shelf), (item) => item.namespace);
+  return new Map([...onShelf].map(([namespace, members]) => [namespace, members.map((item) => item.name)]));
+}
+
+function policiesNamed({ step, path }: NamedStep): { readonly name: string; readonly path: readonly (string | number)[] }[] {
+  const policies = step.type === 'deploy' ? step.properties?.['policies'] : undefined;
+  if (!Array.isArray(policies)) return [];
+  return policies.flatMap((name: unknown, index) => (typeof name === 'string' ? [{ name, path: [...path, 'properties', 'policies', index] }] : []));
+}
+
+function hintFor(name: string, known: readonly string[]): string {
+  return didYouMeanHint(name, known) ?? (known.length === 0 ? 'There is none at all.' : `There is ${listed(known)}.`);
+}
+
+/** KubeVela 1.1 would wait for ever. A dependency without a namespace is looked for beside the Initializer, then in vela-system. */
+function initializersAreNoCircle(items: readonly Item[], findings: Findings): void {
+  const initializers = items.filter((item) => item.shelf === 'initializers' && item.document !== null && !item.diagnostics.some(isError));
+  const byName = new Map(initializers.map((item) => [`${item.namespace}/${item.name}`, item]));
+  const dependencies = new Map([...byName].map(([key, item]) => [key, dependenciesOf(item).map((ref) => resolved(ref, item, byName))]));
+  for (let cycle = findCycle(dependencies); cycle !== null; cycle = findCycle(dependencies)) {
+    for (const [index, key] of cycle.entries()) {
+      const item = byName.get(key);
+      // Breaking the circle here lets the next one be found.
+      const place = (dependencies.get(key) ?? []).indexOf(cycle[(index + 1) % cycle.length] ?? '');
+      dependencies.delete(key);
+      if (item?.document === null || item === undefined) continue;
+      const round = [...cycle.slice(index), ...cycle.slice(0, index), key];
+      const origin = item.document.locate(['spec', 'dependsOn', place, 'ref', 'name']);
+      into(findings, item).push({ code: 'load/cycle', severity: 'error', message: `Initializers wait for each other: ${round.join(' -> ')}`, origin, hint: 'Take one of the dependsOn entries out.' });
+    }
+  }
+}
+
+interface Reference {
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+function dependenciesOf(item: Item): readonly Reference[] {
+  const spec = item.document?.object['spec'] as { readonly dependsOn?: readonly { readonly ref: Reference }[] } | undefined;
+  return (spec?.dependsOn ?? []).map((entry) => entry.ref);
+}
+
+function resolved(ref: Reference, item: Item, known: ReadonlyMap<string, Item>): string {
+  if (ref.namespace !== undefined && ref.namespace !== '') return `${ref.namespace}/${ref.name}`;
+  const beside = `${item.namespace}/${ref.name}`;
+  return known.has(beside) ? beside : `${SYSTEM_NAMESPACE}/${ref.name}`;
+}
+
+/** Whether a diagnostic makes its document unusable. */
+export function isError(diagnostic: Diagnostic): boolean {
+  return diagnostic.severity === 'error';
+}
