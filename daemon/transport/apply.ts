@@ -22,6 +22,7 @@ import { describeKey } from '../model/object.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { ApplyRequest, Effects } from '../model/ports.ts';
 import { ApiFault, conflictWords, isUntyped, managerOf } from './faults.ts';
+import { kindsOf } from './hub.ts';
 import type { KubeClient, Written } from './kube.ts';
 import { targetOf } from './kube.ts';
 import { FIELD_MANAGER, gatherFields, hasStrayFields, isOurManager, setsField } from './managed-fields.ts';
@@ -174,12 +175,4 @@ function hasLiveValue(live: KubeObject, pointer: string): boolean {
 function shorten(why: string): string {
   const reason = /(?:failed to (?:create|convert)[^:]*: )(.*)$/s.exec(why)?.[1] ?? why;
   return reason.length > 200 ? `${reason.slice(0, 199)}…` : reason;
-}
-
-/** `[apiVersion, kind]` of every version that a CRD serves. */
-function kindsOf(crd: KubeObject): [string, string][] {
-  const spec = isRecord(crd['spec']) ? crd['spec'] : {};
-  const names = isRecord(spec['names']) ? spec['names'] : {};
-  const versions = Array.isArray(spec['versions']) ? spec['versions'].filter(isRecord) : [];
-  return versions.filter((version) => version['served'] !== false).map((version) => [`${String(spec['group'])}/${String(version['name'])}`, String(names['kind'])]);
 }

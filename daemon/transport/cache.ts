@@ -1,12 +1,230 @@
-/** Objects as watches see them, so that a pass reads memory instead of the API server. */
+/**
+ * Objects as watches see them, so that a pass reads memory instead of the API server, and so that drift and health are
+ * seen when they happen.
+ *
+ * One reflector per cluster and kind, started by the first read, for objects that carry the label `app.oam.dev/name`:
+ *
+ *   starting ── listed ──> live ── watch ended ──> live (goes on from the last resourceVersion)
+ *       ^                   │
+ *       │ waited, or a      │ error, or 410: the version is too old
+ *       │ reader came       v
+ *       └──────────────── broken: readers get the next attempt's outcome, fresh objects or the fault
+ *
+ *   denied (no right to list or watch them all): readers ask for each object alone, tried again after 5 min.
+ */
+import { Fault, toFault } from '../model/fault.ts';
 import type { KubeObject, ObjectKey } from '../model/object.ts';
+import type { Clock } from '../model/ports.ts';
 import type { Resource } from './discovery.ts';
 import type { KubeClient } from './kube.ts';
+import { withoutFieldLists } from './managed-fields.ts';
+import { DELIVERED, placeOf } from './places.ts';
 
 export interface ObjectCache extends AsyncDisposable {
-  /** Delivered objects of one kind by `namespace/name` (`/name` where it is cluster-scoped). Starts watching it when it does not yet. */
-  readonly read: (cluster: string, client: KubeClient, scope: Resource, signal: AbortSignal) => Promise<ReadonlyMap<string, KubeObject>>;
+  /**
+   * Delivered objects of one kind by `namespace/name` (`/name` where it is cluster-scoped). Starts watching the kind when
+   * it does not yet. Null where it may not be watched. Faults: transport/* when the cluster cannot be asked now.
+   */
+  readonly read: (cluster: string, client: KubeClient, scope: Resource, signal: AbortSignal) => Promise<ReadonlyMap<string, KubeObject> | null>;
   /** The answer to a write of ours, so that the next read is not older than that. */
   readonly put: (key: ObjectKey, object: KubeObject) => void;
+  /** The object with this uid is gone. */
   readonly drop: (key: ObjectKey, uid: string) => void;
+}
+
+export interface CacheOptions {
+  readonly clock: Clock;
+  /** Told of every change that was not our own write. Must return at once. */
+  readonly onChange: (key: ObjectKey) => void;
+}
+
+interface Reflector {
+  readonly client: KubeClient;
+  readonly scope: Resource;
+  readonly objects: Map<string, KubeObject>;
+  /** Places of objects that we deleted: what the watch still tells of them is old news. */
+  readonly dropped: Map<string, string>;
+  readonly stop: AbortController;
+  state: 'starting' | 'live' | 'broken' | 'denied';
+  /** Where the watch goes on; "" means list first. */
+  version: string;
+  attempt: PromiseWithResolvers<Fault | null>;
+  wake: () => void;
+  done: Promise<void>;
+}
+
+const DENIED_MS = 300_000;
+/** Kinds of one cluster that are watched; more are asked for object by object (I7). */
+const KINDS = 64;
+
+export function openCache(options: CacheOptions): ObjectCache {
+  const reflectors = new Map<string, Map<string, Reflector>>();
+
+  function reflectorFor(cluster: string, client: KubeClient, scope: Resource): Reflector | null {
+    const kinds = reflectors.get(cluster) ?? new Map<string, Reflector>();
+    reflectors.set(cluster, kinds);
+    const name = nameOf(scope.apiVersion, scope.kind);
+    const present = kinds.get(name);
+    if (present !== undefined && present.client === client) return present;
+    present?.stop.abort();
+    if (present === undefined && kinds.size >= KINDS) return null;
+    const made: Reflector = { client, scope, objects: new Map(), dropped: new Map(), stop: new AbortController(), state: 'starting', version: '', attempt: Promise.withResolvers(), wake: () => undefined, done: Promise.resolve() };
+    kinds.set(name, made);
+    const tell = (object: KubeObject): void => options.onChange({ cluster, apiVersion: scope.apiVersion, kind: scope.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' });
+    made.done = reflect(made, options.clock, tell).finally(() => {
+      if (kinds.get(name) === made) kinds.delete(name);
+    });
+    return made;
+  }
+
+  const find = (key: ObjectKey): Reflector | undefined => reflectors.get(key.cluster)?.get(nameOf(key.apiVersion, key.kind));
+
+  return {
+    async read(cluster, client, scope, signal) {
+      const reflector = reflectorFor(cluster, client, scope);
+      if (reflector === null || reflector.state === 'denied') return null;
+      if (reflector.state !== 'live') {
+        reflector.wake();
+        const fault = await outcome(reflector, signal);
+        // The await changed it, which the type checker cannot know.
+        if ((reflector.state as Reflector['state']) === 'denied') return null;
+        if (fault !== null) throw fault;
+      }
+      return reflector.objects;
+    },
+    put(key, object) {
+      const reflector = find(key);
+      if (reflector === undefined || object.metadata.labels?.[DELIVERED] === undefined) return;
+      const place = placeOf(reflector.scope, key);
+      const there = reflector.objects.get(place);
+      if (there === undefined || isNewer(object, there)) reflector.objects.set(place, withoutFieldLists(object));
+    },
+    drop(key, uid) {
+      const reflector = find(key);
+      if (reflector === undefined) return;
+      const place = placeOf(reflector.scope, key);
+      if (reflector.objects.get(place)?.metadata.uid !== uid) return;
+      reflector.objects.delete(place);
+      reflector.dropped.set(place, uid);
+    },
+    async [Symbol.asyncDispose]() {
+      const all = [...reflectors.values()].flatMap((kinds) => [...kinds.values()]);
+      for (const reflector of all) reflector.stop.abort();
+      await Promise.all(all.map((reflector) => reflector.done));
+    },
+  };
+}
+
+const nameOf = (apiVersion: string, kind: string): string => `${apiVersion}/${kind}`;
+
+function outcome(reflector: Reflector, signal: AbortSignal): Promise<Fault | null> {
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    const cancel = (): void => reject(new Fault('loop/cancelled', 'cancelled'));
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
+  });
+  return Promise.race([reflector.attempt.promise, cancelled]);
+}
+
+/** Lists and watches until it is stopped or the kind is gone. */
+async function reflect(reflector: Reflector, clock: Clock, tell: (object: KubeObject) => void): Promise<void> {
+  const { stop } = reflector;
+  for (let failures = 0; !stop.signal.aborted; ) {
+    try {
+      if (reflector.version === '') await relist(reflector, tell);
+      settle(reflector, 'live', null);
+      for await (const event of reflector.client.watch({ ...queryOf(reflector), resourceVersion: reflector.version }, stop.signal)) {
+        take(reflector, event.type, event.object, tell);
+        failures = 0;
+      }
+    } catch (error) {
+      const fault = toFault(error);
+      reflector.version = '';
+      const isOver = stop.signal.aborted || fault.code === 'transport/no-kind';
+      const isDenied = fault.code === 'transport/denied';
+      settle(reflector, isDenied ? 'denied' : 'broken', fault);
+      if (isOver) return;
+      // A version that is too old is no trouble: it is listed anew at once.
+      if (fault.code === 'transport/gone' && failures++ === 0) continue;
+      failures++;
+      await pause(reflector, clock, isDenied ? DENIED_MS : Math.min(10_000, 100 * 2 ** failures) * (0.5 + clock.random()));
+    }
+  }
+  settle(reflector, 'broken', new Fault('loop/cancelled', 'cancelled'));
+}
+
+function queryOf(reflector: Reflector): { apiVersion: string; kind: string; namespace: string; labels: string } {
+  return { apiVersion: reflector.scope.apiVersion, kind: reflector.scope.kind, namespace: '', labels: DELIVERED };
+}
+
+function settle(reflector: Reflector, state: Reflector['state'], fault: Fault | null): void {
+  reflector.state = state;
+  reflector.attempt.resolve(fault);
+  reflector.attempt = Promise.withResolvers();
+}
+
+/** Waits, but not longer than until a reader comes. */
+async function pause(reflector: Reflector, clock: Clock, ms: number): Promise<void> {
+  const woken = new AbortController();
+  reflector.wake = () => woken.abort();
+  try {
+    await clock.sleep(ms, AbortSignal.any([woken.signal, reflector.stop.signal]));
+  } catch {
+    // Woken or stopped: either way the waiting is over.
+  } finally {
+    reflector.wake = () => undefined;
+  }
+}
+
+async function relist(reflector: Reflector, tell: (object: KubeObject) => void): Promise<void> {
+  const isFirst = reflector.state === 'starting';
+  const found = await reflector.client.list(queryOf(reflector), reflector.stop.signal);
+  const old = new Map(reflector.objects);
+  reflector.objects.clear();
+  reflector.dropped.clear();
+  const changed: KubeObject[] = [];
+  for (const item of found.items) {
+    const place = placeOf(reflector.scope, { namespace: item.metadata.namespace ?? '', name: item.metadata.name ?? '' });
+    const before = old.get(place);
+    old.delete(place);
+    const isOlder = before !== undefined && isNewer(before, item);
+    reflector.objects.set(place, isOlder ? before : withoutFieldLists(item));
+    if (!isOlder && before?.metadata.resourceVersion !== item.metadata.resourceVersion) changed.push(item);
+  }
+  for (const [place, object] of old) {
+    // Written by us after the list was taken: it is there, the list only does not know it yet.
+    if (compareVersions(object.metadata.resourceVersion ?? '', found.resourceVersion) > 0) reflector.objects.set(place, object);
+    else changed.push(object);
+  }
+  reflector.version = found.resourceVersion;
+  if (!isFirst) for (const object of changed) tell(object);
+}
+
+function take(reflector: Reflector, type: string, object: KubeObject, tell: (object: KubeObject) => void): void {
+  const version = object.metadata.resourceVersion;
+  if (version !== undefined) reflector.version = version;
+  if (type === 'BOOKMARK') return;
+  const place = placeOf(reflector.scope, { namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' });
+  const there = reflector.objects.get(place);
+  const droppedUid = reflector.dropped.get(place);
+  if (type === 'DELETED') {
+    if (droppedUid === object.metadata.uid) reflector.dropped.delete(place);
+    // A watch with a label selector says DELETED, too, when the label is taken off; the object is then asked for alone.
+    if (there !== undefined && there.metadata.uid === object.metadata.uid && !isNewer(there, object)) {
+      reflector.objects.delete(place);
+      tell(object);
+    }
+    return;
+  }
+  if (droppedUid !== undefined && droppedUid === object.metadata.uid) return;
+  if (there !== undefined && !isNewer(object, there)) return;
+  reflector.objects.set(place, withoutFieldLists(object));
+  tell(object);
+}
+
+const isNewer = (a: KubeObject, b: KubeObject): boolean => compareVersions(a.metadata.resourceVersion ?? '', b.metadata.resourceVersion ?? '') > 0;
+
+/** Compares resourceVersions as numbers of any length, which Kubernetes promises they are (KEP-5504). */
+export function compareVersions(a: string, b: string): number {
+  return a.length !== b.length ? a.length - b.length : a < b ? -1 : a > b ? 1 : 0;
 }

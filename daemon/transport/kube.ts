@@ -14,7 +14,7 @@ import { openDiscovery, pathTo } from './discovery.ts';
 import type { Resource } from './discovery.ts';
 import { ApiFault, faultOfAnswer, isUnknownPath } from './faults.ts';
 import type { Subject } from './faults.ts';
-import { readKubeconfig } from './kubeconfig.ts';
+import { inClusterCredentials, readKubeconfig } from './kubeconfig.ts';
 import type { Credentials } from './kubeconfig.ts';
 import { openSockets, socketTrouble } from './sockets.ts';
 import type { Incoming, Sockets } from './sockets.ts';
@@ -100,6 +100,12 @@ export async function connect(kubeconfig: string, options: ConnectOptions): Prom
   return openClient(await readKubeconfig(kubeconfig, options), options);
 }
 
+/** A client with the Pod's own service account; null outside a Pod, where `host` (KUBERNETES_SERVICE_HOST) is "". */
+export async function connectInCluster(host: string, options: Omit<ConnectOptions, 'allowExec' | 'context'>): Promise<KubeClient | null> {
+  const credentials = await inClusterCredentials(host);
+  return credentials === null ? null : openClient(credentials, options);
+}
+
 /** A client from credentials that are there already (the Pod's own). */
 export function openClient(credentials: Credentials, options: Omit<ConnectOptions, 'allowExec' | 'context'>): KubeClient {
   const inFlight = options.inFlight ?? 32;
@@ -127,7 +133,7 @@ export function openClient(credentials: Credentials, options: Omit<ConnectOption
 
   async function resource(apiVersion: string, kind: string, signal: AbortSignal): Promise<Resource> {
     const found = await findResource(apiVersion, kind, signal);
-    if (found === null) throw new Fault('transport/no-kind', `${kind}: the cluster knows no ${kind} in ${apiVersion}`);
+    if (found === null) throw new Fault('transport/no-kind', `the cluster knows no ${kind} in ${apiVersion}`);
     return found;
   }
 

@@ -1,7 +1,7 @@
 /** The hub's own records: how Lateen remembers. Application, ResourceTracker, ApplicationRevision and the journal. */
 import { isRecord } from '../lib/json.ts';
 import { Fault } from '../model/fault.ts';
-import type { JsonObject, KubeObject } from '../model/object.ts';
+import type { KubeObject } from '../model/object.ts';
 import type { ApplicationRecord, Effects, Records, Redactor } from '../model/ports.ts';
 import { sendable } from './apply.ts';
 import type { KubeClient } from './kube.ts';
@@ -34,8 +34,10 @@ export function openRecords(client: KubeClient, effects: Effects, redactor: Reda
       const patch = mergePatchBetween(isRecord(object['status']) ? object['status'] : {}, status);
       if (patch === null) return object;
       return effects.run('status', describe(object), async () => {
-        const written = await client.patch(targetOf(object), 'merge', { status: patch }, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal);
-        return written.object;
+        const scope = await client.resource(object.apiVersion, object.kind, signal);
+        // A CRD of another installation may have no status subresource: there the status is a field like any other.
+        const where = scope.subresources.includes('status') ? { subresource: 'status' } : {};
+        return (await client.patch(targetOf(object), 'merge', { status: patch }, { fieldManager: FIELD_MANAGER, ...where }, signal)).object;
       });
     },
     remove(effect, object, signal) {

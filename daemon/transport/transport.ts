@@ -11,6 +11,7 @@ import type { ObjectCache } from './cache.ts';
 import type { Resource } from './discovery.ts';
 import { ApiFault } from './faults.ts';
 import type { KubeClient } from './kube.ts';
+import { DELIVERED, placeOf } from './places.ts';
 
 export interface TransportOptions {
   /** The client of a cluster; a fault is that cluster's alone. Called often: keeps what it opened. */
@@ -23,8 +24,6 @@ export interface TransportOptions {
 
 /** From this many objects of a kind on, one list is cheaper than a request for each. */
 const LIST_FROM = 8;
-/** Everything that KubeVela and Lateen deliver carries this label. */
-export const DELIVERED = 'app.oam.dev/name';
 
 export function openTransport(options: TransportOptions): Transport {
   const { clusters, effects, redactor, cache } = options;
@@ -127,11 +126,6 @@ export function openTransport(options: TransportOptions): Transport {
       return (await client.findResource(apiVersion, kind, signal))?.namespaced ?? null;
     },
   };
-}
-
-/** `namespace/name` as the server knows it. */
-export function placeOf(scope: Resource, key: { readonly namespace: string; readonly name: string }): string {
-  return scope.namespaced ? `${key.namespace || DEFAULT_NAMESPACE}/${key.name}` : `/${key.name}`;
 }
 
 /** Everything delivered of one kind, by place; null when it may not be listed, so that each is asked for alone. */

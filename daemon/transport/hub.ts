@@ -1,0 +1,121 @@
+/** Makes a hub ready: the system namespace and KubeVela's kinds; and sees whether vela-core is at work there. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hashOf, isRecord, parseJson } from '../lib/json.ts';
+import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
+import { Fault } from '../model/fault.ts';
+import type { KubeObject } from '../model/object.ts';
+import type { Clock, Effects } from '../model/ports.ts';
+import type { KubeClient } from './kube.ts';
+import { targetOf } from './kube.ts';
+import { FIELD_MANAGER } from './managed-fields.ts';
+
+/** On a CRD of ours: the hash of the file that it was made from. A CRD without it is KubeVela's own and stays as it is. */
+const SOURCE_ANNOTATION = 'lateen.dev/source-hash';
+const ESTABLISHED_WITHIN_MS = 30_000;
+
+/** KubeVela's kinds as Lateen installs them where they are absent: the files of a folder, sorted by name. */
+export async function readDefinitions(folder: string): Promise<readonly KubeObject[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  return Promise.all(names.map(async (name) => parseJson(await readFile(join(folder, name), 'utf8')) as unknown as KubeObject));
+}
+
+/**
+ * Creates what is absent: the namespace `vela-system` and the CRDs. A CRD that is there and not ours is left alone; one
+ * of ours is brought up to date. Resolves when all of them are served. Gives the names of what was written.
+ */
+export async function prepareHub(client: KubeClient, definitions: readonly KubeObject[], effects: Effects, clock: Clock, signal: AbortSignal): Promise<readonly string[]> {
+  const written: string[] = [];
+  const write = async (object: KubeObject): Promise<void> => {
+    await effects.run('system', `${object.kind} ${object.metadata.name ?? ''}`, () => client.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal));
+    written.push(object.metadata.name ?? '');
+  };
+  const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
+  const [live, present] = await Promise.all([client.get(targetOf(namespace), signal), listDefinitions(client, signal)]);
+  if (live === null) await write(namespace);
+  const mine: KubeObject[] = [];
+  for (const definition of definitions) {
+    const there = present.get(definition.metadata.name ?? '');
+    const hash = hashOf(definition);
+    const was = there?.metadata.annotations?.[SOURCE_ANNOTATION];
+    if (there === undefined || (was !== undefined && was !== hash)) mine.push({ ...definition, metadata: { ...definition.metadata, annotations: { ...definition.metadata.annotations, [SOURCE_ANNOTATION]: hash } } });
+  }
+  await Promise.all(mine.map(write));
+  if (mine.length > 0) await untilEstablished(client, mine, clock, signal);
+  for (const definition of mine) for (const [apiVersion, kind] of kindsOf(definition)) client.expectKind(apiVersion, kind);
+  return written.sort();
+}
+
+async function listDefinitions(client: KubeClient, signal: AbortSignal): Promise<ReadonlyMap<string, KubeObject>> {
+  const found = await client.list({ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', namespace: '', metadataOnly: true }, signal);
+  return new Map(found.items.map((item) => [item.metadata.name ?? '', item]));
+}
+
+async function untilEstablished(client: KubeClient, definitions: readonly KubeObject[], clock: Clock, signal: AbortSignal): Promise<void> {
+  const waiting = new Map(definitions.map((definition) => [definition.metadata.name ?? '', definition]));
+  for (const startedMs = clock.now(); ; await clock.sleep(100, signal)) {
+    await Promise.all([...waiting].map(async ([name, definition]) => {
+      const live = await client.get(targetOf(definition), signal);
+      const refused = conditionOf(live, 'NamesAccepted');
+      if (refused?.['status'] === 'False') throw new Fault('transport/invalid', `CustomResourceDefinition ${name}: ${String(refused['message'])}`);
+      if (conditionOf(live, 'Established')?.['status'] === 'True') waiting.delete(name);
+    }));
+    if (waiting.size === 0) return;
+    if (clock.now() - startedMs > ESTABLISHED_WITHIN_MS) throw new Fault('transport/busy', `the hub does not serve ${[...waiting.keys()].join(', ')} yet`);
+  }
+}
+
+function conditionOf(object: KubeObject | null, type: string): Readonly<Record<string, unknown>> | undefined {
+  const status = isRecord(object?.['status']) ? object['status'] : {};
+  return (Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : []).find((condition) => condition['type'] === type);
+}
+
+/** `[apiVersion, kind]` of every version that a CRD serves. */
+export function kindsOf(definition: KubeObject): [string, string][] {
+  const spec = isRecord(definition['spec']) ? definition['spec'] : {};
+  const names = isRecord(spec['names']) ? spec['names'] : {};
+  const versions = Array.isArray(spec['versions']) ? spec['versions'].filter(isRecord) : [];
+  return versions.filter((version) => version['served'] !== false).map((version) => [`${String(spec['group'])}/${String(version['name'])}`, String(names['kind'])]);
+}
+
+/** vela-core renews its leader election Lease every few seconds and gives up a Lease that was not renewed for 15 s. */
+const LEADER_FRESH_MS = 30_000;
+
+/**
+ * Throws transport/vela-core when a running vela-core owns the hub's Applications: two controllers would fight.
+ * Evidence, from live objects only: a Deployment with its labels and a ready replica (chart of KubeVela 1.1 and 1.10:
+ * `app.kubernetes.io/name: vela-core`, `controller.oam.dev/name: vela-core`), or its leader election Lease
+ * (`kubevela-<version>` with z for each dot in 1.10, `kubevela` in 1.1) renewed just now.
+ */
+export async function findVelaCore(client: KubeClient, clock: Clock, signal: AbortSignal): Promise<void> {
+  const [byName, byController, leases] = await Promise.all([
+    deployments(client, 'app.kubernetes.io/name=vela-core', signal),
+    deployments(client, 'controller.oam.dev/name=vela-core', signal),
+    client.list({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: SYSTEM_NAMESPACE }, signal),
+  ]);
+  for (const deployment of [...byName, ...byController]) {
+    const status = isRecord(deployment['status']) ? deployment['status'] : {};
+    const ready = status['readyReplicas'];
+    const what = `Deployment ${deployment.metadata.namespace ?? ''}/${deployment.metadata.name ?? ''}`;
+    if (typeof ready === 'number' && ready > 0) throw new Fault('transport/vela-core', `vela-core runs on this hub: ${what} has ${ready} ready replica${ready === 1 ? '' : 's'}`);
+  }
+  for (const lease of leases.items) {
+    const name = lease.metadata.name ?? '';
+    const spec = isRecord(lease['spec']) ? lease['spec'] : {};
+    const holder = spec['holderIdentity'];
+    const renewedMs = Date.parse(typeof spec['renewTime'] === 'string' ? spec['renewTime'] : '');
+    if (!/^kubevela(-|$)/.test(name) || typeof holder !== 'string' || holder === '') continue;
+    if (Math.abs(clock.now() - renewedMs) < LEADER_FRESH_MS) throw new Fault('transport/vela-core', `vela-core runs on this hub: ${holder} has renewed Lease ${SYSTEM_NAMESPACE}/${name} just now`);
+  }
+}
+
+async function deployments(client: KubeClient, labels: string, signal: AbortSignal): Promise<readonly KubeObject[]> {
+  const query = { apiVersion: 'apps/v1', kind: 'Deployment', labels };
+  try {
+    return (await client.list({ ...query, namespace: '' }, signal)).items;
+  } catch (error) {
+    // Without the right to look everywhere, the place where it is installed by default has to do.
+    if (!(error instanceof Fault) || error.code !== 'transport/denied') throw error;
+    return (await client.list({ ...query, namespace: SYSTEM_NAMESPACE }, signal)).items;
+  }
+}
