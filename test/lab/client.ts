@@ -2,7 +2,6 @@
 // what looks at the daemon's work must not share its mistakes.
 import { Agent, request as httpsRequest } from 'node:https'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { loadAll } from 'js-yaml'
@@ -82,7 +81,12 @@ export function clientOn(connection: Connection) {
           ...(authorization !== undefined && { authorization }),
         },
       })
-      outgoing.once('response', resolve).once('error', reject).end(body)
+      outgoing.once('response', resolve).end(body)
+      outgoing.once('error', (error: NodeJS.ErrnoException) => {
+        // A kept connection that the server closed in the meantime: no failure of this request.
+        if (method === 'GET' && outgoing.reusedSocket && error.code === 'ECONNRESET') resolve(send(method, path, options))
+        else reject(error)
+      })
     })
   }
 
@@ -174,7 +178,16 @@ export function clientOn(connection: Connection) {
   async function* watch(ref: string, signal: AbortSignal, resourceVersion?: string): AsyncGenerator<WatchEvent> {
     const incoming = await send('GET', await pathOf(ref), { signal, query: { watch: 'true', allowWatchBookmarks: 'true', resourceVersion } })
     if ((incoming.statusCode ?? 0) >= 400) throw errorOf({ status: incoming.statusCode ?? 0, text: Buffer.concat(await incoming.toArray()).toString('utf8') })
-    for await (const line of createInterface({ input: incoming })) yield JSON.parse(line) as WatchEvent
+    try {
+      let rest = ''
+      for await (const chunk of incoming.setEncoding('utf8')) {
+        const lines = (rest + (chunk as string)).split('\n')
+        rest = lines.pop()!
+        for (const line of lines) yield JSON.parse(line) as WatchEvent
+      }
+    } finally {
+      incoming.on('error', () => {}).destroy() // the reader is gone: a connection that breaks now is nobody's error
+    }
   }
 
   /**

@@ -89,7 +89,7 @@ class Keeper {
     await this.#await('kube-apiserver', () => isReady(client))
     if (this.#spec.hasNodes) {
       say({ kind: 'phase', text: 'controllers and a simulated node' })
-      for (const program of CONTROLLERS) this.#part(program).start()
+      await this.#startControllers(client)
       await client.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: NODE_NAME, labels: NODE_LABELS, annotations: { 'kwok.x-k8s.io/node': 'fake' } } })
       await this.#await('kube-controller-manager', () => canRunPods(client))
       void giveAddresses(client, this.#ending.signal, (error) => this.log(`load balancer: ${String(error)}`))
@@ -98,7 +98,7 @@ class Keeper {
     say({ kind: 'ready', state: this.#state() })
   }
 
-  /** Ends everything; `keepData` leaves etcd time to close its files. */
+  /** Ends everything; etcd gets time to close its files where they are to be used again. */
   async end(): Promise<void> {
     if (this.#ending.signal.aborted) return
     this.#ending.abort()
@@ -122,10 +122,7 @@ class Keeper {
         return apiServer.stop()
       case '/api-server/start':
         apiServer.start()
-        await this.#await('kube-apiserver', async () => isReady(await openClient(this.#files.kubeconfig)))
-        // They would otherwise sit out client-go's back-off of up to 30 s.
-        await Promise.all(CONTROLLERS.map((program) => this.#parts.get(program)?.restart()))
-        return
+        return this.#comeBack(await openClient(this.#files.kubeconfig))
       case '/api-server/freeze':
         return apiServer.signal('SIGSTOP')
       case '/api-server/thaw':
@@ -133,6 +130,21 @@ class Keeper {
       default:
         throw new Error(`no such order: ${order}`)
     }
+  }
+
+  async #comeBack(client: LabClient): Promise<void> {
+    using _closing = client
+    await this.#await('kube-apiserver', () => isReady(client))
+    if (!this.#spec.hasNodes) return
+    // Started afresh: they would otherwise sit out client-go's back-off of up to 30 s.
+    await Promise.all(CONTROLLERS.map((program) => this.#part(program).stop()))
+    await this.#startControllers(client)
+  }
+
+  async #startControllers(client: LabClient): Promise<void> {
+    // A former kwok's hold on the node would keep this one waiting for up to 40 s.
+    await client.delete(`leases/kube-node-lease/${NODE_NAME}`)
+    for (const program of CONTROLLERS) this.#part(program).start()
   }
 
   async #listen(): Promise<number> {
@@ -241,6 +253,8 @@ if (spec.isOwned) process.stdin.on('error', () => {}).on('close', () => void end
 try {
   await keeper.start()
 } catch (error) {
+  // Said last: who hears it may count on everything being gone.
+  await keeper.end().catch((failure: unknown) => keeper.log(`end: ${String(failure)}`))
   say({ kind: 'failed', text: error instanceof Error ? error.message : String(error) })
-  await endAndExit(1)
+  process.exit(1)
 }

@@ -53,9 +53,12 @@ async function isGoneWithin(record: ProcessRecord, timeoutMs: number): Promise<b
 function startFromProc(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The command name stands in brackets and may hold spaces; state is field 3, start time field 22.
+    // The command name stands in brackets and may hold spaces; after it come the state (field 3), and later
+    // the number of threads (20) and the start time (22).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? undefined : fields[19]
+    // A killed Go program is a zombie while its other threads still hold its sockets.
+    const isGone = fields[0] === 'Z' && Number(fields[17]) <= 1
+    return isGone ? undefined : fields[19]
   } catch {
     return undefined // no such process
   }

@@ -61,11 +61,6 @@ export class Supervised implements AsyncDisposable {
     this.#options.onChange()
   }
 
-  async restart(): Promise<void> {
-    await this.stop()
-    this.start()
-  }
-
   /** SIGSTOP and SIGCONT, for a program that hangs. */
   signal(signal: NodeJS.Signals): void {
     if (this.record !== undefined) sendSignal(this.record, signal)
