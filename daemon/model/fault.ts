@@ -86,7 +86,7 @@ export const CODES = {
   'workflow/unsupported': entry('invalid', 'A step asks for an operation that Lateen does not do.', 'Use another step, or see the README for what is supported.'),
   'workflow/call': entry('invalid', 'A call that a workflow step makes was refused: what it names is not there or does not fit.', 'Read the step\'s message; correct the step\'s properties or its definition.'),
   'workflow/http': entry('transient', 'An HTTP call of a workflow step failed, or its answer never came.', 'Check the URL and the service behind it.'),
-  'workflow/unreachable': entry('transient', 'An HTTP call of a workflow step found nobody: nothing was sent.', 'Nothing, if it passes: it is tried again. Else check the URL and the network.'),
+  'workflow/unreachable': entry('transient', 'An HTTP call of a workflow step was not sent: nobody was there, or its rate limit was reached.', 'Nothing, if it passes: it is tried again. Else check the URL and the network.'),
   'workflow/limit': entry('invalid', 'A workflow step makes more calls, or gets larger answers, than it may.', 'Make the step smaller; look for a comprehension that adds calls without end.'),
   'transport/unreachable': entry('transient', 'The cluster did not answer.', 'Nothing, if it passes: it is tried again. Else check the kubeconfig and the network.'),
   'transport/denied': entry('denied', 'The cluster refused: not authenticated, or not allowed.', 'Give the daemon\'s user the right that the message names.'),
