@@ -235,7 +235,9 @@ function translate(error: unknown, chunk: string, start: number, places: Places,
     const key = keyAt(chunk, position, limits);
     return diagnosticOf('load/duplicate-key', `the key "${key.text}" stands twice in one mapping`, places(start + key.offset), 'Remove one of the two.');
   }
-  return diagnosticOf('load/not-yaml', `not YAML: ${error.reason}`, origin, HINTS.find(([pattern]) => pattern.test(error.reason))?.[1]);
+  // Names of aliases and tags are values that were not quoted: they are not repeated (I9).
+  const reason = error.reason.replace(/ ?(?:"[^"]*"|!<[^>]*>.*|: .*)/, '');
+  return diagnosticOf('load/not-yaml', `not YAML: ${reason}`, origin, HINTS.find(([pattern]) => pattern.test(error.reason))?.[1]);
 }
 
 function keyAt(chunk: string, position: number, limits: YamlLimits): { readonly text: string; readonly offset: number } {

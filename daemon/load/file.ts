@@ -177,12 +177,10 @@ class Gathering {
   }
 }
 
-function ambiguous(scalar: ParsedDocument['ambiguous'][number]): Diagnostic {
-  return {
-    code: 'load/ambiguous',
-    severity: 'warning',
-    message: `Kubernetes reads the plain scalar ${scalar.text} as ${scalar.reads}, other readers do not`,
-    origin: scalar.origin,
-    hint: `Write ${scalar.reads.startsWith('"') ? scalar.reads : `"${scalar.text}" or ${scalar.reads}`}.`,
-  };
+/** The scalar itself is only shown where it cannot be a password (I9). */
+function ambiguous({ text, reads, origin }: ParsedDocument['ambiguous'][number]): Diagnostic {
+  const isSwitch = reads === 'true' || reads === 'false';
+  const [what, as] = isSwitch ? [`the plain scalar ${text}`, reads] : ['this plain scalar', reads.startsWith('"') ? 'a string' : 'a number'];
+  const hint = isSwitch ? `Write "${text}", or ${reads}.` : `Put it in quotes${as === 'a number' ? ', or write it plainly as a number' : ''}.`;
+  return { code: 'load/ambiguous', severity: 'warning', message: `Kubernetes reads ${what} as ${as}, other readers do not`, origin, hint };
 }
