@@ -4,6 +4,7 @@
  * Door: pino. Every line passes through the Redactor on its way out (I9), whatever logged it: pino's own redaction knows
  * paths of one level, and neither messages nor errors. Writing is synchronous, so that a crash loses no line.
  */
+import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import type { Redactor } from '../model/ports.ts';
@@ -55,10 +56,18 @@ export async function openLog({ level, redactor, now, to, isPretty }: LogOptions
 export const SILENT_LOG: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => SILENT_LOG };
 
 async function destination(to: LogOptions['to'], isPretty: boolean): Promise<DestinationStream> {
-  const plain: DestinationStream = typeof to === 'number' ? pino.destination({ fd: to, sync: true }) : to;
-  if (!isPretty) return plain;
+  if (!isPretty) return typeof to === 'number' ? pino.destination({ fd: to, sync: true }) : to;
   const { default: pretty } = await import('pino-pretty');
-  return pretty({ destination: plain, sync: true, colorize: typeof to === 'number', translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true });
+  return pretty({ destination: typeof to === 'number' ? to : writableOf(to), sync: true, colorize: typeof to === 'number', translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true });
+}
+
+function writableOf(to: { readonly write: (line: string) => void }): Writable {
+  return new Writable({
+    write: (chunk, _encoding, done) => {
+      to.write(String(chunk));
+      done();
+    },
+  });
 }
 
 /** Most lines hold no secret and go as they are; in the others every string is masked, so that they stay JSON. */

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRedactor } from '../../../daemon/lib/redact.ts';
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const secretOf = (data: Record<string, string>): Parameters<ReturnType<typeof createRedactor>['learnSecret']>[0] => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data });
+
+test('a known value is masked wherever it stands, as often as it stands there', () => {
+  const redactor = createRedactor();
+  redactor.learn('hunter2');
+  assert.equal(redactor.text('hunter2 xhunter2hunter2'), '*** x******');
+  assert.equal(redactor.text('nothing here'), 'nothing here');
+});
+
+test('a known value is recognised encoded and escaped', () => {
+  const redactor = createRedactor();
+  const value = 'p"ss\\w/rd+ü?';
+  redactor.learn(value);
+  const forms = [value, base64(value), base64(value).replace(/=+$/, ''), Buffer.from(value).toString('base64url'), JSON.stringify(value).slice(1, -1), JSON.stringify(JSON.stringify(value)), encodeURIComponent(value)];
+  for (const form of forms) assert.doesNotMatch(redactor.text(`a ${form} b`), /ss|rd/, form);
+});
+
+test('values of a Secret are learned plain and encoded', () => {
+  const redactor = createRedactor();
+  redactor.learnSecret(secretOf({ password: base64('correct horse') }));
+  redactor.learnSecret({ ...secretOf({}), stringData: { token: 'battery' } });
+  assert.equal(redactor.text(`correct horse ${base64('correct horse')} battery`), '*** *** ***');
+});
+
+test('ordinary words stay readable although a Secret holds them', () => {
+  const redactor = createRedactor();
+  redactor.learnSecret(secretOf({ namespace: base64('team-a'), enabled: base64('true'), short: base64('abc') }));
+  assert.equal(redactor.text('true abc team-a default'), 'true abc team-a default');
+});
+
+test('of a value of several lines each line is a secret, but not the words of every document', () => {
+  const redactor = createRedactor();
+  const kubeconfig = 'apiVersion: v1\nkind: Config\nusers:\n- name: admin\n  user:\n    token: "s3cr3t-t0ken"\n    client-key-data: TFMwdExTMUNSVWRKVGlCU1UwRWdVRkpKVmtGVVJTQkxSVms=\n';
+  redactor.learnSecret(secretOf({ kubeconfig: base64(kubeconfig) }));
+  assert.equal(redactor.text('apiVersion: v1\nkind: Config\ntoken is s3cr3t-t0ken'), 'apiVersion: v1\nkind: Config\ntoken is ***');
+  assert.doesNotMatch(redactor.text('key TFMwdExTMUNSVWRKVGlCU1UwRWdVRkpKVmtGVVJTQkxSVms= end'), /TFMw/);
+  assert.equal(redactor.text(`whole ${kubeconfig}`), 'whole ***');
+  redactor.learn('HOST=db\nDB_PASSWORD=opensesame\n');
+  assert.equal(redactor.text('opensesame on db'), '*** on db');
+});
+
+test('a secret that was cut off is masked as far as it goes', () => {
+  const redactor = createRedactor();
+  const token = 'abcdefghij'.repeat(20);
+  redactor.learn(token);
+  assert.equal(redactor.text(`got ${token.slice(0, 50)}`), 'got ***');
+});
+
+test('of two secrets of which one begins the other, the longer is masked whole', () => {
+  const redactor = createRedactor();
+  redactor.learn('open');
+  redactor.learn('opensesame');
+  assert.equal(redactor.text('opensesame open'), '*** ***');
+});
+
+test('credentials are masked without having been learned', () => {
+  const redactor = createRedactor();
+  assert.equal(redactor.text('clone https://user:pw@example.com/x.git'), 'clone https://***@example.com/x.git');
+  assert.equal(redactor.text('Authorization: Bearer abc.def-ghi_jkl'), 'Authorization: Bearer ***');
+  assert.equal(redactor.text('-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- after'), '*** after');
+});
