@@ -15,7 +15,7 @@ import { isRunning, type ProcessRecord } from '../lab/process.ts'
 import type { PlaneState } from '../lab/state.ts'
 
 const LAB_MAIN = join(import.meta.dirname, '../lab/main.ts')
-const lab = await useLab(['hub', 'edge'])
+const lab = await useLab(['hub', 'edge'], { audit: true })
 after(() => lab.stop())
 const { hub, edge } = lab.planes
 
@@ -62,6 +62,18 @@ test('a user has the rights that RBAC gives and no more', async () => {
   await assert.rejects(nobody.list('secrets/default'), (error) => error instanceof ApiError && error.status === 403 && error.reason === 'Forbidden')
   using admin = await openClient(await hub.kubeconfigFor('admin-too', ['system:masters']))
   assert.ok(await admin.list('secrets/default'))
+})
+
+test('the audit tells of writes by user, and not of reads', async () => {
+  using writer = await openClient(await hub.kubeconfigFor('writer', ['system:masters']))
+  await writer.apply(configMap('audited', {}))
+  await writer.get('configmaps/default/audited')
+  await writer.delete('configmaps/default/audited')
+  const ofWriter = (await hub.writes()).filter((write) => write.user === 'writer')
+  assert.deepEqual(ofWriter.map(({ verb, path, status }) => [verb, path, status]), [
+    ['patch', '/api/v1/namespaces/default/configmaps/audited', 201],
+    ['delete', '/api/v1/namespaces/default/configmaps/audited', 200],
+  ])
 })
 
 test('a watch tells of what comes', async () => {
@@ -152,6 +164,15 @@ test('the programs end with their keeper, also where the keeper is killed', asyn
   process.kill(state.keeper.pid, 'SIGKILL')
   await eventually(async () => (state.parts as readonly ProcessRecord[]).every((it) => !isRunning(it)) || undefined)
   owner.kill('SIGKILL')
+})
+
+test('a start that is called off leaves nothing', async () => {
+  await using folder = await temporaryFolder()
+  const calledOff = new AbortController()
+  let calls = 0
+  const report = () => void (++calls === 2 && calledOff.abort()) // etcd is up, the API server is starting
+  await assert.rejects(startControlPlane({ name: 'off', dir: folder.path, signal: calledOff.signal, report }), { name: 'AbortError' })
+  assert.ok(!existsSync(join(folder.path, 'off', 'state.json')))
 })
 
 test('where a program cannot start, the end of its log says why', async () => {

@@ -56,7 +56,8 @@ async function removeStale(file: string, stale: ProcessRecord | undefined): Prom
 
 async function readHolder(file: string): Promise<ProcessRecord | undefined> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as ProcessRecord
+    const { pid, startedAt } = JSON.parse(await readFile(file, 'utf8')) as Partial<ProcessRecord>
+    return typeof pid === 'number' && typeof startedAt === 'string' ? { pid, startedAt } : undefined
   } catch {
     return undefined // gone, or not written by us
   }

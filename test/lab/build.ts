@@ -1,10 +1,10 @@
 // The lab's binaries: found on this machine, or built once from the Go module proxy into a cache that
 // is shared by every checkout with the same go.mod files. Nothing here needs a container engine.
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
-import { access, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import { access, copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { withBuildLock } from './build-lock.ts'
 import { goTool, runGo } from './go.ts'
 import { LabError } from './lab-error.ts'
@@ -62,12 +62,12 @@ export async function labBinaries(extent: Extent = 'full', report: (line: string
   const cache = await cacheDirectory()
   for (const [source, directories] of foundSources()) {
     const paths = await findAll(needed, directories)
-    if (paths !== undefined) return { source, paths, stages: extent === 'api' ? [] : await stageFiles(cache, report) }
+    if (paths !== undefined) return { source, paths, stages: extent === 'api' ? [] : await stageFiles([dirname(paths.kwok), cache], report) }
   }
   await buildMissing(cache, report)
   const paths = await findAll(PROGRAMS, [cache])
   if (paths === undefined) throw new LabError(`the build ended without an error, but not every program is in ${cache}`)
-  return { source: 'cache', paths, stages: await stageFiles(cache, report) }
+  return { source: 'cache', paths, stages: await stageFiles([cache], report) }
 }
 
 function foundSources(): readonly (readonly ['KUBEBUILDER_ASSETS' | 'PATH', readonly string[]])[] {
@@ -110,6 +110,7 @@ async function buildMissing(cache: string, report: (line: string) => void): Prom
   const go = await goTool()
   await mkdir(cache, { recursive: true })
   await withBuildLock(join(cache, 'build.lock'), report, async () => {
+    await removeUnfinished(cache)
     const missing = await missingRecipes(cache) // another builder may just have finished
     const restMs = missing.map((recipe) => recipe.expectedMs)
     if (missing.length > 0) report(`lab: building ${missing.length} programs into ${cache}; the first time this takes ${minutes(restMs)} on 2 cores, later none`)
@@ -117,6 +118,11 @@ async function buildMissing(cache: string, report: (line: string) => void): Prom
       await buildOne(go, cache, recipe, { position: `${index + 1} of ${missing.length}`, restAfter: minutes(restMs.slice(index + 1)), report })
     }
   })
+}
+
+/** What a killed build left; no other builder is at work while the lock is ours. */
+async function removeUnfinished(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) if (/^\..*\.\d+$/.test(name)) await rm(join(cache, name), { force: true })
 }
 
 async function missingRecipes(cache: string): Promise<readonly Recipe[]> {
@@ -144,22 +150,33 @@ async function buildOne(go: string, cache: string, recipe: Recipe, show: { posit
   }
 }
 
-/** kwok's stage files, copied once out of kwok's Go module into the cache. */
-async function stageFiles(cache: string, report: (line: string) => void): Promise<readonly string[]> {
-  const targets = STAGE_FILES.map((file) => join(cache, 'stages', file.replaceAll('/', '-')))
-  const present = await Promise.all(targets.map((file) => access(file).then(() => true, () => false)))
-  if (present.every(Boolean)) return targets
+/**
+ * kwok's stage files: in a folder `stages` beside kwok or in the cache, where they are copied to once out
+ * of kwok's Go module.
+ * @param directories looked in first to last; the last is the cache
+ */
+async function stageFiles(directories: readonly string[], report: (line: string) => void): Promise<readonly string[]> {
+  for (const directory of directories) {
+    const files = stagesIn(directory)
+    if (files.every((file) => existsSync(file))) return files
+  }
+  const targets = stagesIn(directories.at(-1)!)
   const go = await goTool()
   const directory = join(import.meta.dirname, 'kwok')
-  report(`lab: fetching kwok's stages`)
+  report("lab: fetching kwok's stages")
   await runGo(go, ['mod', 'download', KWOK_MODULE], { directory })
   const moduleDirectory = (await runGo(go, ['list', '-m', '-f', '{{.Dir}}', KWOK_MODULE], { directory })).trim()
-  await mkdir(join(cache, 'stages'), { recursive: true })
+  await mkdir(dirname(targets[0]!), { recursive: true })
   for (const [index, target] of targets.entries()) {
-    await copyFile(join(moduleDirectory, 'kustomize', 'stage', STAGE_FILES[index]!), `${target}.${process.pid}`)
-    await rename(`${target}.${process.pid}`, target)
+    const unfinished = `${target}.${process.pid}`
+    await copyFile(join(moduleDirectory, 'kustomize', 'stage', STAGE_FILES[index]!), unfinished)
+    await rename(unfinished, target)
   }
   return targets
+}
+
+function stagesIn(directory: string): readonly string[] {
+  return STAGE_FILES.map((file) => join(directory, 'stages', file.replaceAll('/', '-')))
 }
 
 function minutes(partsMs: readonly number[]): string {

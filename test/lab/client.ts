@@ -210,7 +210,7 @@ export function clientOn(connection: Connection) {
     await until(ref, (object) => object === undefined, options)
   }
 
-  /** Makes a namespace of its own for one test, "prefix-xxxxx", and gives its name once pods can run in it. */
+  /** Makes a namespace of its own for one test, "prefix-xxxxx", and gives its name. */
   async function scratchNamespace(prefix = 'test'): Promise<string> {
     const made = await create({ apiVersion: 'v1', kind: 'Namespace', metadata: { generateName: `${prefix}-` } })
     return made.metadata.name

@@ -8,8 +8,9 @@ const OLDEST_WITH_TOOLCHAINS = 21 // from here on, Go fetches a newer toolchain 
 
 const WITHOUT_GO = `The lab builds etcd, the Kubernetes control plane and kwok from source, once, and for that it needs Go 1.${OLDEST_MINOR} or newer.
 Do one of these:
-  - install Go (https://go.dev/dl/, or your package manager) and run this again; the build takes 5 to 8 minutes on 2 cores
+  - install Go (https://go.dev/dl/, or your package manager) and run this again; the build takes 7 to 10 minutes on 2 cores
   - set KUBEBUILDER_ASSETS to a folder that holds etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok
+    (a copy of the folder that \`npm run lab -- build\` fills on another machine does)
   - do without the lab: point at a cluster that exists already, with --kubeconfig FILE`
 
 /**

@@ -33,6 +33,8 @@ export type KeeperSpec = {
   readonly isOwned: boolean
   /** true: removes the folder at the end. */
   readonly isEphemeral: boolean
+  /** true: every write goes to logs/audit.jsonl. */
+  readonly isAudited: boolean
   readonly apiServerFlags: readonly string[]
 }
 
@@ -53,6 +55,7 @@ class Keeper {
   #etcdPort = 0
   #controlPort = 0
   #writes: Promise<void> = Promise.resolve()
+  #ended: Promise<void> | undefined
 
   constructor(spec: KeeperSpec) {
     this.#spec = spec
@@ -81,10 +84,10 @@ class Keeper {
 
   async #bringUp(): Promise<void> {
     say({ kind: 'phase', text: 'etcd' })
-    this.#part('etcd').start()
+    this.#launch('etcd')
     await this.#await('etcd', () => httpOk(`http://127.0.0.1:${this.#etcdPort}/health`))
     say({ kind: 'phase', text: 'API server' })
-    this.#part('kube-apiserver').start()
+    this.#launch('kube-apiserver')
     const client = await openClient(this.#files.kubeconfig)
     await this.#await('kube-apiserver', () => isReady(client))
     if (this.#spec.hasNodes) {
@@ -99,9 +102,12 @@ class Keeper {
   }
 
   /** Ends everything; etcd gets time to close its files where they are to be used again. */
-  async end(): Promise<void> {
-    if (this.#ending.signal.aborted) return
-    this.#ending.abort()
+  end(): Promise<void> {
+    return (this.#ended ??= this.#end())
+  }
+
+  async #end(): Promise<void> {
+    this.#ending.abort() // from here on nothing is launched
     const etcd = this.#parts.get('etcd')
     await Promise.all([...this.#parts.values()].filter((part) => part !== etcd).map((part) => part.stop()))
     await etcd?.stop(this.#spec.isEphemeral ? 'SIGKILL' : 'SIGTERM')
@@ -121,7 +127,7 @@ class Keeper {
       case '/api-server/stop':
         return apiServer.stop()
       case '/api-server/start':
-        apiServer.start()
+        this.#launch('kube-apiserver')
         return this.#comeBack(await openClient(this.#files.kubeconfig))
       case '/api-server/freeze':
         return apiServer.signal('SIGSTOP')
@@ -144,7 +150,7 @@ class Keeper {
   async #startControllers(client: LabClient): Promise<void> {
     // A former kwok's hold on the node would keep this one waiting for up to 40 s.
     await client.delete(`leases/kube-node-lease/${NODE_NAME}`)
-    for (const program of CONTROLLERS) this.#part(program).start()
+    for (const program of CONTROLLERS) this.#launch(program)
   }
 
   async #listen(): Promise<number> {
@@ -170,6 +176,11 @@ class Keeper {
     }
     if (order !== '/state') await this.#obey(order)
     reply.end(JSON.stringify(this.#state()))
+  }
+
+  #launch(program: Program): void {
+    this.#ending.signal.throwIfAborted()
+    this.#part(program).start()
   }
 
   #part(program: Program): Supervised {

@@ -7,6 +7,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { readWrites, type Write } from './audit.ts'
 import { labBinaries } from './build.ts'
 import { type LabClient, openClient } from './client.ts'
 import type { KeeperReport, KeeperSpec } from './keeper.ts'
@@ -29,7 +30,9 @@ export type StartOptions = {
   readonly owned?: boolean
   /** true: the folder is removed at the end. */
   readonly ephemeral?: boolean
-  /** More flags for kube-apiserver ("--audit-log-path=..."). */
+  /** true: the API server notes every write, for `writes`; default false. */
+  readonly audit?: boolean
+  /** More flags for kube-apiserver ("--max-requests-inflight=50"). */
   readonly apiServerFlags?: readonly string[]
   /** Takes lines of progress; default: nowhere, except for a first build, which goes to standard error. */
   readonly report?: (line: string) => void
@@ -50,6 +53,8 @@ export type ControlPlane = AsyncDisposable & {
   readonly state: () => Promise<PlaneState>
   /** Writes a kubeconfig for a user without rights other than those RBAC gives to it or its groups, and gives the file. */
   readonly kubeconfigFor: (user: string, groups?: readonly string[]) => Promise<string>
+  /** Every write since the first start, oldest first (needs `audit`): by whom, what, with what answer. */
+  readonly writes: () => Promise<readonly Write[]>
   /** kill -9 to the API server: connections break, the port refuses; the data stays in etcd. */
   readonly stopApiServer: () => Promise<void>
   /** Starts it again on the same port and waits until it is ready. */
@@ -84,6 +89,7 @@ export async function startControlPlane(options: StartOptions): Promise<ControlP
       hasNodes,
       isOwned: options.owned ?? true,
       isEphemeral: options.ephemeral ?? false,
+      isAudited: options.audit ?? false,
       apiServerFlags: options.apiServerFlags ?? [],
     },
     (text) => options.report?.(`lab: ${options.name}: ${text}`),
@@ -143,7 +149,7 @@ export type Lab<Name extends string> = AsyncDisposable & {
  *
  * LATEEN_LAB_KEEP=1 leaves the folder (logs, data) and says where it is.
  */
-export async function useLab<const Name extends string>(names: readonly Name[], options: Pick<StartOptions, 'nodes' | 'apiServerFlags' | 'signal'> = {}): Promise<Lab<Name>> {
+export async function useLab<const Name extends string>(names: readonly Name[], options: Pick<StartOptions, 'nodes' | 'audit' | 'apiServerFlags' | 'signal'> = {}): Promise<Lab<Name>> {
   await labBinaries(options.nodes === false ? 'api' : 'full') // once, before several ask at the same time
   const isKept = process.env['LATEEN_LAB_KEEP'] === '1'
   const dir = await mkdtemp(join(tmpdir(), 'lateen-lab-'))
@@ -194,6 +200,7 @@ async function controlPlaneOf(directory: string, state: PlaneState): Promise<Con
       await writeFile(file, await kubeconfigForUser(state.name, directory, state.server, user, groups), { mode: 0o600 })
       return file
     },
+    writes: () => readWrites(planeFiles(directory).audit),
     stopApiServer: async () => void (await order('/api-server/stop')),
     startApiServer: async () => void (await order('/api-server/start')),
     freezeApiServer: async () => void (await order('/api-server/freeze')),

@@ -9,6 +9,7 @@ export type PlanePlan = {
   readonly apiPort: number
   readonly etcdPort: number
   readonly hasNodes: boolean
+  readonly isAudited: boolean
   readonly apiServerFlags: readonly string[]
 }
 
@@ -20,6 +21,8 @@ export const planeFiles = (directory: string) =>
     ports: join(directory, 'ports.json'),
     log: (part: string) => join(directory, 'logs', `${part}.log`),
     etcd: join(directory, 'etcd'),
+    audit: join(directory, 'logs', 'audit.jsonl'),
+    auditPolicy: join(directory, 'audit-policy.yaml'),
     caCert: join(directory, 'pki', 'ca.crt'),
     caKey: join(directory, 'pki', 'ca.key'),
     serverCert: join(directory, 'pki', 'server.crt'),
@@ -68,6 +71,7 @@ const ARGUMENTS: Readonly<Record<Program, (plan: PlanePlan, files: Files) => rea
     '--endpoint-reconciler-type=none',
     // Without the controller manager nobody makes the ServiceAccount that this plug-in waits for.
     ...(plan.hasNodes ? [] : ['--disable-admission-plugins=ServiceAccount']),
+    ...(plan.isAudited ? [`--audit-policy-file=${files.auditPolicy}`, `--audit-log-path=${files.audit}`] : []),
     ...plan.apiServerFlags,
   ],
   'kube-controller-manager': (_plan, files) => [

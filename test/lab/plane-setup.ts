@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { randomInt } from 'node:crypto'
+import { AUDIT_POLICY } from './audit.ts'
 import { kubeconfigText } from './kubeconfig.ts'
 import { planeFiles } from './parts.ts'
 import { createAuthority, createSigningKey, issueClient, issueServer, type KeyPair } from './pki.ts'
@@ -24,6 +25,7 @@ export async function prepareDirectory(name: string, directory: string): Promise
   const ports = await choosePorts(files.ports)
   const admin = (await readPair(files.adminCert, files.adminKey)) ?? (await createCertificates(name, directory))
   const server = `https://127.0.0.1:${ports.api}`
+  await writeFile(files.auditPolicy, AUDIT_POLICY)
   await writeFile(files.kubeconfig, kubeconfigText(name, server, await readFile(files.caCert, 'utf8'), admin), { mode: 0o600 })
   return { ports, server }
 }
