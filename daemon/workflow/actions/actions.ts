@@ -1,0 +1,43 @@
+/**
+ * What a step's CUE template may ask for: the table of all calls, by `provider.do`.
+ *
+ *   vela/kube, builtin, oam, http, util, config, time, metrics, multicluster, query    `$params` in, `$returns` out
+ *   vela/op (provider op), vela/ql (provider ql)                                       the same calls, flat
+ *   KubeVela 1.1's vela/op (providers kube, http, builtin)                             flat
+ */
+import { isRecord } from '../../lib/json.ts';
+import type { Action, Actions } from '../run.ts';
+import { BUILTIN } from './builtin.ts';
+import { textOf, type Provider } from './calls.ts';
+import { CONFIG } from './config.ts';
+import { HTTP } from './http.ts';
+import { KUBE } from './kube.ts';
+import { METRICS } from './metrics.ts';
+import { MULTICLUSTER } from './multicluster.ts';
+import { OAM } from './oam.ts';
+import { QUERY } from './query.ts';
+import { EMAIL, ENVIRONMENTS, TERRAFORM } from './refused.ts';
+import { TIME } from './time.ts';
+import { UTIL } from './util.ts';
+
+/** KubeVela 1.10's provider op has two functions of one name, for objects and for configs; what is given tells which. */
+const either = (name: 'read' | 'list' | 'delete'): Action => (call, context) => {
+  const forConfig = !isRecord(call.params['value']) && !isRecord(call.params['resource']) && textOf(call.params['namespace']) !== '';
+  return (forConfig ? CONFIG : KUBE)[name]!(call, context);
+};
+
+const { load: load11, export: export11, ...steering } = BUILTIN;
+
+const OP: Provider = {
+  ...KUBE, ...steering, ...OAM, ...HTTP, ...UTIL, ...TIME, ...METRICS, ...MULTICLUSTER, ...ENVIRONMENTS, ...EMAIL, ...TERRAFORM,
+  create: CONFIG['create']!, 'create-config': CONFIG['create']!, 'read-config': CONFIG['read']!, 'list-config': CONFIG['list']!, 'delete-config': CONFIG['delete']!,
+  read: either('read'), list: either('list'), delete: either('delete'),
+};
+
+const PROVIDERS: Readonly<Record<string, Provider>> = {
+  kube: KUBE, builtin: { ...steering, load: load11!, export: export11! }, oam: OAM, http: HTTP, util: UTIL, config: CONFIG, time: TIME, metrics: METRICS,
+  multicluster: MULTICLUSTER, query: QUERY, ql: { ...QUERY, ...KUBE }, email: EMAIL, terraform: TERRAFORM, op: OP,
+};
+
+/** Every call there is. What is not in it does not exist; what is not supported is in it and says so. */
+export const ACTIONS: Actions = new Map(Object.entries(PROVIDERS).flatMap(([provider, functions]) => Object.entries(functions).map(([name, action]) => [`${provider}.${name}`, action] as const)));
