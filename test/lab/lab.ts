@@ -217,7 +217,7 @@ async function launchKeeper(spec: KeeperSpec, report: (text: string) => void, si
     // goes to a file: whoever waits for the end of ours must not wait for a keeper that stays.
     stdio: [spec.isOwned ? 'pipe' : 'ignore', 'pipe', log],
     // Keeps the keeper from loading what strips types from its files: 30 MB less.
-    env: { NODE_COMPILE_CACHE: join(tmpdir(), 'lateen-lab-compile-cache'), ...process.env },
+    env: { ...(spec.binaries.source === 'cache' && { NODE_COMPILE_CACHE: join(dirname(spec.binaries.paths.etcd), 'node') }), ...process.env },
     detached: true, // Ctrl-C in a terminal must reach the keeper through us, not etcd directly
   })
   closeSync(log)
