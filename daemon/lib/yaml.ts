@@ -11,6 +11,7 @@ import {
 import type { Event, ScalarEvent } from 'js-yaml';
 import type { Locate } from '../model/catalog.ts';
 import type { Diagnostic, Origin } from '../model/fault.ts';
+import { FALSE, MISLEADING_START, MISREAD, NOT_A_NUMBER, NULL, TRUE, isMisleading, readNumber } from './yaml-scalars.ts';
 
 /** Bounds of one document (I7); `documents` is per file. Aliases count as what they stand for. */
 export interface YamlLimits {
@@ -176,20 +177,6 @@ function scan(events: readonly Event[], source: string, place: (offset: number) 
   return { ambiguous, hasAlias };
 }
 
-const MISLEADING_START = /[-+.0-9yYnNoO]/;
-const NOT_A_NUMBER = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
-const LEADING_ZERO = /^[-+]?0[0-9_]+$/;
-const UNDERSCORED = /^[-+]?[0-9][0-9_]*_[0-9_]*$/;
-const BINARY = /^[-+]?0b[01_]+$/i;
-const SEXAGESIMAL = /^[-+]?[0-9]+(?::[0-5]?[0-9])+$/;
-/** A git commit such as 1234e56 is a number, and 123e4567 a string. */
-const COMMIT_LIKE = /^(?=.{6,}$)[0-9]+e[0-9]+$/;
-const SWITCH_WORD = /^(?:y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF)$/;
-
-function isMisleading(text: string): boolean {
-  return SWITCH_WORD.test(text) || LEADING_ZERO.test(text) || UNDERSCORED.test(text) || BINARY.test(text) || SEXAGESIMAL.test(text) || COMMIT_LIKE.test(text);
-}
-
 /** Counts what the aliases stand for: nine levels of ten aliases are 72 references and a billion nodes. */
 function countExpanded(value: unknown, limits: YamlLimits): void {
   const open = new Set<unknown>();
@@ -315,34 +302,6 @@ function find(root: Mark, path: readonly (string | number)[], part: 'key' | 'val
 
 // ------------------------------------------------------------------------------------------------------- the schema
 
-const TRUE = new Set(['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON']);
-const FALSE = new Set(['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF']);
-const NULL = new Set(['', '~', 'null', 'Null', 'NULL']);
-const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
-const INTEGER = /^([-+]?)(?:(0[xX][0-9a-fA-F]+)|(0[bB][01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/;
-const [INTEGER_MIN, INTEGER_MAX] = [-(2n ** 63n), 2n ** 64n - 1n];
-
-function readInteger(text: string): number | bigint | undefined {
-  const match = INTEGER.exec(text);
-  if (match === null) return undefined;
-  const [, sign, hexadecimal, binary, octal, decimal] = match;
-  const digits = hexadecimal ?? binary ?? (octal === undefined ? (decimal ?? '0') : `0o${octal}`);
-  const small = Number(digits);
-  if (Number.isSafeInteger(small)) return sign === '-' && small !== 0 ? -small : small;
-  const exact = sign === '-' ? -BigInt(digits) : BigInt(digits);
-  return exact < INTEGER_MIN || exact > INTEGER_MAX ? undefined : exact;
-}
-
-function readNumber(source: string): number | bigint | undefined {
-  const text = source.includes('_') ? source.replaceAll('_', '') : source;
-  const integer = readInteger(text);
-  if (integer !== undefined) return integer;
-  if (!FLOAT.test(text)) return undefined;
-  const value = Number(text);
-  // Go refuses what is out of range, so 123e4567 stays a string.
-  return Number.isFinite(value) ? value : undefined;
-}
-
 const never = (): boolean => false;
 const nullTag = defineScalarTag<null>('tag:yaml.org,2002:null', {
   implicit: true, implicitFirstChars: ['', '~', 'n', 'N'], resolve: (text) => (NULL.has(text) ? null : NOT_RESOLVED), identify: (value) => value === null, represent: () => 'null',
@@ -400,8 +359,6 @@ function keyText(chunk: string, event: ScalarEvent): string {
 
 // ----------------------------------------------------------------------------------------------------------- printing
 
-/** What readers of YAML 1.1 or 1.2 would not take for a string. */
-const MISREAD = /^(?:[-+]?0o[0-7]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[-+]?\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|=)$/;
 const misreadTag = defineScalarTag<string>('tag:yaml.org,2002:misread', { implicit: true, implicitFirstChars: [...'-+0123456789.='], resolve: (text) => (MISREAD.test(text) ? text : NOT_RESOLVED), identify: never });
 const PRINT_SCHEMA = new Schema([strTag, nullTag, boolTag, numberTag, misreadTag, mergeTag, seqTag, mapTag]);
 
