@@ -5,14 +5,13 @@
  * (`errors`); a template that never ends, eats the memory or meets a broken evaluator is a thrown Fault
  * (`render/timeout`, `render/memory`, `render/evaluator`).
  */
+import type { Json, JsonObject } from './object.ts';
 
-/** JSON as it crosses the evaluator's border. Integers beyond 2^53 lose precision, as everywhere in JavaScript. */
-export type CueJson = null | boolean | number | string | readonly CueJson[] | CueObject;
+/** JSON as it crosses the evaluator's border. Integers beyond 2^53 are bigint, as everywhere (lib/json.ts). */
+export type CueJson = Json;
 
 /** A JSON object as it crosses the evaluator's border. */
-export interface CueObject {
-  readonly [key: string]: CueJson;
-}
+export type CueObject = JsonObject;
 
 /** Which KubeVela line's rules apply to markers, patches, calls and health. */
 export type CueDialect = '1.1' | '1.10';
@@ -61,6 +60,8 @@ export interface CueTrait {
    * are filled in by the evaluator.
    */
   readonly context?: CueObject;
+  /** Further top-level fields (KubeVela 1.1: secrets that `// +insertSecretTo=<name>` asks for). */
+  readonly fields?: CueObject;
 }
 
 /** A component with its traits: one request, because each trait sees what the ones before it left. */
@@ -70,6 +71,8 @@ export interface CueComponentRequest {
     readonly name: string;
     readonly type: string;
     readonly template: string;
+    /** Further top-level fields (KubeVela 1.1: secrets that `// +insertSecretTo=<name>` asks for). */
+    readonly fields?: CueObject;
   };
   /** The component's `properties`; null where there are none. */
   readonly parameter: CueJson;
@@ -216,6 +219,8 @@ export type CueTemplateKind = 'component' | 'trait' | 'policy' | 'step' | 'statu
 export interface CueVetRequest {
   readonly template: string;
   readonly kind: CueTemplateKind;
+  /** Decides what `vela/op` has. Default 1.10. */
+  readonly dialect?: CueDialect;
 }
 
 /** A field directly under the template's `parameter`. */

@@ -56,7 +56,7 @@ func evaluateExpression(r *requestBody) *expressionAnswer {
 	if failures := u.build(); failures != nil {
 		return &expressionAnswer{Error: &failures[0]}
 	}
-	out, missing := exportJSON(u.value.LookupPath(cue.ParsePath(expressionField)), exportOptions{text: true}, nil)
+	out, missing := exportJSON(u.value.LookupPath(cue.MakePath(cue.Str(expressionField))), exportOptions{text: true}, nil)
 	if missing != nil {
 		return &expressionAnswer{Error: &missing[0]}
 	}

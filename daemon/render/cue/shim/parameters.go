@@ -24,7 +24,7 @@ func (u *unit) schemaOf(context ast.Expr) cue.Value {
 	if failures := s.build(); failures != nil {
 		return cue.Value{}
 	}
-	return s.value.LookupPath(cue.ParsePath("parameter"))
+	return s.value.LookupPath(cue.MakePath(cue.Str("parameter")))
 }
 
 // explainParameters rewrites parameter errors as "expected X, got Y".
@@ -129,7 +129,7 @@ func (x *renderer) blameParameters(u *unit, parameter json.RawMessage, failures 
 	if len(failures) == 0 || u == nil {
 		return failures
 	}
-	value := u.value.LookupPath(cue.ParsePath("parameter"))
+	value := u.value.LookupPath(cue.MakePath(cue.Str("parameter")))
 	if !value.Exists() {
 		return failures
 	}
@@ -177,7 +177,7 @@ func (x *renderer) unknownParameters(trait int, u *unit, parameter json.RawMessa
 	if err != nil || !declares(u.file, "parameter") {
 		return
 	}
-	value := u.value.LookupPath(cue.ParsePath("parameter"))
+	value := u.value.LookupPath(cue.MakePath(cue.Str("parameter")))
 	find := &unknownFinder{}
 	find.walk(value, given, []string{"parameter"})
 	for _, found := range find.found {

@@ -19,9 +19,26 @@ type auxiliary struct {
 	Trait  int             `json:"trait"`
 	Object json.RawMessage `json:"object"`
 
-	tree ast.Expr
-	gaps []gap
-	unit *unit
+	object *object
+}
+
+// object is what has become of an output so far: the value, and the places that had none when it was first rendered.
+// The tree is only written when a trait wants to see or patch it.
+type object struct {
+	value cue.Value
+	path  []string
+	unit  *unit
+	tree  ast.Expr
+	gaps  []gap
+}
+
+func (o *object) asTree() ast.Expr {
+	if o.tree == nil {
+		b := &treeBuilder{unit: o.unit}
+		o.tree = b.tree(o.value, o.path)
+		o.gaps = append(slices.Clone(o.gaps), b.gaps...)
+	}
+	return o.tree
 }
 
 type unknownParameter struct {
@@ -42,9 +59,7 @@ type renderAnswer struct {
 type renderer struct {
 	ctx     *cue.Context
 	request *requestBody
-	base    ast.Expr
-	gaps    []gap
-	unit    *unit
+	base    *object
 	outputs []*auxiliary
 	answer  renderAnswer
 }
@@ -60,7 +75,8 @@ func render(r *requestBody) *renderAnswer {
 	if isNull(r.Output) {
 		x.workload(text)
 	} else {
-		x.base = jsonExpr("output", r.Output)
+		tree := jsonExpr("output", r.Output)
+		x.base = &object{value: freeExpr(x.ctx, tree), path: []string{"output"}, tree: tree}
 	}
 	for i := range r.Traits {
 		if len(x.answer.Errors) > 0 {
@@ -120,7 +136,7 @@ func (x *renderer) evaluate(trait int, text string, parameter json.RawMessage, c
 
 // userErrors reads the template's own `errs`.
 func (x *renderer) userErrors(trait int, u *unit) {
-	list, err := u.value.LookupPath(cue.ParsePath("errs")).List()
+	list, err := u.value.LookupPath(cue.MakePath(cue.Str("errs"))).List()
 	if err != nil {
 		return
 	}
@@ -137,18 +153,15 @@ func (x *renderer) workload(text string) {
 	if u == nil {
 		return
 	}
-	x.unit = u
-	if output := u.value.LookupPath(cue.ParsePath("output")); output.Exists() || output.Err() != nil && declares(u.file, "output") {
-		b := &treeBuilder{unit: u}
-		x.base = b.tree(output, []string{"output"})
-		x.gaps = b.gaps
+	if output := u.value.LookupPath(cue.MakePath(cue.Str("output"))); output.Exists() || output.Err() != nil && declares(u.file, "output") {
+		x.base = &object{value: output, path: []string{"output"}, unit: u}
 	}
 	x.readOutputs(-1, auxiliaryType, u)
 	x.userErrors(-1, u)
 }
 
 func (x *renderer) readOutputs(trait int, typeName string, u *unit) {
-	outputs := u.value.LookupPath(cue.ParsePath("outputs"))
+	outputs := u.value.LookupPath(cue.MakePath(cue.Str("outputs")))
 	if !outputs.Exists() {
 		return
 	}
@@ -163,16 +176,15 @@ func (x *renderer) readOutputs(trait int, typeName string, u *unit) {
 	}
 	for fields.Next() {
 		name := fields.Selector().Unquoted()
-		b := &treeBuilder{unit: u}
-		tree := b.tree(fields.Value(), []string{"outputs", name})
-		x.outputs = append(x.outputs, &auxiliary{Name: name, Type: typeName, Trait: trait, tree: tree, gaps: b.gaps, unit: u})
+		o := &object{value: fields.Value(), path: []string{"outputs", name}, unit: u}
+		x.outputs = append(x.outputs, &auxiliary{Name: name, Type: typeName, Trait: trait, object: o})
 	}
 }
 
 func (x *renderer) trait(i int, t *template) {
 	context := contextExpr(x.request.Context, t.Context)
 	if x.base != nil {
-		context.Elts = append(context.Elts, newField("output", x.base))
+		context.Elts = append(context.Elts, newField("output", x.base.asTree()))
 	}
 	if outputs := x.outputsTree(); outputs != nil {
 		context.Elts = append(context.Elts, newField("outputs", outputs))
@@ -181,7 +193,7 @@ func (x *renderer) trait(i int, t *template) {
 	if u == nil {
 		return
 	}
-	if u.value.LookupPath(cue.ParsePath("processing.http")).Exists() {
+	if u.value.LookupPath(cue.MakePath(cue.Str("processing"), cue.Str("http"))).Exists() {
 		x.fail(i, failure{Code: "unsupported", Message: "the trait makes an HTTP call while rendering (processing.http)", Path: []string{"processing", "http"}})
 		return
 	}
@@ -200,14 +212,14 @@ func (x *renderer) outputsTree() *ast.StructLit {
 	for i, aux := range x.outputs {
 		later := slices.ContainsFunc(x.outputs[i+1:], func(o *auxiliary) bool { return o.Name == aux.Name })
 		if !later {
-			s.Elts = append(s.Elts, newField(aux.Name, aux.tree))
+			s.Elts = append(s.Elts, newField(aux.Name, aux.object.asTree()))
 		}
 	}
 	return s
 }
 
 func (x *renderer) patchBase(i int, t *template, u *unit) {
-	patch := u.value.LookupPath(cue.ParsePath("patch"))
+	patch := u.value.LookupPath(cue.MakePath(cue.Str("patch")))
 	if !patch.Exists() && patch.Err() != nil && !declares(u.file, "patch") || !patch.Exists() && patch.Err() == nil {
 		return
 	}
@@ -233,19 +245,16 @@ func (x *renderer) patchBase(i int, t *template, u *unit) {
 			return ok && labelName(field.Label) == "context"
 		})
 	}
-	if merged, gaps, ok := x.merge(i, u, x.base, tree, []string{"output"}); ok {
-		x.base = merged
-		x.gaps = append(slices.Clone(x.gaps), append(b.gaps, gaps...)...)
-	}
+	x.merge(i, u, x.base, tree, b.gaps)
 }
 
 // patchOutputs merges the patches for auxiliaries: the trait's own outputs included.
 func (x *renderer) patchOutputs(i int, u *unit) {
-	at := "patchOutputs"
+	at := []cue.Selector{cue.Str("patchOutputs")}
 	if x.request.Dialect == "1.1" {
-		at = "patch.context.outputs"
+		at = []cue.Selector{cue.Str("patch"), cue.Str("context"), cue.Str("outputs")}
 	}
-	patches := u.value.LookupPath(cue.ParsePath(at))
+	patches := u.value.LookupPath(cue.MakePath(at...))
 	if !patches.Exists() {
 		return
 	}
@@ -255,28 +264,26 @@ func (x *renderer) patchOutputs(i int, u *unit) {
 			continue
 		}
 		b := &treeBuilder{docs: true, unit: u}
-		tree := b.tree(patch, []string{at, aux.Name})
+		tree := b.tree(patch, []string{"patchOutputs", aux.Name})
 		x.fail(i, fatalGaps(b.gaps)...)
-		if merged, gaps, ok := x.merge(i, u, aux.tree, tree, []string{"outputs", aux.Name}); ok {
-			aux.tree = merged
-			aux.gaps = append(slices.Clone(aux.gaps), append(b.gaps, gaps...)...)
-		}
+		x.merge(i, u, aux.object, tree, b.gaps)
 	}
 }
 
 // merge unifies a patch with an object by KubeVela's rules.
-func (x *renderer) merge(i int, u *unit, base, patch ast.Expr, path []string) (ast.Expr, []gap, bool) {
+func (x *renderer) merge(i int, u *unit, o *object, patch ast.Expr, gaps []gap) {
+	base := o.asTree()
 	for _, warning := range prepareMerge(x.request.Dialect, base, patch) {
 		warning.Trait = &i
 		x.answer.Warnings = append(x.answer.Warnings, warning)
 	}
 	value := freeExpr(x.ctx, &ast.BinaryExpr{X: base, Op: token.AND, Y: patch})
 	if err := value.Validate(); err != nil {
-		x.fail(i, patchFailures(u, err, path)...)
-		return nil, nil, false
+		x.fail(i, patchFailures(u, err, o.path)...)
+		return
 	}
-	b := &treeBuilder{unit: u}
-	return b.tree(value, path), nil, true
+	o.value, o.tree = value, nil
+	o.gaps = append(slices.Clone(o.gaps), gaps...)
 }
 
 func patchFailures(u *unit, err error, path []string) []failure {
@@ -299,16 +306,15 @@ func fatalGaps(gaps []gap) []failure {
 }
 
 func (x *renderer) jsonPatch(i int, u *unit, patch cue.Value, strategy string) {
-	base, failures := x.concrete(x.base, []string{"output"}, x.gaps)
+	base, failures := x.concrete(x.base)
 	if failures != nil {
 		x.fail(i, failures...)
 		return
 	}
 	if strategy == strategyJSONPatch {
-		patch = patch.LookupPath(cue.ParsePath("operations"))
+		patch = patch.LookupPath(cue.MakePath(cue.Str("operations")))
 	}
-	b := &treeBuilder{unit: u}
-	patchJSON, failures := x.concrete(b.tree(patch, []string{"patch"}), []string{"patch"}, b.gaps)
+	patchJSON, failures := x.concrete(&object{value: patch, path: []string{"patch"}, unit: u})
 	if failures != nil {
 		x.fail(i, failures...)
 		return
@@ -332,24 +338,24 @@ func (x *renderer) jsonPatch(i int, u *unit, patch cue.Value, strategy string) {
 		return
 	}
 	out, _ := json.Marshal(doc)
-	x.base = jsonExpr("output", out)
-	x.gaps = nil
+	tree := jsonExpr("output", out)
+	x.base = &object{value: freeExpr(x.ctx, tree), path: []string{"output"}, unit: x.base.unit, tree: tree}
 }
 
 // finish makes the objects concrete.
 func (x *renderer) finish() {
 	if x.base != nil {
-		object, failures := x.concrete(x.base, []string{"output"}, x.gaps)
-		x.fail(-1, x.blameParameters(x.unit, x.request.Parameter, failures)...)
+		object, failures := x.concrete(x.base)
+		x.fail(-1, x.blameParameters(x.base.unit, x.request.Parameter, failures)...)
 		x.answer.Output = object
 	}
 	for _, aux := range x.outputs {
-		object, failures := x.concrete(aux.tree, []string{"outputs", aux.Name}, aux.gaps)
+		object, failures := x.concrete(aux.object)
 		parameter := x.request.Parameter
 		if aux.Trait >= 0 {
 			parameter = x.request.Traits[aux.Trait].Parameter
 		}
-		x.fail(aux.Trait, x.blameParameters(aux.unit, parameter, failures)...)
+		x.fail(aux.Trait, x.blameParameters(aux.object.unit, parameter, failures)...)
 		aux.Object = object
 	}
 	if len(x.answer.Errors) > 0 {
@@ -361,18 +367,17 @@ func (x *renderer) finish() {
 	}
 }
 
-// concrete writes a tree as JSON; failures say what has no value, with the reason found when it was first rendered.
-func (x *renderer) concrete(tree ast.Expr, path []string, gaps []gap) (json.RawMessage, []failure) {
-	if fatal := fatalGaps(gaps); fatal != nil {
+// concrete writes an object as JSON; failures say what has no value, with the reason found when it was first rendered.
+func (x *renderer) concrete(o *object) (json.RawMessage, []failure) {
+	if fatal := fatalGaps(o.gaps); fatal != nil {
 		return nil, limit(fatal)
 	}
-	value := freeExpr(x.ctx, tree)
-	out, missing := exportJSON(value, exportOptions{}, path)
+	out, missing := exportJSON(o.value, exportOptions{}, o.path)
 	if missing == nil {
 		return out, nil
 	}
 	for i, m := range missing {
-		for _, g := range gaps {
+		for _, g := range o.gaps {
 			if slices.Equal(g.path, m.Path) {
 				missing[i] = g.failure
 			}

@@ -62,6 +62,9 @@ func (u *unit) rewriteArithmetic(err error) bool {
 	})
 	if changed {
 		addImport(u.file, listImport)
+		if u.kept != nil {
+			addImport(u.kept, listImport)
+		}
 	}
 	return changed
 }

@@ -84,7 +84,7 @@ func (a *statusAnswer) statusValue(r *requestBody, text string, status map[strin
 		a.Errors = append(a.Errors, failures...)
 		return cue.Value{}, false
 	}
-	return u.value.LookupPath(cue.ParsePath(field)), true
+	return u.value.LookupPath(cue.MakePath(cue.Str(field))), true
 }
 
 // readDetails returns what the other templates see as `context.status.details`.

@@ -37,7 +37,7 @@ type stepAnswer struct {
 
 func evaluateStep(r *requestBody) *stepAnswer {
 	a := &stepAnswer{Errors: []failure{}, Outputs: map[string]json.RawMessage{}, OutputErrors: map[string]failure{}}
-	u, failures := newUnit(newContext(), r.Dialect, r.Template)
+	u, failures := freshUnit(newContext(), r.Dialect, r.Template)
 	if failures != nil {
 		a.Errors = failures
 		return a
@@ -57,7 +57,7 @@ func evaluateStep(r *requestBody) *stepAnswer {
 		a.Errors = failures
 		return a
 	}
-	if err := u.value.LookupPath(cue.ParsePath("parameter")).Validate(); err != nil {
+	if err := u.value.LookupPath(cue.MakePath(cue.Str("parameter"))).Validate(); err != nil {
 		// Paths in errors of a looked-up value are complete already.
 		a.Errors = u.explainParameters(u.templateFailures(err, nil), r.Parameter, context)
 		return a
@@ -209,7 +209,7 @@ func (w *walker) visit(v cue.Value, path []segment, up bool) *call {
 func (c *call) describe() {
 	value, at := c.value, []string(nil)
 	if c.Style == "params" {
-		value, at = value.LookupPath(cue.ParsePath(`"$params"`)), []string{"$params"}
+		value, at = value.LookupPath(cue.MakePath(cue.Str("$params"))), []string{"$params"}
 	}
 	c.Params, c.Missing = json.RawMessage("{}"), []failure{}
 	if !value.Exists() && value.Err() == nil {
@@ -345,7 +345,7 @@ func (u *unit) scopedExpression(text string) (cue.Value, bool) {
 	if failures != nil {
 		return cue.Value{}, false
 	}
-	return value.LookupPath(cue.ParsePath(expressionField)), true
+	return value.LookupPath(cue.MakePath(cue.Str(expressionField))), true
 }
 
 func pathStrings(path []segment) []string {

@@ -30,10 +30,38 @@ type unit struct {
 	dialect string
 	text    string
 	file    *ast.File
-	value   cue.Value
+	// kept is the tree that later requests will get.
+	kept  *ast.File
+	value cue.Value
 }
 
+// parsed keeps the syntax trees of templates between requests. Building a unit only sets what names refer to, which is
+// done anew each time; a rewritten sum stays rewritten.
+var parsed = map[string]*ast.File{}
+
+const parsedMax = 256
+
+// newUnit parses a template, or takes it from what was parsed before. The file must only be added to: see freshUnit.
 func newUnit(ctx *cue.Context, dialect, text string) (*unit, []failure) {
+	file, ok := parsed[text]
+	if !ok {
+		u, failures := freshUnit(ctx, dialect, text)
+		if failures != nil {
+			return nil, failures
+		}
+		file = u.file
+		if len(parsed) >= parsedMax {
+			clear(parsed)
+		}
+		parsed[text] = file
+	}
+	copied := *file
+	copied.Decls = slices.Clone(file.Decls)
+	return &unit{ctx: ctx, dialect: dialect, text: text, file: &copied, kept: file}, nil
+}
+
+// freshUnit parses a template into a tree of its own, which may be changed anywhere.
+func freshUnit(ctx *cue.Context, dialect, text string) (*unit, []failure) {
 	file, err := parser.ParseFile(templateFile, text, parser.ParseComments)
 	if err != nil {
 		return nil, parseFailures(err)

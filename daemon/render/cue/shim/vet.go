@@ -25,7 +25,7 @@ func vet(r *requestBody) *vetAnswer {
 	if dialect == "" {
 		dialect = "1.10"
 	}
-	u, failures := newUnit(newContext(), dialect, r.Template)
+	u, failures := freshUnit(newContext(), dialect, r.Template)
 	if failures != nil {
 		a.Errors = failures
 		return a
@@ -53,7 +53,7 @@ func vet(r *requestBody) *vetAnswer {
 		a.Known = true
 		return a
 	}
-	a.readParameters(u.value.LookupPath(cue.ParsePath("parameter")))
+	a.readParameters(u.value.LookupPath(cue.MakePath(cue.Str("parameter"))))
 	return a
 }
 
