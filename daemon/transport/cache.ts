@@ -26,11 +26,15 @@ export interface ObjectCache extends AsyncDisposable {
    * it does not yet. Null where it may not be watched. Faults: transport/* when the cluster cannot be asked now.
    */
   readonly read: (cluster: string, client: KubeClient, scope: Resource, signal: AbortSignal) => Promise<ReadonlyMap<string, KubeObject> | null>;
-  /** The answer to a write of ours, so that the next read is not older than that. */
-  readonly put: (key: ObjectKey, object: KubeObject) => void;
-  /** The object with this uid is gone. */
-  readonly drop: (key: ObjectKey, uid: string) => void;
+  /**
+   * Says that a write of ours begins, whose echo is no news: the watch often tells of it before the server answers.
+   * The result is to be called with the answer: then the next read is not older than that.
+   */
+  readonly begin: (key: ObjectKey) => EndOfWrite;
 }
+
+/** The object as the server answered; `gone` with the uid of one that was deleted; null when the write failed. */
+export type EndOfWrite = (answer: KubeObject | { readonly gone: string } | null) => void;
 
 export interface CacheOptions {
   readonly clock: Clock;
@@ -44,6 +48,8 @@ interface Reflector {
   readonly objects: Map<string, KubeObject>;
   /** Places of objects that we deleted: what the watch still tells of them is old news. */
   readonly dropped: Map<string, string>;
+  /** Places that are being written, how often at once, and the last that the watch told of them meanwhile. */
+  readonly writing: Map<string, { count: number; news: KubeObject | null }>;
   readonly stop: AbortController;
   state: 'starting' | 'live' | 'broken' | 'denied';
   /** Where the watch goes on; "" means list first. */
@@ -68,7 +74,7 @@ export function openCache(options: CacheOptions): ObjectCache {
     if (present !== undefined && present.client === client) return present;
     present?.stop.abort();
     if (present === undefined && kinds.size >= KINDS) return null;
-    const made: Reflector = { client, scope, objects: new Map(), dropped: new Map(), stop: new AbortController(), state: 'starting', version: '', attempt: Promise.withResolvers(), wake: () => undefined, done: Promise.resolve() };
+    const made: Reflector = { client, scope, objects: new Map(), dropped: new Map(), writing: new Map(), stop: new AbortController(), state: 'starting', version: '', attempt: Promise.withResolvers(), wake: () => undefined, done: Promise.resolve() };
     kinds.set(name, made);
     const tell = (object: KubeObject): void => options.onChange({ cluster, apiVersion: scope.apiVersion, kind: scope.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' });
     made.done = reflect(made, options.clock, tell).finally(() => {
@@ -92,20 +98,23 @@ export function openCache(options: CacheOptions): ObjectCache {
       }
       return reflector.objects;
     },
-    put(key, object) {
+    begin(key) {
       const reflector = find(key);
-      if (reflector === undefined || object.metadata.labels?.[DELIVERED] === undefined) return;
+      if (reflector === undefined) return () => undefined;
       const place = placeOf(reflector.scope, key);
-      const there = reflector.objects.get(place);
-      if (there === undefined || isNewer(object, there)) reflector.objects.set(place, withoutFieldLists(object));
-    },
-    drop(key, uid) {
-      const reflector = find(key);
-      if (reflector === undefined) return;
-      const place = placeOf(reflector.scope, key);
-      if (reflector.objects.get(place)?.metadata.uid !== uid) return;
-      reflector.objects.delete(place);
-      reflector.dropped.set(place, uid);
+      const entry = reflector.writing.get(place) ?? { count: 0, news: null };
+      entry.count++;
+      reflector.writing.set(place, entry);
+      return (answer) => {
+        if (--entry.count === 0) reflector.writing.delete(place);
+        const ownVersion = answer === null ? '' : settleWrite(reflector, place, answer);
+        const { news } = entry;
+        if (news === null || entry.count > 0) return;
+        entry.news = null;
+        // The deletion that the watch told of was ours, or the object as it told of it is not newer than our answer.
+        const isEcho = answer !== null && (!isObject(answer) ? news.metadata.uid === answer.gone : compareVersions(news.metadata.resourceVersion ?? '', ownVersion) <= 0);
+        if (!isEcho) options.onChange(key);
+      };
     },
     async [Symbol.asyncDispose]() {
       const all = [...reflectors.values()].flatMap((kinds) => [...kinds.values()]);
@@ -113,6 +122,24 @@ export function openCache(options: CacheOptions): ObjectCache {
       await Promise.all(all.map((reflector) => reflector.done));
     },
   };
+}
+
+/** Puts the answer to our own write where the watch has not told of it yet. Gives its resourceVersion, "" when it is gone. */
+function settleWrite(reflector: Reflector, place: string, answer: KubeObject | { readonly gone: string }): string {
+  const there = reflector.objects.get(place);
+  if (!isObject(answer)) {
+    if (there?.metadata.uid === answer.gone) {
+      reflector.objects.delete(place);
+      reflector.dropped.set(place, answer.gone);
+    }
+    return '';
+  }
+  if (answer.metadata.labels?.[DELIVERED] !== undefined && (there === undefined || isNewer(answer, there))) reflector.objects.set(place, withoutFieldLists(answer));
+  return answer.metadata.resourceVersion ?? '';
+}
+
+function isObject(answer: KubeObject | { readonly gone: string }): answer is KubeObject {
+  return !('gone' in answer);
 }
 
 const nameOf = (apiVersion: string, kind: string): string => `${apiVersion}/${kind}`;
@@ -205,6 +232,11 @@ function take(reflector: Reflector, type: string, object: KubeObject, tell: (obj
   if (version !== undefined) reflector.version = version;
   if (type === 'BOOKMARK') return;
   const place = placeOf(reflector.scope, { namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' });
+  const news = (): void => {
+    const write = reflector.writing.get(place);
+    if (write === undefined) tell(object);
+    else write.news = object;
+  };
   const there = reflector.objects.get(place);
   const droppedUid = reflector.dropped.get(place);
   if (type === 'DELETED') {
@@ -212,14 +244,14 @@ function take(reflector: Reflector, type: string, object: KubeObject, tell: (obj
     // A watch with a label selector says DELETED, too, when the label is taken off; the object is then asked for alone.
     if (there !== undefined && there.metadata.uid === object.metadata.uid && !isNewer(there, object)) {
       reflector.objects.delete(place);
-      tell(object);
+      news();
     }
     return;
   }
   if (droppedUid !== undefined && droppedUid === object.metadata.uid) return;
   if (there !== undefined && !isNewer(object, there)) return;
   reflector.objects.set(place, withoutFieldLists(object));
-  tell(object);
+  news();
 }
 
 const isNewer = (a: KubeObject, b: KubeObject): boolean => compareVersions(a.metadata.resourceVersion ?? '', b.metadata.resourceVersion ?? '') > 0;

@@ -118,7 +118,11 @@ export function readClassic(apiVersion: string, text: string | null): Resource[]
 export function pathTo(resource: Resource, namespace: string, name = '', subresource = ''): string {
   const base = resource.apiVersion.includes('/') ? `/apis/${resource.apiVersion}` : `/api/${resource.apiVersion}`;
   const scope = resource.namespaced && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
-  // "." and ".." would be taken for folders by whatever stands in front of the API server; Kubernetes allows neither.
-  if (name === '.' || name === '..' || namespace === '.' || namespace === '..') throw new Fault('transport/invalid', `"${name}" is not a name`);
+  for (const part of [namespace, name]) if (!isPathSegment(part)) throw new Fault('transport/invalid', `"${part}" is not a name: it may not be "." or "..", nor hold "/" or "%"`);
   return `${base}${scope}/${resource.plural}${name === '' ? '' : `/${encodeURIComponent(name)}`}${subresource === '' ? '' : `/${subresource}`}`;
+}
+
+/** What the API server itself asks of every name: encoded or not, a "/" would end in another path. */
+function isPathSegment(name: string): boolean {
+  return name !== '.' && name !== '..' && !/[/%]/.test(name);
 }

@@ -47,7 +47,7 @@ interface Status {
 /** Turns an answer with status 400 or more into a fault. `retryAfter` is the header's value in seconds. */
 export function faultOfAnswer(statusCode: number, text: string, retryAfter: string | undefined, subject: Subject): ApiFault {
   const status = readStatus(text, retryAfter);
-  const code = codeOf(statusCode, status);
+  const code = codeOf(statusCode, status, subject.verb);
   return new ApiFault(code, messageOf(statusCode, status, code, subject), {
     statusCode,
     reason: status.reason,
@@ -95,11 +95,11 @@ export function isUnknownPath(fault: unknown): boolean {
   return fault instanceof ApiFault && fault.code === 'transport/no-kind';
 }
 
-function codeOf(statusCode: number, status: Status): Code {
+function codeOf(statusCode: number, status: Status, verb: string): Code {
   if (statusCode === 401) return 'transport/denied';
   if (statusCode === 403) return status.causes.some((cause) => cause.reason === 'NamespaceTerminating') ? 'transport/no-namespace' : 'transport/denied';
   if (statusCode === 404) {
-    if (/^namespaces ".*" not found$/.test(status.message)) return 'transport/no-namespace';
+    if (verb !== 'get' && verb !== 'delete' && /^namespaces ".*" not found$/.test(status.message)) return 'transport/no-namespace';
     return status.name === '' ? 'transport/no-kind' : 'transport/gone';
   }
   if (statusCode === 409) return status.causes.some((cause) => cause.reason === 'FieldManagerConflict') ? 'transport/conflict' : 'transport/gone';

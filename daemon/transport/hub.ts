@@ -42,7 +42,11 @@ export async function prepareHub(client: KubeClient, definitions: readonly KubeO
   }
   await Promise.all(mine.map(write));
   if (mine.length > 0) await untilEstablished(client, mine, clock, signal);
-  for (const definition of mine) for (const [apiVersion, kind] of kindsOf(definition)) client.expectKind(apiVersion, kind);
+  await Promise.all(mine.flatMap(kindsOf).map(async ([apiVersion, kind]) => {
+    client.expectKind(apiVersion, kind);
+    // Established comes a moment before its objects can be listed.
+    await client.list({ apiVersion, kind, namespace: '', fields: 'metadata.name=-', metadataOnly: true }, signal);
+  }));
   return written.sort();
 }
 

@@ -109,7 +109,7 @@ export async function connectInCluster(host: string, options: Omit<ConnectOption
 /** A client from credentials that are there already (the Pod's own). */
 export function openClient(credentials: Credentials, options: Omit<ConnectOptions, 'allowExec' | 'context'>): KubeClient {
   const inFlight = options.inFlight ?? 32;
-  const sockets = openSockets(credentials.origin, credentials.tls, { connections: Math.min(inFlight, 16), connectTimeoutMs: options.connectTimeoutMs ?? 5_000, answerTimeoutMs: options.answerTimeoutMs ?? 30_000, silenceTimeoutMs: 150_000 });
+  const sockets = openSockets(credentials.origin, credentials.tls, { connections: Math.min(inFlight, 16), connectTimeoutMs: options.connectTimeoutMs ?? 5_000, answerTimeoutMs: options.answerTimeoutMs ?? 30_000, silenceTimeoutMs: 90_000 });
   const raw = sender(sockets, credentials, options.clock, inFlight);
   const expected = new Set<string>();
   const discovery = openDiscovery(async (path, accept, signal) => {
@@ -262,9 +262,14 @@ function sender(sockets: Sockets, credentials: Credentials, clock: Clock, inFlig
         fault = error;
       }
       const backoffMs = 100 * 2 ** attempt * (0.5 + clock.random());
-      await clock.sleep(Math.min(10_000, fault.retryAfterMs ?? backoffMs), signal);
+      await clock.sleep(Math.min(10_000, isAlmostReady(fault) ? backoffMs : fault.retryAfterMs ?? backoffMs), signal);
     }
   };
+}
+
+/** A kind whose CRD is new: the server says 1 s and needs a tenth of it. */
+function isAlmostReady(fault: Fault): boolean {
+  return fault.message.endsWith('storage is (re)initializing');
 }
 
 /** 429 and 503 come before the request was looked at; another 5xx may have done half of its work. */

@@ -86,30 +86,31 @@ export function openTransport(options: TransportOptions): Transport {
     const wantedHash = hashOf(request.object);
     if (live !== null && memory.saysEqual(key, wantedHash, live)) return { key, object: live, changed: false, warnings: memory.warnings(key) };
     const client = await clusters(key.cluster);
-    const done = await applyObject(client, request, effects, signal);
-    memory.remember(key, wantedHash, done.object, done.warnings);
-    cache?.put(key, learn(done.object));
-    return { key, ...done };
+    const end = cache?.begin(key);
+    try {
+      const done = await applyObject(client, request, effects, signal);
+      memory.remember(key, wantedHash, done.object, done.warnings);
+      end?.(learn(done.object));
+      return { key, ...done };
+    } catch (error) {
+      end?.(null);
+      throw error;
+    }
   }
 
   async function remove(key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal): Promise<boolean> {
     const client = await clusters(key.cluster);
     if ((await client.findResource(key.apiVersion, key.kind, signal)) === null) return true;
-    const left = await effects.run('delete', describeKey(key), async () => {
-      try {
-        return await client.delete(key, { uid, propagation: propagation === 'orphan' ? 'Orphan' : 'Background' }, signal);
-      } catch (error) {
-        if (!(error instanceof ApiFault) || error.statusCode !== 409) throw error;
-        // Another object has the name by now: ours is gone.
-        const live = await client.get(key, signal);
-        if (live === null || live.metadata.uid !== uid) return null;
-        throw error;
-      }
-    });
-    memory.forget(key);
-    if (left === null) cache?.drop(key, uid);
-    else cache?.put(key, left);
-    return left === null;
+    const end = cache?.begin(key);
+    try {
+      const left = await effects.run('delete', describeKey(key), () => removeExactly(client, key, uid, propagation, signal));
+      memory.forget(key);
+      end?.(left ?? { gone: uid });
+      return left === null;
+    } catch (error) {
+      end?.(null);
+      throw error;
+    }
   }
 
   return {
@@ -126,6 +127,18 @@ export function openTransport(options: TransportOptions): Transport {
       return (await client.findResource(apiVersion, kind, signal))?.namespaced ?? null;
     },
   };
+}
+
+/** Deletes the object when it has this uid. Null when that one is gone, whatever has the name by now. */
+async function removeExactly(client: KubeClient, key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal): Promise<KubeObject | null> {
+  try {
+    return await client.delete(key, { uid, propagation: propagation === 'orphan' ? 'Orphan' : 'Background' }, signal);
+  } catch (error) {
+    if (!(error instanceof ApiFault) || error.statusCode !== 409) throw error;
+    const live = await client.get(key, signal);
+    if (live === null || live.metadata.uid !== uid) return null;
+    throw error;
+  }
 }
 
 /** Everything delivered of one kind, by place; null when it may not be listed, so that each is asked for alone. */
