@@ -1,6 +1,6 @@
 /** What should be, what differs, and how far a run has come. */
 import type { Dialect, Document } from './catalog.ts';
-import type { Diagnostic, Fault } from './fault.ts';
+import type { Diagnostic, Fault, Origin } from './fault.ts';
 import type { Json, JsonObject, KubeObject, ObjectKey } from './object.ts';
 
 /** How one object may be written and removed: KubeVela 1.10's apply policies, resolved for this object. */
@@ -39,6 +39,8 @@ export interface Wanted {
   readonly trait: string;
   /** The name under `outputs`, or "". */
   readonly output: string;
+  /** Where it was written: its document, or its component; null for what a step made up. */
+  readonly origin: Origin | null;
   readonly rules: ApplyRules;
 }
 
@@ -102,6 +104,8 @@ export interface RevisionRef {
   readonly hash: string;
   /** KubeVela 1.1: component revision by component name. */
   readonly components: Readonly<Record<string, string>>;
+  /** The hashes that those revisions stand for. */
+  readonly componentHashes: Readonly<Record<string, string>>;
 }
 
 /** Where a component goes: "" for the cluster is the hub, "" for the namespace the Application's own. */

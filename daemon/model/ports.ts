@@ -22,6 +22,8 @@ export interface Repo {
   readonly tree: (revision: Revision, signal: AbortSignal) => Promise<Tree>;
   /** A file of the status branch as it is on the remote now; null when there is none. */
   readonly statusFile: (path: string, signal: AbortSignal) => Promise<string | null>;
+  /** Every file of the status branch with its content, as it is on the remote now; empty when there is no branch. */
+  readonly statusFiles: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
   /**
    * Writes the status branch: on the remote tip, compare-and-swap, rebuilt when another was faster (never forced).
    * Resolves to the pushed commit, or null when the branch says all of it already (I5).

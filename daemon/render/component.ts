@@ -114,7 +114,7 @@ async function wantedObjects(env: RenderEnvironment, app: ApplicationSpec, compo
     const named = app.dialect === '1.1' ? finish11(app, part, object, revision) : finish110(app, part, object, revision, target, manages);
     const cluster = target.cluster === '' ? LOCAL : target.cluster;
     const whole = await env.isNamespaced(cluster, named.apiVersion, named.kind) === false ? withoutNamespace(named) : named;
-    return { key: keyOf(cluster, whole), object: whole, component: component.name, trait: part.traitType, output: part.output, rules: rulesFor(policies, whole, part, component.type) };
+    return { key: keyOf(cluster, whole), object: whole, component: component.name, trait: part.traitType, output: part.output, origin: app.document.locate(['spec', 'components', component.index]), rules: rulesFor(policies, whole, part, component.type) };
   }));
 }
 

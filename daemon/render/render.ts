@@ -163,7 +163,7 @@ async function renderPolicy(environment: RenderEnvironment, app: ApplicationSpec
   const part = { component: policy.name, workloadType: policy.type, traitType: '', output: '' };
   const rendered = result.output as unknown as KubeObject;
   const labelled = withMeta({ ...rendered, metadata: { ...rendered.metadata, name: policy.name, namespace: rendered.metadata?.namespace ?? app.namespace } }, renderLabels(app.name, revision.name, part));
-  return { diagnostics, objects: [{ key: keyOf(LOCAL, labelled), object: labelled, component: '', trait: '', output: '', rules: PLAIN_RULES }] };
+  return { diagnostics, objects: [{ key: keyOf(LOCAL, labelled), object: labelled, component: '', trait: '', output: '', origin, rules: PLAIN_RULES }] };
 }
 
 /** Documents that are applied as they are: definitions and everything else that is no Application. */
@@ -173,7 +173,7 @@ async function wantedDocuments(environment: RenderEnvironment, catalog: Catalog)
     const namespaced = await environment.isNamespaced(LOCAL, document.object.apiVersion, document.object.kind);
     const { namespace, ...metadata } = document.object.metadata;
     const object: KubeObject = { ...document.object, metadata: namespaced === false ? metadata : { ...metadata, namespace: namespace ?? 'default' } };
-    return { key: keyOf(LOCAL, object), object, component: '', trait: '', output: '', rules: { ...PLAIN_RULES, force: document.object.metadata.annotations?.['lateen.dev/force'] === 'true' } };
+    return { key: keyOf(LOCAL, object), object, component: '', trait: '', output: '', origin: document.origin, rules: { ...PLAIN_RULES, force: document.object.metadata.annotations?.['lateen.dev/force'] === 'true' } };
   }, environment.signal);
   return orderObjects(wanted);
 }

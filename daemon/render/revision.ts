@@ -27,7 +27,8 @@ export function nameRevision(app: ApplicationSpec, used: ReadonlyMap<string, Def
   const known = record?.revisions ?? [];
   const same = known.find((revision) => revision.metadata.labels?.[REVISION_HASH_LABEL] === hash);
   const number = same === undefined ? Math.max(0, latestNumber(record), ...known.map(numberOf)) + 1 : numberOf(same);
-  return { name: `${app.name}-v${number}`, number, hash, components: app.dialect === '1.1' ? componentRevisions(app, used, known) : {} };
+  const hashes = app.dialect === '1.1' ? Object.fromEntries(app.components.map((component) => [component.name, componentHash(app, component.index, used)])) : {};
+  return { name: `${app.name}-v${number}`, number, hash, components: componentRevisions(hashes, known), componentHashes: hashes };
 }
 
 /** The last number that the Application's status remembers, should its revisions have been removed. */
@@ -45,13 +46,12 @@ function componentHash(app: ApplicationSpec, index: number, used: ReadonlyMap<st
 }
 
 /** `<component>-v<N>` for each component: an old one with the same hash again, else the next number. */
-function componentRevisions(app: ApplicationSpec, used: ReadonlyMap<string, Definition>, known: readonly KubeObject[]): Record<string, string> {
+function componentRevisions(hashes: Readonly<Record<string, string>>, known: readonly KubeObject[]): Record<string, string> {
   const history = known.map((revision) => JSON.parse(revision.metadata.annotations?.[COMPONENT_REVISIONS_ANNOTATION] ?? '{}') as Record<string, { readonly name: string; readonly hash: string }>);
-  return Object.fromEntries(app.components.map((component) => {
-    const entries = history.map((item) => item[component.name]).filter((item) => item !== undefined);
-    const hash = componentHash(app, component.index, used);
+  return Object.fromEntries(Object.entries(hashes).map(([component, hash]) => {
+    const entries = history.map((item) => item[component]).filter((item) => item !== undefined);
     const same = entries.find((item) => item.hash === hash);
     const next = Math.max(0, ...entries.map((item) => Number(/-v(\d+)$/.exec(item.name)?.[1] ?? 0))) + 1;
-    return [component.name, same?.name ?? `${component.name}-v${next}`];
+    return [component, same?.name ?? `${component}-v${next}`];
   }));
 }

@@ -169,6 +169,14 @@ class GitSource implements Source {
     return decode(await git.bytes({ doing: 'reading the status branch', directory: this.#store.directory, args: ['blob', oid] }, both));
   }));
 
+  /** Only files with an ending that is read have their content here; what is missing is written again, which changes nothing. */
+  readonly statusFiles = (signal: AbortSignal): Promise<ReadonlyMap<string, string>> => this.#alone(signal, (both) => this.#repairing(both, async () => {
+    const tip = await this.#refreshStatus(both);
+    if (tip === null) return new Map();
+    const tree = await treeReader(this.#parts.git, DEFAULT_TREE_LIMITS).read(this.#store.directory, { sha: tip, branch: '', author: '', subject: '' }, both);
+    return new Map(tree.files.flatMap((file) => (file.text === null ? [] : [[file.path, file.text] as const])));
+  }));
+
   readonly commit = (commit: StatusCommit, signal: AbortSignal): Promise<string | null> => this.#alone(signal, async (both) => {
     const { outbox } = this.#parts;
     const clean = this.#redacted(commit);

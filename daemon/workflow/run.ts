@@ -57,6 +57,8 @@ export interface StepContext {
   readonly http: Http;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** The step was suspended and somebody resumed it: its suspend call passes now. */
+  readonly resumed: boolean;
   /** A step output or workflow variable by its name; undefined when nobody has set it. */
   readonly variable: (name: string) => CueJson | undefined;
   readonly setVariable: (name: string, value: CueJson) => void;

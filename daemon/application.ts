@@ -1,0 +1,327 @@
+/**
+ * One Application's way through stages 4 to 7 of a pass: mirror it on the hub, name what it owns, run its workflow as far
+ * as it goes, remove what it no longer wants, and tell. Every exit tells (I4).
+ */
+import type { Log } from './lib/log.ts';
+import type { CueEvaluator } from './model/cue.ts';
+import type { RepositoryConfig, Revision } from './model/catalog.ts';
+import { Fault, toFault } from './model/fault.ts';
+import { keyText, type JsonObject, type KubeObject } from './model/object.ts';
+import type { DesiredApplication } from './model/plan.ts';
+import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
+import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
+import { decide, type Owner } from './plan/decide.ts';
+import { trackedOf, union, without } from './plan/inventory.ts';
+import { prune, type Approvals } from './plan/prune.ts';
+import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, isMirrored, revisionObject, SOURCE_ANNOTATION, surplusRevisions, trackerName, trackerObject } from './plan/records.ts';
+import { healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
+import { applicationStatus } from './status/hub.ts';
+import { conditionsOf, phaseOf } from './status/phase.ts';
+import { ACTIONS } from './workflow/actions/actions.ts';
+import { deliveryFor } from './workflow/delivery.ts';
+import { freshJournal, runNameOf, runWorkflow, timeText } from './workflow/engine.ts';
+import { hidesNothing, journalSecret, readJournal, shownWorkflow } from './workflow/journal.ts';
+import type { Delivered } from './workflow/run.ts';
+
+/** What a pass gives to each of its applications. */
+export interface ApplicationDoors {
+  readonly transport: Transport;
+  readonly records: Records;
+  readonly cue: CueEvaluator;
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly healthMemo: HealthMemo;
+  readonly instance: string;
+  readonly config: RepositoryConfig;
+  readonly approvals: Approvals;
+  readonly revision: Revision;
+  /** Objects that the deletion budget holds back in this pass, by keyText (I11). */
+  readonly heldBack: ReadonlySet<string>;
+  /** Live objects that the pass has looked up in bulk. */
+  readonly observed: ReadonlyMap<string, Observation>;
+  readonly signal: AbortSignal;
+}
+
+/** Revisions kept beside the one in use. KubeVela: --application-revision-limit=10. */
+const REVISIONS_MAX = 10;
+
+/** What is known so far while one application is worked on; becomes the report. */
+interface Progress {
+  application: KubeObject | null;
+  journal: Journal | null;
+  services: readonly ServiceHealth[];
+  readonly observed: Map<string, Observation>;
+  readonly touched: Map<string, Delivered>;
+  tracked: readonly Tracked[];
+  kept: readonly ObjectReport[];
+  fault: Fault | null;
+  retryAfterMs: number | null;
+}
+
+/** Takes one application as far as it goes now. Never throws but for cancellation and a lost Lease. */
+export async function runApplication(desired: DesiredApplication, record: ApplicationRecord, doors: ApplicationDoors): Promise<ApplicationReport> {
+  const progress: Progress = {
+    application: record.application, journal: null, services: [], observed: new Map(doors.observed), touched: new Map(), tracked: union(...record.trackers.map(trackedOf)), kept: [], fault: desired.fault, retryAfterMs: null,
+  };
+  try {
+    progress.application = await mirror(desired, record, doors);
+    // A rendering that failed keeps everything: nothing below can delete or change what it owns (I11).
+    if (desired.fault === null) await converge(desired, record, progress, doors);
+    else progress.journal = journalOf(desired, record);
+  } catch (error) {
+    const fault = toFault(error);
+    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+    doors.log.debug('application failed', { application: `${desired.namespace}/${desired.name}`, error: fault });
+    progress.fault ??= fault;
+  }
+  return tell(desired, record, progress, doors);
+}
+
+async function mirror(desired: DesiredApplication, record: ApplicationRecord, doors: ApplicationDoors): Promise<KubeObject> {
+  const wanted = applicationObject(desired, record.application, doors.revision, doors.instance);
+  if (record.application !== null && isMirrored(wanted, record.application)) return record.application;
+  if (record.application !== null) doors.log.info('application mirrored', { application: `${desired.namespace}/${desired.name}` });
+  return doors.records.save('application', wanted, doors.signal);
+}
+
+/** The journal of the run that belongs to this content; empty when there is none. A restarted workflow begins anew. */
+function journalOf(desired: DesiredApplication, record: ApplicationRecord): Journal | null {
+  const status = record.application?.['status'] as JsonObject | undefined;
+  const journal = readJournal(status?.['workflow'], record.journal);
+  return journal.appRevision === runNameOf(desired) && status?.['workflow'] !== undefined ? journal : null;
+}
+
+async function converge(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<void> {
+  const application = progress.application as KubeObject;
+  const inventory = inventoryOf(desired, record, application, progress, doors);
+  const isNewRevision = !record.revisions.some((revision) => revision.metadata.name === desired.revision.name);
+  const known = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.policyObjects);
+  // The names first, then the effects: a process killed after any of them finds its own again (I6).
+  await Promise.all([
+    isNewRevision ? doors.records.save('revision', revisionObject(desired, application, componentRevisionsText(desired)), doors.signal) : null,
+    inventory.track(known.map((wanted) => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator: 'workflow', skipGC: wanted.rules.gc === 'never' }))),
+  ]);
+  const owner: Owner = { namespace: desired.namespace, name: desired.name, dialect: desired.dialect };
+  const delivery = deliveryFor({
+    desired, transport: doors.transport, observed: progress.observed, touched: progress.touched, signal: doors.signal,
+    decide: (wanted, observation) => decide(wanted, observation, owner, { correctDrift: correctsDrift(desired, doors.config) }),
+    track: inventory.track, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
+  });
+  await delivery.deliver(desired.policyObjects, 'policy');
+  const before = journalOf(desired, record) ?? freshJournal(desired, doors.clock.now());
+  const keep = async (journal: Journal): Promise<void> => {
+    progress.journal = journal;
+    await doors.records.save('journal', journalSecret(desired.namespace, desired.name, journal), doors.signal);
+  };
+  // Names of objects that template steps make hang on the start time: it is kept before the first of them runs (I6).
+  if (before.steps.length === 0 && !before.finished && desired.steps.some((step) => step.template !== null || step.subSteps.some((sub) => sub.template !== null))) {
+    progress.application = await doors.records.saveStatus(application, { ...(application['status'] as JsonObject | undefined), status: 'runningWorkflow', workflow: shownWorkflow(before, desired.dialect, desired.hasWorkflow) ?? {} }, doors.signal);
+  }
+  progress.journal = before;
+  const result = await runWorkflow(before, {
+    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, clock: doors.clock, actions: ACTIONS, keep, signal: doors.signal,
+    resumes: (step) => doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash),
+  });
+  progress.journal = result.journal;
+  progress.retryAfterMs = result.retryAfterMs;
+  progress.services = await servicesOf(desired, delivery, progress, result.services);
+  if (!hidesNothing(result.journal) && JSON.stringify(journalSecret(desired.namespace, desired.name, result.journal)['data']) !== JSON.stringify(record.journal?.['data'])) await keep(result.journal);
+  if (result.journal.finished && result.journal.state === 'succeeded') await removeStale(desired, record, progress, owner, doors);
+}
+
+function correctsDrift(desired: DesiredApplication, config: RepositoryConfig): boolean {
+  const asked = desired.object.metadata.annotations?.['lateen.dev/drift'];
+  return asked === 'report' ? false : asked === 'correct' ? true : config.drift === 'correct';
+}
+
+function componentRevisionsText(desired: DesiredApplication): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(desired.revision.components).map(([component, name]) => [component, { name, hash: desired.revision.componentHashes[component] ?? '' }])));
+}
+
+/** The tracker of this content: entries are kept on the hub before their objects are written. */
+function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, doors: ApplicationDoors): { readonly track: (entries: readonly Tracked[]) => Promise<void> } {
+  const mine = record.trackers.find((tracker) => tracker.metadata.name === trackerName(desired));
+  let entries = mine === undefined ? [] : trackedOf(mine);
+  let saved = mine !== undefined;
+  let last: Promise<void> = Promise.resolve();
+  const add = async (more: readonly Tracked[]): Promise<void> => {
+    const known = new Set(entries.map((entry) => keyText(entry.key)));
+    if (saved && more.every((entry) => known.has(keyText(entry.key)))) return;
+    if (!saved && more.length === 0) return;
+    entries = union(entries, more);
+    await doors.records.save('tracker', trackerObject(desired, application, entries, doors.instance), doors.signal);
+    saved = true;
+    progress.tracked = union(progress.tracked, entries);
+  };
+  return {
+    // One after another: two steps of a DAG must not write each other's entries away.
+    track: (more) => {
+      last = last.then(() => add(more), () => add(more));
+      return last;
+    },
+  };
+}
+
+/** Health of every component: what steps found in this pass, and for the others what is live. */
+async function servicesOf(desired: DesiredApplication, delivery: ReturnType<typeof deliveryFor>, progress: Progress, found: ReadonlyMap<string, ServiceHealth>): Promise<readonly ServiceHealth[]> {
+  const services = [...found.values()];
+  for (const component of desired.components.values()) {
+    if (services.some((service) => service.name === component.name)) continue;
+    const delivered = component.objects.some((wanted) => {
+      const seen = progress.observed.get(keyText(wanted.key));
+      return seen !== undefined && 'live' in seen;
+    });
+    if (delivered) services.push((await delivery.health(component)).health);
+  }
+  const order = desired.componentSpecs.map((component) => component.name);
+  return services.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name) || (a.cluster < b.cluster ? -1 : 1));
+}
+
+/**
+ * Removes what older contents own and this one does not. Only after a run that succeeded, and not while an apply of this
+ * application failed (I3). KubeVela 1.10: mark and sweep of history trackers.
+ */
+async function removeStale(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, owner: Owner, doors: ApplicationDoors): Promise<void> {
+  const old = record.trackers.filter((tracker) => tracker.metadata.name !== trackerName(desired));
+  if (old.length > 0 && ![...progress.touched.values()].some((item) => item.fault !== null)) {
+    const current = new Set(progress.touched.keys());
+    for (const component of desired.components.values()) for (const wanted of component.objects) current.add(keyText(wanted.key));
+    const entries = without(union(...old.map(trackedOf)), current);
+    const left = doors.config.prune ? await removeEntries(entries, { owner, leaving: false }, progress, doors) : entries;
+    if (left.length === 0) for (const tracker of old) await doors.records.remove('untrack', tracker, doors.signal);
+    progress.tracked = union(without(progress.tracked, new Set(entries.map((entry) => keyText(entry.key)))), left);
+  }
+  for (const revision of surplusRevisions(record.revisions, desired.revision.name, REVISIONS_MAX)) await doors.records.remove('forget', revision, doors.signal);
+}
+
+/** Deletes what may be deleted; answers with the entries that stay in the inventory, and reports each of them. */
+async function removeEntries(entries: readonly Tracked[], whose: { readonly owner: Owner; readonly leaving: boolean }, progress: Pick<Progress, 'observed' | 'kept'>, doors: ApplicationDoors): Promise<readonly Tracked[]> {
+  if (entries.length === 0) return [];
+  // What is deleted is looked at now, not at the start of the pass: it may have become somebody else's meanwhile.
+  const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
+  const left: Tracked[] = [];
+  const kept: ObjectReport[] = [];
+  for (const change of prune({ entries, observations, ...whose, approvals: doors.approvals })) {
+    const text = keyText(change.key);
+    const entry = entries.find((item) => keyText(item.key) === text);
+    if (entry === undefined || change.action === 'keep') continue;
+    const stay = (fault: Fault | null, message: string): void => {
+      left.push(entry);
+      kept.push({ key: change.key, health: change.live === null ? 'Unknown' : objectHealth(change.live).health, message, drift: [], fault });
+    };
+    if (change.action === 'refuse') {
+      stay(change.fault, change.reason);
+      continue;
+    }
+    if (doors.heldBack.has(text)) {
+      stay(new Fault('plan/budget', `more would be deleted at once than the budget allows`), 'held back by the deletion budget');
+      continue;
+    }
+    try {
+      const gone = await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal);
+      if (!gone) stay(null, 'being deleted: a finalizer holds it');
+    } catch (error) {
+      const fault = toFault(error);
+      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      stay(fault, fault.message);
+    }
+  }
+  progress.kept = [...progress.kept, ...kept];
+  return left;
+}
+
+function reportsOf(desired: DesiredApplication, progress: Progress): readonly ObjectReport[] {
+  const reports = new Map<string, ObjectReport>();
+  for (const entry of progress.tracked) {
+    const seen = progress.observed.get(keyText(entry.key));
+    if (seen === undefined) continue;
+    if ('fault' in seen) reports.set(keyText(entry.key), { key: entry.key, health: 'Unknown', message: seen.fault.message, drift: [], fault: seen.fault });
+    else reports.set(keyText(entry.key), { key: entry.key, ...objectHealth('live' in seen ? seen.live : null), drift: [], fault: null });
+  }
+  for (const [text, item] of progress.touched) {
+    const drift = item.change.reason.startsWith('drift') ? item.change.fields.map((field) => field.path) : [];
+    reports.set(text, { key: item.change.key, ...objectHealth(item.live), drift, fault: item.fault });
+  }
+  for (const item of progress.kept) reports.set(keyText(item.key), item);
+  // An object that a suspended or failed run has not come to yet is no news.
+  const reached = progress.journal?.finished === true ? reports : new Map([...reports].filter(([text, item]) => item.health !== 'Missing' || progress.touched.has(text)));
+  return [...(desired.fault === null ? reached : reports)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, report]) => report);
+}
+
+/** Builds the report, and writes the Application's status where it changed. */
+async function tell(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<ApplicationReport> {
+  const objects = reportsOf(desired, progress);
+  const facts = { dialect: desired.dialect, fault: progress.fault, journal: progress.journal, services: progress.services, objects };
+  const phase = phaseOf(facts);
+  const conditions = conditionsOf(facts);
+  const application = progress.application;
+  let statusFault: Fault | null = null;
+  if (application !== null) {
+    try {
+      await saveStatus(desired, record, application, progress, { phase, conditions }, doors);
+    } catch (error) {
+      statusFault = toFault(error);
+      if (statusFault.kind === 'cancelled' || statusFault.code === 'transport/lease') throw statusFault;
+    }
+  }
+  const annotations = application?.metadata.annotations ?? {};
+  return {
+    namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
+    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
+    services: progress.services, journal: progress.journal, objects, latestRevision: desired.revision.name, diagnostics: desired.diagnostics,
+    fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
+  };
+}
+
+async function saveStatus(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, told: { readonly phase: string; readonly conditions: ApplicationReport['conditions'] }, doors: ApplicationDoors): Promise<void> {
+  const journal = progress.journal;
+  const finished = journal?.finished === true;
+  const status = applicationStatus({
+    dialect: desired.dialect, phase: told.phase, conditions: told.conditions, services: progress.services,
+    workflow: journal === null ? null : shownWorkflow(journal, desired.dialect, desired.hasWorkflow),
+    tracked: progress.tracked, revision: desired.fault === null ? desired.revision : latestOf(record, desired), generation: application.metadata.generation ?? 0, fault: progress.fault, finished,
+    live: record.application, now: timeText(doors.clock.now()),
+  });
+  await doors.records.saveStatus(application, status, doors.signal);
+}
+
+/** What could not be rendered is not what was applied: the hub goes on telling of the revision that runs. */
+function latestOf(record: ApplicationRecord, desired: DesiredApplication): { readonly name: string; readonly number: number; readonly hash: string } {
+  const latest = (record.application?.['status'] as { latestRevision?: { name?: string; revision?: number; revisionHash?: string } } | undefined)?.latestRevision;
+  return latest?.name === undefined ? { ...desired.revision, hash: '' } : { name: latest.name, number: latest.revision ?? 0, hash: latest.revisionHash ?? '' };
+}
+
+/**
+ * An application whose document is gone: everything it owns goes, then what the hub remembers of it. Reads the inventory
+ * and nothing else (I2). What is guarded, held back or hangs on a finalizer stays, with its record, and is reported.
+ */
+export async function leaveApplication(record: ApplicationRecord, doors: ApplicationDoors): Promise<ApplicationReport | null> {
+  const annotations = record.application?.metadata.annotations ?? {};
+  const progress: Pick<Progress, 'observed' | 'kept'> = { observed: new Map(), kept: [] };
+  const owner: Owner = { namespace: record.namespace, name: record.name, dialect: '1.10' };
+  let fault: Fault | null = null;
+  try {
+    const entries = union(...record.trackers.map(trackedOf));
+    const left = doors.config.prune ? await removeEntries(entries, { owner, leaving: true }, progress, doors) : entries;
+    if (left.length === 0) {
+      for (const tracker of record.trackers) await doors.records.remove('untrack', tracker, doors.signal);
+      for (const revision of record.revisions) await doors.records.remove('forget', revision, doors.signal);
+      if (record.journal !== null) await doors.records.remove('forget', record.journal, doors.signal);
+      // Last of all: while it is there, the next pass knows that something of this application is left to do.
+      if (record.application !== null) await doors.records.remove('forget', record.application, doors.signal);
+      return null;
+    }
+  } catch (error) {
+    fault = toFault(error);
+    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+  }
+  const guard = fault ?? progress.kept.find((item) => item.fault !== null)?.fault ?? null;
+  const message = guard?.message ?? 'objects are being deleted';
+  return {
+    namespace: record.namespace, name: record.name, path: annotations[SOURCE_ANNOTATION] ?? '', phase: 'deleting',
+    conditions: [{ type: 'Ready', status: 'False', reason: 'Deleting', message }, { type: 'Reconciling', status: guard === null ? 'True' : 'False', reason: 'Deleting', message: '' }, { type: 'Stalled', status: guard === null ? 'False' : 'True', reason: 'Deleting', message: guard === null ? '' : message }],
+    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '', services: [], journal: null, objects: progress.kept,
+    latestRevision: '', diagnostics: [], fault: guard, retryAfterMs: 2000,
+  };
+}

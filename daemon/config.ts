@@ -1,0 +1,169 @@
+/**
+ * Flags, environment and the daemon's own file become one frozen Config. The only reader of process.env. What users must
+ * not loosen lives here and not in the repository.
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { isRecord } from './lib/json.ts';
+import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
+import { parseYaml } from './lib/yaml.ts';
+import { Fault } from './model/fault.ts';
+
+export interface Config {
+  /** URL or directory of the repository. */
+  readonly repo: string;
+  /** Null: the remote's default branch. */
+  readonly branch: string | null;
+  readonly statusBranch: string;
+  readonly statusRepo: string | null;
+  /** "" where one daemon serves the repository and the hub. */
+  readonly instance: string;
+  readonly workDir: string;
+  /** Null: in-cluster credentials. */
+  readonly kubeconfig: string | null;
+  readonly context: string | null;
+  /** KUBERNETES_SERVICE_HOST, for in-cluster credentials. */
+  readonly inClusterHost: string;
+  readonly git: { readonly username: string | null; readonly token: string | null; readonly tokenFile: string | null; readonly sshKeyFile: string | null; readonly knownHostsFile: string | null; readonly caFile: string | null };
+  readonly allowedSchemes: readonly string[];
+  readonly identity: { readonly name: string; readonly email: string };
+  /** How often the remote is asked and everything is looked at again. */
+  readonly intervalMs: number;
+  readonly budget: { readonly countMax: number; readonly shareMax: number };
+  readonly cue: { readonly wasmFile: string | null; readonly cacheDir: string; readonly timeoutMs: number; readonly memoryMaxBytes: number; readonly workers: number | null };
+  /** Host and port for probes and metrics; null: none. */
+  readonly listen: { readonly host: string; readonly port: number } | null;
+  readonly log: { readonly level: LogLevel; readonly pretty: boolean };
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the command line gave, by option name; undefined where it said nothing. */
+export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
+interface Setting {
+  readonly flag: string;
+  readonly env: string;
+  readonly fallback: string;
+  readonly help: string;
+}
+
+const setting = (flag: string, fallback: string, help: string): Setting => ({ flag, env: `LATEEN_${flag.replaceAll('-', '_').toUpperCase()}`, fallback, help });
+
+/** Every setting: `--flag`, its environment variable, its default. The command line's help is made from this table. */
+export const SETTINGS = [
+  setting('repo', '.', 'URL or directory of the repository'),
+  setting('branch', '', 'branch that is read (default: the remote\'s default branch)'),
+  setting('status-branch', '', 'branch that is written (default: lateen-status, with the instance\'s name behind it)'),
+  setting('status-repo', '', 'another repository for the status branch'),
+  setting('instance', '', 'name of this daemon, where several share a repository or a hub'),
+  setting('work-dir', '', 'directory for the clone and what is not pushed yet'),
+  setting('kubeconfig', '', 'kubeconfig of the hub (default: KUBECONFIG, ~/.kube/config, then the Pod\'s own)'),
+  setting('context', '', 'context of the kubeconfig'),
+  setting('git-username', '', 'user name beside the token'),
+  setting('git-token-file', '', 'file with a token for http(s)'),
+  setting('git-ssh-key', '', 'private key file for ssh'),
+  setting('git-known-hosts', '', 'known_hosts file for ssh'),
+  setting('git-ca-file', '', 'certificate authorities for https'),
+  setting('git-schemes', 'https,ssh,file', 'URL schemes that are allowed'),
+  setting('git-name', 'Lateen', 'name on status commits'),
+  setting('git-email', 'lateen@localhost', 'mail address on status commits'),
+  setting('interval', '30s', 'how often the remote is asked and everything is looked at again'),
+  setting('delete-max', '20', 'deletion budget: so many objects at once'),
+  setting('delete-share', '0.5', 'deletion budget: so large a share of all that is owned; over both, nothing is deleted'),
+  setting('cue-wasm', '', 'a CUE evaluator built beforehand'),
+  setting('cue-timeout', '10s', 'time for one template'),
+  setting('cue-memory', '512Mi', 'memory for one evaluator'),
+  setting('cue-workers', '', 'evaluators at the same time (default: by the number of cores)'),
+  setting('listen', '', 'host:port for probes and metrics'),
+  setting('log-level', 'info', `one of ${LOG_LEVELS.join(', ')}`),
+  setting('log-format', '', 'text or json (default: text on a terminal)'),
+] as const satisfies readonly Setting[];
+
+const invalid = (name: string, value: string, expected: string): Fault => new Fault('config/invalid', `--${name}: "${value}" is not ${expected}`);
+
+/** `90s`, `5m`, `500ms`, `2h` in milliseconds. Throws config/invalid. */
+export function durationOf(name: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
+  if (match === null) throw invalid(name, text, 'a duration such as 30s or 5m');
+  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'];
+}
+
+function bytesOf(name: string, text: string): number {
+  const match = /^(\d+)(Ki|Mi|Gi)?$/.exec(text.trim());
+  if (match === null) throw invalid(name, text, 'a size such as 512Mi');
+  return Number(match[1]) * ({ Ki: 1 << 10, Mi: 1 << 20, Gi: 1 << 30 } as Record<string, number>)[match[2] ?? '']! || Number(match[1]);
+}
+
+function numberOf(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0 || value > max) throw invalid(name, text, `a number from 0 to ${max}`);
+  return value;
+}
+
+function readFileSettings(path: string | undefined): Readonly<Record<string, unknown>> {
+  if (path === undefined || path === '') return {};
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Fault('config/invalid', `--config: ${path} cannot be read`, { cause: error });
+  }
+  const parsed = parseYaml(text, path);
+  const [error] = parsed.errors;
+  if (error !== undefined) throw new Fault('config/invalid', `${path}:${error.origin?.line ?? 1}: ${error.message}`);
+  if (!isRecord(parsed.value)) throw new Fault('config/invalid', `${path} is not a mapping of settings`);
+  const known = new Set<string>(SETTINGS.map((item) => item.flag));
+  const unknown = Object.keys(parsed.value).find((name) => !known.has(name));
+  if (unknown !== undefined) throw new Fault('config/invalid', `${path}: there is no setting "${unknown}"`);
+  return parsed.value;
+}
+
+/** Flags over environment over file over defaults. Faults: config/invalid. */
+export function readConfig(flags: Flags): Config {
+  const environment = process.env;
+  const file = readFileSettings(typeof flags['config'] === 'string' ? flags['config'] : environment['LATEEN_CONFIG']);
+  const get = (name: (typeof SETTINGS)[number]['flag']): string => {
+    const known = SETTINGS.find((item) => item.flag === name) as Setting;
+    const flag = flags[name.replace(/-(.)/g, (_all, letter: string) => letter.toUpperCase())];
+    if (typeof flag === 'string') return flag;
+    const inFile = file[name];
+    return environment[known.env] ?? (inFile === undefined || inFile === null ? known.fallback : String(inFile));
+  };
+  const orNull = (name: (typeof SETTINGS)[number]['flag']): string | null => get(name) || null;
+  const instance = get('instance');
+  if (!/^([a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?)?$/.test(instance)) throw invalid('instance', instance, 'a name of lower-case letters, digits and dashes');
+  const level = get('log-level');
+  if (!(LOG_LEVELS as readonly string[]).includes(level)) throw invalid('log-level', level, `one of ${LOG_LEVELS.join(', ')}`);
+  const format = get('log-format');
+  const cacheHome = environment['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+  const stateHome = environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
+  const token = environment['LATEEN_GIT_TOKEN'];
+  return Object.freeze<Config>({
+    repo: get('repo'), branch: orNull('branch'), statusBranch: get('status-branch') || (instance === '' ? 'lateen-status' : `lateen-status-${instance}`), statusRepo: orNull('status-repo'), instance,
+    workDir: get('work-dir') || join(stateHome, 'lateen', instance === '' ? 'default' : instance),
+    kubeconfig: get('kubeconfig') || kubeconfigFrom(environment), context: orNull('context'), inClusterHost: environment['KUBERNETES_SERVICE_HOST'] ?? '',
+    git: { username: orNull('git-username'), token: token === undefined || token === '' ? null : token, tokenFile: orNull('git-token-file'), sshKeyFile: orNull('git-ssh-key'), knownHostsFile: orNull('git-known-hosts'), caFile: orNull('git-ca-file') },
+    allowedSchemes: get('git-schemes').split(',').map((scheme) => scheme.trim()).filter((scheme) => scheme !== ''),
+    identity: { name: get('git-name'), email: get('git-email') },
+    intervalMs: durationOf('interval', get('interval')),
+    budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
+    cue: { wasmFile: orNull('cue-wasm'), cacheDir: join(cacheHome, 'lateen'), timeoutMs: durationOf('cue-timeout', get('cue-timeout')), memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')), workers: get('cue-workers') === '' ? null : numberOf('cue-workers', get('cue-workers'), 64) },
+    listen: listenOf(get('listen')),
+    log: { level: level as LogLevel, pretty: format === '' ? process.stderr.isTTY === true : format === 'text' },
+    environment,
+  });
+}
+
+function kubeconfigFrom(environment: Readonly<Record<string, string | undefined>>): string | null {
+  if (environment['KUBECONFIG']) return environment['KUBECONFIG'].split(':')[0] ?? null;
+  // Inside a Pod its own account comes before a file that an image may happen to hold.
+  return environment['KUBERNETES_SERVICE_HOST'] ? null : join(homedir(), '.kube', 'config');
+}
+
+function listenOf(text: string): Config['listen'] {
+  if (text === '') return null;
+  const match = /^(.*):(\d+)$/.exec(text);
+  if (match === null) throw invalid('listen', text, 'host:port');
+  return { host: match[1] === '' ? '0.0.0.0' : (match[1] ?? ''), port: Number(match[2]) };
+}

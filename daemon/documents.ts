@@ -1,0 +1,96 @@
+/** The repository's own documents on their way through a pass: applied to the hub as they are, and removed with the file. */
+import type { ApplicationDoors } from './application.ts';
+import { mapLimit } from './lib/queue.ts';
+import { Fault, toFault, type Diagnostic } from './model/fault.ts';
+import { keyText } from './model/object.ts';
+import type { Change, Wanted } from './model/plan.ts';
+import type { ObjectReport, Tracked } from './model/status.ts';
+import { decide, type Owner } from './plan/decide.ts';
+import { union, without } from './plan/inventory.ts';
+import { prune } from './plan/prune.ts';
+import { documentsTracker } from './plan/records.ts';
+import { objectHealth } from './status/health.ts';
+
+const OWNER: Owner = { namespace: '', name: '', dialect: '1.10' };
+const WRITES_AT_ONCE_MAX = 10;
+/** What others need comes first: kinds before objects of them, namespaces before what lies in them. */
+const waveOf = (wanted: Wanted): number => (wanted.key.kind === 'CustomResourceDefinition' ? 0 : wanted.key.kind === 'Namespace' ? 1 : 2);
+
+export interface DocumentsInput {
+  readonly wanted: readonly Wanted[];
+  readonly tracked: readonly Tracked[];
+  /** Entries whose documents are gone from the commit. */
+  readonly leaving: readonly Tracked[];
+}
+
+/** Applies and removes. One document's failure holds up no other; each failure is a diagnostic at its line. */
+export async function runDocuments(input: DocumentsInput, doors: ApplicationDoors): Promise<{ readonly reports: readonly ObjectReport[]; readonly diagnostics: readonly Diagnostic[] }> {
+  const { transport, signal } = doors;
+  const reports: ObjectReport[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const changes = input.wanted.map((wanted) => decide(wanted, doors.observed.get(keyText(wanted.key)) ?? { fault: new Fault('transport/unreachable', 'not looked at') }, OWNER, { correctDrift: doors.config.drift === 'correct' }));
+  const intents = changes.filter((change) => change.action !== 'refuse').map((change): Tracked => ({ key: change.key, component: '', trait: '', creator: 'repository', skipGC: false }));
+  await track(input.tracked, union(input.tracked, intents), doors);
+  for (const wave of [0, 1, 2]) {
+    await mapLimit(changes.filter((change) => change.wanted !== null && waveOf(change.wanted) === wave), WRITES_AT_ONCE_MAX, async (change) => {
+      reports.push(await applyDocument(change, doors, diagnostics));
+    }, signal);
+  }
+  if (input.leaving.length > 0 && doors.config.prune) {
+    const removed = await removeDocuments(input.leaving, doors, reports, diagnostics);
+    if (removed.size > 0) await track(union(input.tracked, intents), without(union(input.tracked, intents), removed), doors, true);
+  }
+  return { reports: reports.sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)), diagnostics };
+
+  async function track(before: readonly Tracked[], after: readonly Tracked[], { records, instance }: ApplicationDoors, smaller = false): Promise<void> {
+    const known = new Set(before.map((entry) => keyText(entry.key)));
+    if (!smaller && after.every((entry) => known.has(keyText(entry.key)))) return;
+    await records.save(smaller ? 'untrack' : 'tracker', documentsTracker(instance, after), signal);
+  }
+
+  async function applyDocument(change: Change, { revision }: ApplicationDoors, found: Diagnostic[]): Promise<ObjectReport> {
+    const told = (fault: Fault): ObjectReport => {
+      found.push({ code: fault.code, severity: 'error', message: fault.message, ...(change.wanted?.origin ? { origin: change.wanted.origin } : {}) });
+      return { key: change.key, ...(change.live === null ? { health: 'Missing' as const, message: fault.message } : objectHealth(change.live)), drift: [], fault };
+    };
+    if (change.fault !== null) return told(change.fault);
+    const drift = change.reason.startsWith('drift') ? change.fields.map((field) => field.path) : [];
+    if (change.action === 'keep' || change.wanted === null) return { key: change.key, ...objectHealth(change.live), drift, fault: null };
+    try {
+      const receipt = await transport.apply({ key: change.key, object: change.wanted.object, rules: change.wanted.rules, live: change.live, owned: change.action !== 'adopt' }, signal);
+      doors.log.debug('document applied', { object: keyText(change.key), reason: change.reason, commit: revision.sha });
+      return { key: change.key, ...objectHealth(receipt.object), drift, fault: null };
+    } catch (error) {
+      const fault = toFault(error);
+      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      return told(fault);
+    }
+  }
+}
+
+async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDoors, reports: ObjectReport[], diagnostics: Diagnostic[]): Promise<ReadonlySet<string>> {
+  const removed = new Set<string>();
+  const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
+  for (const change of prune({ entries, observations, owner: OWNER, approvals: doors.approvals, leaving: false })) {
+    const text = keyText(change.key);
+    const fault = change.fault ?? (change.action === 'delete' && doors.heldBack.has(text) ? new Fault('plan/budget', 'more would be deleted at once than the budget allows') : null);
+    if (fault !== null) {
+      reports.push({ key: change.key, ...objectHealth(change.live), message: fault.message, drift: [], fault });
+      diagnostics.push({ code: fault.code, severity: 'warning', message: fault.message });
+      continue;
+    }
+    if (change.action === 'keep') {
+      removed.add(text);
+      continue;
+    }
+    try {
+      if (await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal)) removed.add(text);
+      else reports.push({ key: change.key, health: 'InProgress', message: 'being deleted: a finalizer holds it', drift: [], fault: null });
+    } catch (error) {
+      const caught = toFault(error);
+      if (caught.kind === 'cancelled' || caught.code === 'transport/lease') throw caught;
+      reports.push({ key: change.key, ...objectHealth(change.live), drift: [], fault: caught });
+    }
+  }
+  return removed;
+}

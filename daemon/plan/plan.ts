@@ -1,0 +1,77 @@
+/** Stage 4 as a whole: what would be done, for `lateen plan` and for the budget. Pure and byte-stable (I8). */
+import type { Catalog, RepositoryConfig } from '../model/catalog.ts';
+import { Fault } from '../model/fault.ts';
+import { keyText } from '../model/object.ts';
+import type { ApplicationPlan, Change, Desired, DesiredApplication, Plan, Wanted } from '../model/plan.ts';
+import type { ApplicationRecord } from '../model/ports.ts';
+import type { Observation, Tracked } from '../model/status.ts';
+import { decide, type Owner } from './decide.ts';
+import { trackedOf, union, without } from './inventory.ts';
+import { prune, type Approvals } from './prune.ts';
+import { INSTANCE_ANNOTATION, INSTANCE_LABEL } from './records.ts';
+
+export interface PlanInput {
+  readonly desired: Desired;
+  readonly records: ReadonlyMap<string, ApplicationRecord>;
+  /** Entries of the repository's own documents. */
+  readonly documents: readonly Tracked[];
+  readonly observed: ReadonlyMap<string, Observation>;
+  readonly approvals: Approvals;
+  readonly config: RepositoryConfig;
+  readonly leaving: readonly ApplicationRecord[];
+}
+
+const DOCUMENTS: Owner = { namespace: '', name: '', dialect: '1.10' };
+
+const notLookedAt = (wanted: Wanted): Observation => ({ fault: new Fault('transport/unreachable', `${keyText(wanted.key)} was not looked at`) });
+
+/** The records whose documents are gone from the commit. Those that are only broken stay (I11). */
+export function leavingRecords(records: ReadonlyMap<string, ApplicationRecord>, catalog: Catalog, instance: string): readonly ApplicationRecord[] {
+  if (catalog.unreadable.length > 0) return [];
+  const present = new Set(catalog.applications.map((document) => `${document.object.metadata.namespace ?? 'default'}/${document.object.metadata.name ?? ''}`));
+  for (const item of catalog.broken) if (item.kind === 'Application' || item.kind === '') present.add(`${item.namespace || 'default'}/${item.name}`);
+  return [...records].filter(([name, record]) => !present.has(name) && isKept(record, instance)).map(([, record]) => record).sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+}
+
+/** Lateen keeps this Application, and it is this instance that does. */
+function isKept(record: ApplicationRecord, instance: string): boolean {
+  return record.application?.metadata.annotations?.[INSTANCE_ANNOTATION] === instance || record.trackers.some((tracker) => record.name !== '' && record.namespace !== '' && tracker.metadata.labels?.[INSTANCE_LABEL] === (instance || 'default'));
+}
+
+/** The entries of documents that the commit no longer holds. */
+export function leavingDocuments(tracked: readonly Tracked[], desired: Desired, catalog: Catalog): readonly Tracked[] {
+  if (catalog.unreadable.length > 0) return [];
+  const wanted = new Set(desired.objects.map((item) => keyText(item.key)));
+  const broken = (entry: Tracked): boolean => catalog.broken.some((item) => item.kind === entry.key.kind && item.name === entry.key.name && (item.namespace === '' || item.namespace === entry.key.namespace));
+  return without(tracked, wanted).filter((entry) => !broken(entry));
+}
+
+/** Everything that the commit would change. */
+export function plan(input: PlanInput, catalog: Catalog): Plan {
+  const applications = input.desired.applications.map((desired) => planApplication(desired, input));
+  const leaving = input.leaving.map((record): ApplicationPlan => ({
+    namespace: record.namespace, name: record.name, restartsWorkflow: false,
+    changes: input.config.prune ? prune({ entries: union(...record.trackers.map(trackedOf)), observations: input.observed, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' }, approvals: input.approvals, leaving: true }) : [],
+  }));
+  const objects = input.desired.objects.map((wanted) => decide(wanted, input.observed.get(keyText(wanted.key)) ?? notLookedAt(wanted), DOCUMENTS, { correctDrift: input.config.drift === 'correct' }));
+  const gone = input.config.prune ? prune({ entries: leavingDocuments(input.documents, input.desired, catalog), observations: input.observed, owner: DOCUMENTS, approvals: input.approvals, leaving: false }) : [];
+  return {
+    applications: [...applications, ...leaving].sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
+    objects: { namespace: '', name: '', changes: [...objects, ...gone], restartsWorkflow: false },
+  };
+}
+
+function planApplication(desired: DesiredApplication, input: PlanInput): ApplicationPlan {
+  const { namespace, name } = desired;
+  const record = input.records.get(`${namespace}/${name}`);
+  if (desired.fault !== null) return { namespace, name, changes: [], restartsWorkflow: false };
+  const owner: Owner = { namespace, name, dialect: desired.dialect };
+  const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.policyObjects);
+  const changes: Change[] = wanted.map((item) => decide(item, input.observed.get(keyText(item.key)) ?? notLookedAt(item), owner, { correctDrift: input.config.drift === 'correct' }));
+  const status = record?.application?.['status'] as { workflow?: { appRevision?: unknown } } | undefined;
+  const restartsWorkflow = status?.workflow?.appRevision !== (desired.object.metadata.annotations?.['app.oam.dev/publishVersion'] ?? desired.revision.name);
+  // Objects that steps make are only known when the steps run: what they own is not called stale before.
+  const stale = without(union(...(record?.trackers ?? []).map(trackedOf)), new Set(wanted.map((item) => keyText(item.key)))).filter((entry) => entry.component !== '' || !restartsWorkflow);
+  const deletions = restartsWorkflow && input.config.prune ? prune({ entries: stale, observations: input.observed, owner, approvals: input.approvals, leaving: false }) : [];
+  return { namespace, name, changes: [...changes, ...deletions], restartsWorkflow };
+}

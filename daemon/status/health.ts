@@ -1,0 +1,114 @@
+/** Is it well? KubeVela's health policies through CUE for components, kstatus for every object. */
+import { hashOf } from '../lib/json.ts';
+import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
+import type { JsonObject, KubeObject } from '../model/object.ts';
+import type { RenderedComponent, StatusTemplates } from '../model/plan.ts';
+import type { Health, ObjectReport } from '../model/status.ts';
+import type { Dialect } from '../model/catalog.ts';
+
+type ComponentHealth = Health & { readonly traits: readonly (Health & { readonly type: string })[] };
+
+/** Results by what they depend on: the templates, the properties, and the versions of the live objects. */
+export type HealthMemo = Map<string, ComponentHealth>;
+
+/** So many results are kept; the oldest go first. */
+const MEMO_MAX = 5_000;
+const WELL: Health = { healthy: true, message: '', details: {} };
+
+function isEmpty(templates: StatusTemplates): boolean {
+  return templates.healthPolicy === undefined && templates.customStatus === undefined && templates.details === undefined;
+}
+
+const versionOf = (object: KubeObject | null): string => (object === null ? '' : `${object.metadata.uid ?? ''}@${object.metadata.resourceVersion ?? ''}`);
+
+/**
+ * Health of a rendered component from its live objects, with a memory: what has not changed is not evaluated again.
+ * KubeVela (spec/kubevela.md 2.8): no policy is healthy; an error counts as unhealthy with an empty message.
+ */
+export function healthFrom(cue: CueEvaluator, dialect: Dialect, memo: HealthMemo) {
+  const evaluate = async (templates: StatusTemplates, template: string, parameter: CueJson, context: CueObject): Promise<Health> => {
+    if (isEmpty(templates)) return WELL;
+    const result = await cue.evaluateStatus({ dialect, template, parameter, context, ...templates });
+    return { healthy: templates.healthPolicy === undefined ? true : result.healthy, message: result.message, details: result.details };
+  };
+  return async (rendered: RenderedComponent, output: KubeObject | null, outputs: Readonly<Record<string, KubeObject>>): Promise<ComponentHealth> => {
+    if (isEmpty(rendered.status) && rendered.traits.every((trait) => isEmpty(trait.status))) return { ...WELL, traits: rendered.traits.map((trait) => ({ ...WELL, type: trait.type })) };
+    const key = hashOf([rendered.name, rendered.template, rendered.parameter, rendered.status, rendered.traits, rendered.context, versionOf(output), Object.entries(outputs).map(([name, item]) => `${name}=${versionOf(item)}`)]);
+    const known = memo.get(key);
+    if (known !== undefined) return known;
+    const context = { ...rendered.context, output: (output ?? {}) as unknown as CueJson, outputs: outputs as unknown as CueJson } as unknown as CueObject;
+    const own = await evaluate(rendered.status, rendered.template, rendered.parameter as CueJson, context);
+    const traits = await Promise.all(rendered.traits.map(async (trait) => ({ ...(await evaluate(trait.status, trait.template, trait.parameter as CueJson, context)), type: trait.type })));
+    const result = { ...own, healthy: own.healthy && traits.every((trait) => trait.healthy), traits };
+    if (memo.size >= MEMO_MAX) memo.delete(memo.keys().next().value ?? '');
+    memo.set(key, result);
+    return result;
+  };
+}
+
+type Told = Pick<ObjectReport, 'health' | 'message'>;
+const current: Told = { health: 'Current', message: '' };
+const inProgress = (message: string): Told => ({ health: 'InProgress', message });
+const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+
+/** Per kind, kstatus' rule. What is not listed goes by its conditions. */
+const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => Told>> = {
+  Deployment: (spec, status) => {
+    const wanted = spec['replicas'] === undefined ? 1 : number(spec['replicas']);
+    const failed = conditionsOf(status).find((item) => item['type'] === 'Progressing' && item['reason'] === 'ProgressDeadlineExceeded');
+    if (failed !== undefined) return { health: 'Failed', message: String(failed['message'] ?? 'progress deadline exceeded') };
+    if (number(status['updatedReplicas']) < wanted) return inProgress(`${number(status['updatedReplicas'])} of ${wanted} replicas updated`);
+    if (number(status['replicas']) > wanted) return inProgress(`${number(status['replicas']) - wanted} old replicas still there`);
+    return number(status['availableReplicas']) < wanted ? inProgress(`${number(status['availableReplicas'])} of ${wanted} replicas available`) : current;
+  },
+  StatefulSet: (spec, status) => {
+    const wanted = spec['replicas'] === undefined ? 1 : number(spec['replicas']);
+    return number(status['readyReplicas']) < wanted ? inProgress(`${number(status['readyReplicas'])} of ${wanted} replicas ready`) : current;
+  },
+  DaemonSet: (_spec, status) => {
+    const wanted = number(status['desiredNumberScheduled']);
+    return number(status['numberAvailable']) < wanted ? inProgress(`${number(status['numberAvailable'])} of ${wanted} pods available`) : current;
+  },
+  Job: (_spec, status) => {
+    const is = (type: string): JsonObject | undefined => conditionsOf(status).find((item) => item['type'] === type && item['status'] === 'True');
+    if (is('Failed') !== undefined) return { health: 'Failed', message: String(is('Failed')?.['message'] ?? '') };
+    return is('Complete') === undefined ? inProgress('not complete yet') : current;
+  },
+  Service: (spec, status) => {
+    const ingress = (status['loadBalancer'] as JsonObject | undefined)?.['ingress'];
+    return spec['type'] === 'LoadBalancer' && !(Array.isArray(ingress) && ingress.length > 0) ? inProgress('no load balancer address yet') : current;
+  },
+  PersistentVolumeClaim: (_spec, status) => (status['phase'] === 'Bound' ? current : inProgress(`phase ${String(status['phase'] ?? 'unknown')}`)),
+  Pod: (_spec, status) => {
+    if (status['phase'] === 'Failed') return { health: 'Failed', message: String(status['message'] ?? '') };
+    const ready = conditionsOf(status).some((item) => item['type'] === 'Ready' && item['status'] === 'True');
+    return ready || status['phase'] === 'Succeeded' ? current : inProgress(`phase ${String(status['phase'] ?? 'unknown')}`);
+  },
+  CustomResourceDefinition: (_spec, status) => (conditionsOf(status).some((item) => item['type'] === 'Established' && item['status'] === 'True') ? current : inProgress('not established yet')),
+};
+
+function conditionsOf(status: JsonObject): readonly JsonObject[] {
+  return Array.isArray(status['conditions']) ? (status['conditions'] as readonly JsonObject[]) : [];
+}
+
+/** Kinds whose controller always writes a status; without one they are not looked after yet. */
+const NEEDS_STATUS = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'Pod', 'PersistentVolumeClaim']);
+
+/**
+ * kstatus of a live object: Current, InProgress, Failed; Missing when it is not there.
+ * Source: sigs.k8s.io/cli-utils kstatus, whose rules these are in short.
+ */
+export function objectHealth(live: KubeObject | null): Told {
+  if (live === null) return { health: 'Missing', message: 'not there' };
+  if (live.metadata.deletionTimestamp !== undefined) return inProgress('being deleted');
+  const status = (live['status'] ?? {}) as JsonObject;
+  const generation = live.metadata.generation ?? 0;
+  if (typeof status['observedGeneration'] === 'number' && status['observedGeneration'] < generation) return inProgress('not observed by its controller yet');
+  if (NEEDS_STATUS.has(live.kind) && Object.keys(status).length === 0) return inProgress('not observed by its controller yet');
+  const rule = RULES[live.kind];
+  if (rule !== undefined) return rule((live['spec'] ?? {}) as JsonObject, status);
+  const stalled = conditionsOf(status).find((item) => item['type'] === 'Stalled' && item['status'] === 'True');
+  if (stalled !== undefined) return { health: 'Failed', message: String(stalled['message'] ?? '') };
+  const ready = conditionsOf(status).find((item) => item['type'] === 'Ready');
+  return ready !== undefined && ready['status'] !== 'True' ? inProgress(String(ready['message'] ?? 'not ready')) : current;
+}

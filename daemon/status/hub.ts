@@ -1,0 +1,82 @@
+/** `Application.status` as KubeVela writes it, so that kubectl and the vela CLI show what they expect. Pure. */
+import type { Dialect } from '../model/catalog.ts';
+import { LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
+import type { Condition, ServiceHealth, Tracked } from '../model/status.ts';
+import type { Fault } from '../model/fault.ts';
+import { reasonOf } from './phase.ts';
+
+export interface HubStatusInput {
+  readonly dialect: Dialect;
+  readonly phase: string;
+  readonly conditions: readonly Condition[];
+  readonly services: readonly ServiceHealth[];
+  /** `status.workflow` in the dialect's shape; null where there is none. */
+  readonly workflow: JsonObject | null;
+  readonly tracked: readonly Tracked[];
+  readonly revision: { readonly name: string; readonly number: number; readonly hash: string };
+  readonly generation: number;
+  readonly fault: Fault | null;
+  readonly finished: boolean;
+  /** As it is on the hub, for the transition times. */
+  readonly live: KubeObject | null;
+  /** RFC 3339, in seconds. */
+  readonly now: string;
+}
+
+/** The condition types of a reconcile that came through, in KubeVela's order. */
+const STAGES: Readonly<Record<Dialect, readonly string[]>> = { '1.10': ['Parsed', 'Revision', 'Policy', 'Render'], '1.1': ['Parsed', 'Revision', 'Render', 'Applied'] };
+
+/** The whole status; the caller writes what differs. */
+export function applicationStatus(input: HubStatusInput): JsonObject {
+  return {
+    conditions: conditions(input),
+    observedGeneration: input.generation,
+    status: input.phase,
+    services: input.services.map((service) => serviceOf(service, input.dialect)),
+    ...(input.workflow === null ? {} : { workflow: input.workflow }),
+    ...(input.dialect === '1.10' ? { appliedResources: input.tracked.map(appliedResource) } : {}),
+    latestRevision: { name: input.revision.name, revision: input.revision.number, revisionHash: input.revision.hash },
+  };
+}
+
+function conditions(input: HubStatusInput): readonly JsonObject[] {
+  const before = new Map<string, JsonObject>();
+  const old = (input.live?.['status'] as JsonObject | undefined)?.['conditions'];
+  if (Array.isArray(old)) for (const item of old as readonly JsonObject[]) before.set(String(item['type']), item);
+  const make = (type: string, status: string, reason: string, message: string): JsonObject => {
+    const known = before.get(type);
+    const since = known !== undefined && known['status'] === status && typeof known['lastTransitionTime'] === 'string' ? known['lastTransitionTime'] : input.now;
+    return { type, status, reason, ...(message === '' ? {} : { message }), lastTransitionTime: since };
+  };
+  const failedAt = input.fault === null ? null : input.fault.code.startsWith('load/') || input.fault.code === 'render/unknown-type' ? 'Parsed' : input.fault.code.startsWith('render/') ? 'Render' : 'Revision';
+  const all: JsonObject[] = [];
+  for (const type of STAGES[input.dialect]) {
+    if (type === failedAt) {
+      all.push(make(type, 'False', 'ReconcileError', `${reasonOf(input.fault as Fault)}: ${input.fault?.message ?? ''}`));
+      break;
+    }
+    all.push(make(type, 'True', 'Available', ''));
+  }
+  if (input.finished && failedAt === null && input.dialect === '1.10') all.push(make('Workflow', 'True', 'Available', ''));
+  if (input.dialect === '1.1' && input.phase === 'running') all.push(make('HealthCheck', 'True', 'Available', ''));
+  return [...all, ...input.conditions.map((item) => make(item.type, item.status, item.reason, item.message))];
+}
+
+function serviceOf(service: ServiceHealth, dialect: Dialect): JsonObject {
+  return {
+    name: service.name,
+    ...(dialect === '1.10' ? { namespace: service.namespace, ...(service.cluster === LOCAL ? {} : { cluster: service.cluster }) } : {}),
+    workloadDefinition: { ...service.workload },
+    healthy: service.healthy,
+    ...(service.message === '' ? {} : { message: service.message }),
+    ...(Object.keys(service.details).length === 0 ? {} : { details: { ...service.details } }),
+    ...(service.traits.length === 0 ? {} : { traits: service.traits.map((trait) => ({ type: trait.type, healthy: trait.healthy, ...(trait.message === '' ? {} : { message: trait.message }) })) }),
+  };
+}
+
+function appliedResource(entry: Tracked): JsonObject {
+  return {
+    apiVersion: entry.key.apiVersion, kind: entry.key.kind, name: entry.key.name, ...(entry.key.namespace === '' ? {} : { namespace: entry.key.namespace }),
+    ...(entry.key.cluster === LOCAL ? {} : { cluster: entry.key.cluster }), creator: entry.creator === 'policy' ? 'policy' : 'workflow',
+  };
+}

@@ -1,0 +1,208 @@
+/** What each verb does, and its exit code: 0 well, 1 there is something to look at, 2 it could not be done, 3 time is up. */
+import { readConfig, type Flags } from './config.ts';
+import { serveHttp } from './http.ts';
+import { mapLimit } from './lib/queue.ts';
+import { didYouMean } from './lib/text.ts';
+import { printYaml } from './lib/yaml.ts';
+import { load } from './load/load.ts';
+import { Loop, settle, type Settlement } from './loop.ts';
+import { CODES, Fault, type Code, type Diagnostic } from './model/fault.ts';
+import { keyText, LOCAL, type JsonObject, type ObjectKey } from './model/object.ts';
+import type { Desired } from './model/plan.ts';
+import type { Report } from './model/status.ts';
+import { pass } from './pass.ts';
+import { diagnosticText, explanation, hasChanges, inForm, planData, planText, sortDiagnostics, table, type Output } from './print.ts';
+import { readPack } from './render/pack.ts';
+import { render } from './render/render.ts';
+import { guessNamespaced } from './render/scope.ts';
+import { readDirectory } from './source/directory.ts';
+import { watchLocal, poll } from './source/watch.ts';
+import { wire, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
+
+/** Where a verb prints, and what ends it. */
+export interface Terminal {
+  readonly out: (text: string) => void;
+  readonly signal: AbortSignal;
+  /** Stands between the daemon and its effects: tests count and cut there. */
+  readonly decorate?: EffectsDecorator;
+}
+
+export type ExitCode = 0 | 1 | 2 | 3;
+
+const CODE_OF: Readonly<Record<Settlement, ExitCode>> = { ready: 0, settled: 1, error: 2, timeout: 3 };
+
+const wireOptions = (options: Omit<WireOptions, 'decorate'>, terminal: Terminal): WireOptions => ({ ...options, ...(terminal.decorate === undefined ? {} : { decorate: terminal.decorate }) });
+
+/** `lateen run`: until the signal fires. */
+export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCode> {
+  const base = await wireBase(readConfig(flags));
+  const { config, log, clock } = base;
+  const lost = new AbortController();
+  let loop: Loop | null = null;
+  const owners = new Map<string, string>();
+  await using wired = await wire(base, wireOptions({ writes: true, leaseWaitMs: Infinity, onLost: (fault) => lost.abort(fault), onChange: (key) => {
+    const owner = owners.get(keyText(key));
+    if (owner !== undefined) loop?.ticks.application(owner);
+  } }, terminal));
+  const http = config.listen === null ? null : await serveHttp(config.listen.host, config.listen.port);
+  await using _http = http ?? { [Symbol.asyncDispose]: () => Promise.resolve() };
+  const signal = AbortSignal.any([terminal.signal, lost.signal]);
+  await beginPatiently(base, wired.begin, signal);
+  log.info('started', { repo: config.repo, hub: wired.client.server, statusBranch: config.statusBranch });
+  loop = new Loop(wired.doors, wired.memory, {
+    resyncMs: config.intervalMs, debounceMs: 20,
+    onPass: (result, durationMs) => {
+      http?.onPass(result, durationMs);
+      rememberOwners(owners, result.report);
+      logPass(base, result.report, durationMs, result.pushed);
+    },
+  });
+  const running = loop;
+  const { localDirectory } = wired.doors.repo;
+  await using _watch = localDirectory === null ? { [Symbol.asyncDispose]: () => Promise.resolve() } : await watchLocal(localDirectory, () => running.ticks.repository(), { ignoredBranch: config.statusBranch, clock } as never);
+  void poll(config.intervalMs, 0.1, clock, () => running.ticks.repository(), signal);
+  await loop.run(signal);
+  if (lost.signal.aborted) throw lost.signal.reason;
+  return 0;
+}
+
+/** A hub that is away at start is waited for; a right that is missing is told and waited for, too. */
+async function beginPatiently(base: Base, begin: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await begin(signal);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'transport/unreachable' || signal.aborted) throw error;
+      base.log.warn('hub not reached', { error, attempt });
+      await base.clock.sleep(Math.min(10_000, 500 * attempt), signal);
+    }
+  }
+}
+
+function rememberOwners(owners: Map<string, string>, report: Report): void {
+  owners.clear();
+  for (const app of [...report.applications, ...report.leaving]) {
+    for (const object of app.objects) owners.set(keyText(object.key), `${app.namespace}/${app.name}`);
+    const key: ObjectKey = { cluster: LOCAL, apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', namespace: app.namespace, name: app.name };
+    owners.set(keyText(key), `${app.namespace}/${app.name}`);
+  }
+}
+
+function logPass(base: Base, report: Report, durationMs: number, pushed: string | null): void {
+  const phases: Record<string, number> = {};
+  for (const app of report.applications) phases[app.phase] = (phases[app.phase] ?? 0) + 1;
+  base.log[pushed === null ? 'debug' : 'info']('pass', { commit: report.revision?.sha, durationMs: Math.round(durationMs), applications: report.applications.length, phases, errors: report.diagnostics.filter((item) => item.severity === 'error').length, status: pushed });
+}
+
+/** `lateen once [--wait 60s]`: one pass, or as many as it takes until nothing moves. */
+export async function onceVerb(flags: Flags, waitMs: number | null, output: Output, terminal: Terminal): Promise<ExitCode> {
+  const base = await wireBase(readConfig(flags));
+  const lost = new AbortController();
+  await using wired = await wire(base, wireOptions({ writes: true, leaseWaitMs: waitMs ?? 0, onLost: (fault) => lost.abort(fault), onChange: null }, terminal));
+  const signal = AbortSignal.any([terminal.signal, lost.signal]);
+  await wired.begin(signal);
+  const { result, settlement } = await settle(wired.doors, wired.memory, waitMs, signal);
+  const say = (text: string): void => terminal.out(base.redactor.text(text));
+  say(inForm(reportData(result.report), output, () => reportText(result.report)));
+  if (result.report.fault !== null) say(`${result.report.fault.code}: ${result.report.fault.message}\n`);
+  if (result.pushFault !== null) say(`${result.pushFault.code}: ${result.pushFault.message}\n`);
+  return CODE_OF[settlement];
+}
+
+const readyOf = (app: Report['applications'][number]): string => app.conditions.find((item) => item.type === 'Ready')?.status ?? 'Unknown';
+
+function reportText(report: Report): string {
+  const rows = [...report.applications, ...report.leaving].map((app) => [app.namespace, app.name, app.phase, readyOf(app), app.conditions.find((item) => item.type === 'Ready')?.message ?? '']);
+  const findings = sortDiagnostics(report.diagnostics).map(diagnosticText);
+  return `${rows.length === 0 ? 'No Applications.\n' : table(['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'MESSAGE'], rows)}${findings.length === 0 ? '' : `\n${findings.join('\n')}\n`}`;
+}
+
+function reportData(report: Report): unknown {
+  return {
+    commit: report.revision?.sha ?? '', diagnostics: sortDiagnostics(report.diagnostics),
+    applications: [...report.applications, ...report.leaving].map((app) => ({ namespace: app.namespace, name: app.name, phase: app.phase, ready: readyOf(app), conditions: app.conditions, revision: app.latestRevision, objects: app.objects.map((object) => ({ ...object.key, health: object.health, message: object.message })) })),
+  };
+}
+
+/** A plain directory through load and render, without a cluster. */
+async function renderDirectory(flags: Flags, path: string, base: Base, signal: AbortSignal): Promise<{ readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
+  const catalog = load(await readDirectory(path));
+  await using cue = wireCue(base);
+  const desired = await render({
+    catalog, known: { hub: [], pack: await readPack() }, records: new Map(), memo: new Map(),
+    environment: { cue, clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' }, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)), signal },
+  });
+  void flags;
+  return { desired, diagnostics: sortDiagnostics([...catalog.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)]) };
+}
+
+/** `lateen check [DIR]`: findings, one a line. 1 when there is an error among them. */
+export async function checkVerb(flags: Flags, path: string, output: Output, terminal: Terminal): Promise<ExitCode> {
+  const base = await wireBase(readConfig(flags));
+  const { diagnostics } = await renderDirectory(flags, path, base, terminal.signal);
+  terminal.out(base.redactor.text(inForm(diagnostics, output, () => diagnostics.map((item) => `${diagnosticText(item)}\n`).join(''))));
+  return diagnostics.some((item) => item.severity === 'error') ? 1 : 0;
+}
+
+/** `lateen render [DIR] [--application NAME]`: the objects as YAML documents. Values of Secrets are shown as `***`. */
+export async function renderVerb(flags: Flags, path: string, only: string | undefined, output: Output, terminal: Terminal): Promise<ExitCode> {
+  const base = await wireBase(readConfig(flags));
+  const { desired, diagnostics } = await renderDirectory(flags, path, base, terminal.signal);
+  const wanted = [
+    ...(only === undefined ? desired.objects : []),
+    ...desired.applications.filter((app) => only === undefined || app.name === only || `${app.namespace}/${app.name}` === only).flatMap((app) => [...app.policyObjects, ...[...app.components.values()].flatMap((component) => component.objects)]),
+  ];
+  const objects = wanted.map(({ object }) => (object.kind === 'Secret' ? concealed(object) : object));
+  terminal.out(base.redactor.text(output === 'json' ? inForm(objects, 'json', () => '') : objects.map((object) => printYaml(object)).join('---\n')));
+  const errors = diagnostics.filter((item) => item.severity === 'error');
+  if (errors.length > 0) process.stderr.write(base.redactor.text(`${errors.map(diagnosticText).join('\n')}\n`));
+  return errors.length > 0 ? 1 : 0;
+}
+
+function concealed(secret: JsonObject | object): object {
+  const hide = (part: unknown): unknown => (part !== null && typeof part === 'object' ? Object.fromEntries(Object.keys(part).map((key) => [key, '***'])) : part);
+  const { data, stringData, ...rest } = secret as Record<string, unknown>;
+  return { ...rest, ...(data === undefined ? {} : { data: hide(data) }), ...(stringData === undefined ? {} : { stringData: hide(stringData) }) };
+}
+
+/** `lateen plan`: what a pass would change. 0 nothing, 1 something, 2 it cannot be told. */
+export async function planVerb(flags: Flags, output: Output, terminal: Terminal): Promise<ExitCode> {
+  const base = await wireBase(readConfig(flags));
+  await using wired = await wire(base, wireOptions({ writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null }, terminal));
+  const revision = await wired.doors.repo.fetch(terminal.signal);
+  const { plan, report } = await pass(wired.doors, wired.memory, revision, { stop: 'plan', only: null }, terminal.signal);
+  if (report.fault !== null || plan === null) throw report.fault ?? new Fault('loop/bug', 'no plan was made');
+  const findings = sortDiagnostics(report.diagnostics);
+  const data = { commit: revision.sha, ...(planData(plan) as object), diagnostics: findings };
+  terminal.out(base.redactor.text(inForm(data, output, () => `${planText(plan)}${findings.length === 0 ? '' : `\n${findings.map(diagnosticText).join('\n')}\n`}`)));
+  if (findings.some((item) => item.severity === 'error')) return 2;
+  return hasChanges(plan) ? 1 : 0;
+}
+
+/** `lateen status`: what the hub says of every Application that Lateen keeps. 1 when one is not Ready. */
+export async function statusVerb(flags: Flags, output: Output, terminal: Terminal): Promise<ExitCode> {
+  const base = await wireBase(readConfig(flags));
+  await using wired = await wire(base, wireOptions({ writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null }, terminal));
+  const applications = await wired.transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Application', '', '', terminal.signal);
+  const rows = await mapLimit(applications.filter((app) => app.metadata.annotations?.['lateen.dev/instance'] !== undefined), 8, (app) => {
+    const status = (app['status'] ?? {}) as JsonObject;
+    const ready = (Array.isArray(status['conditions']) ? (status['conditions'] as readonly JsonObject[]) : []).find((item) => item['type'] === 'Ready');
+    return Promise.resolve({ namespace: app.metadata.namespace ?? '', name: app.metadata.name ?? '', phase: String(status['status'] ?? ''), ready: String(ready?.['status'] ?? 'Unknown'), commit: (app.metadata.annotations?.['lateen.dev/source-commit'] ?? '').slice(0, 10), message: String(ready?.['message'] ?? '') });
+  }, terminal.signal);
+  terminal.out(base.redactor.text(inForm(rows, output, () => (rows.length === 0 ? 'No Applications.\n' : table(['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'COMMIT', 'MESSAGE'], rows.map((row) => [row.namespace, row.name, row.phase, row.ready, row.commit, row.message]))))));
+  return rows.every((row) => row.ready === 'True') ? 0 : 1;
+}
+
+/** `lateen explain [CODE]`. */
+export function explainVerb(code: string | undefined, output: Output, terminal: Terminal): ExitCode {
+  if (code === undefined) {
+    terminal.out(inForm(CODES, output, () => table(['CODE', 'MEANING'], Object.entries(CODES).map(([name, entry]) => [name, entry.meaning]))));
+    return 0;
+  }
+  if (!Object.hasOwn(CODES, code)) {
+    const near = didYouMean(code, Object.keys(CODES));
+    throw new Fault('config/invalid', `there is no code "${code}"${near === undefined ? '' : ` (did you mean "${near}"?)`}; \`lateen explain\` lists them`);
+  }
+  terminal.out(inForm({ code, ...CODES[code as Code] }, output, () => explanation(code as Code)));
+  return 0;
+}

@@ -1,0 +1,167 @@
+/** Composition root: builds every door and hands them on; the only file that sees all. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { openLog, type Log } from './lib/log.ts';
+import { createRedactor } from './lib/redact.ts';
+import { systemClock } from './lib/retry.ts';
+import { createLoadCache } from './load/load.ts';
+import { Fault } from './model/fault.ts';
+import { LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
+import { EFFECTS, type Clock, type Effects, type Redactor, type Transport } from './model/ports.ts';
+import { emptyMemory, type Doors, type Memory } from './pass.ts';
+import type { ClusterVersion } from './render/context.ts';
+import { openCue, type Cue } from './render/cue/cue.ts';
+import { readPack } from './render/pack.ts';
+import { openSource, type Source, type SourceOptions } from './source/source.ts';
+import { openCache } from './transport/cache.ts';
+import { openHttp } from './transport/http.ts';
+import { findVelaCore, prepareHub, readDefinitions } from './transport/hub.ts';
+import { connect, connectInCluster, type KubeClient } from './transport/kube.ts';
+import { openLease } from './transport/lease.ts';
+import { openRecords } from './transport/records.ts';
+import { openTransport } from './transport/transport.ts';
+
+/** What every verb has. */
+export interface Base {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly redactor: Redactor;
+  readonly log: Log;
+}
+
+/** Clock, redaction and log: all that a verb needs before it knows what it does. */
+export async function wireBase(config: Config, clock: Clock = systemClock()): Promise<Base> {
+  const redactor = createRedactor();
+  if (config.git.token !== null) redactor.learn(config.git.token);
+  const log = await openLog({ level: config.log.level, redactor, now: clock.now, to: 2, isPretty: config.log.pretty });
+  return { config, clock, redactor, log };
+}
+
+/** The CUE evaluator; built on first use, workers started on first call. */
+export function wireCue(base: Base): Cue {
+  const { cue } = base.config;
+  return openCue({
+    clock: base.clock, override: cue.wasmFile ?? undefined, cacheDirectory: join(cue.cacheDir, '..'),
+    limits: { timeoutMs: cue.timeoutMs, memoryBytesMax: cue.memoryMaxBytes, ...(cue.workers === null ? {} : { workers: cue.workers }) },
+    progress: (line) => base.log.info(line),
+  });
+}
+
+/** The repository. Faults: source/scheme, config/invalid. */
+export function wireSource(base: Base): Promise<Source> {
+  const { config, clock, redactor } = base;
+  const { git } = config;
+  const given = <K extends string>(name: K, value: string | null): { [P in K]?: string } => (value === null ? {} : ({ [name]: value } as { [P in K]: string }));
+  const options: SourceOptions = {
+    url: config.repo, branch: config.branch, statusBranch: config.statusBranch, ...given('statusUrl', config.statusRepo), workDir: config.workDir, environment: config.environment,
+    credentials: { ...given('username', git.username), ...given('token', git.token), ...given('tokenFile', git.tokenFile), ...given('sshKeyFile', git.sshKeyFile), ...given('knownHostsFile', git.knownHostsFile), ...given('caFile', git.caFile) },
+    allowedSchemes: config.allowedSchemes, identity: config.identity,
+  };
+  return openSource(options, { clock, redactor });
+}
+
+/** The hub's client. Faults: config/invalid, transport/denied. */
+export async function wireHub(base: Base): Promise<KubeClient> {
+  const { config, clock } = base;
+  if (config.kubeconfig === null) {
+    const client = await connectInCluster(config.inClusterHost, { clock });
+    if (client === null) throw new Fault('config/invalid', 'there is no kubeconfig, and this is not a Pod: give --kubeconfig FILE');
+    return client;
+  }
+  const text = await readFile(config.kubeconfig, 'utf8').catch((error: unknown) => {
+    throw new Fault('config/invalid', `the kubeconfig ${config.kubeconfig ?? ''} cannot be read`, { cause: error });
+  });
+  return connect(text, { clock, allowExec: true, ...(config.context === null ? {} : { context: config.context }) });
+}
+
+/** What stands between the daemon and its effects: the Lease, and whatever a test puts there. */
+export type EffectsDecorator = (effects: Effects) => Effects;
+
+/** Everything that a pass needs, over one hub. */
+export interface Wired extends AsyncDisposable {
+  readonly doors: Doors & { readonly repo: Source };
+  readonly memory: Memory;
+  readonly client: KubeClient;
+  readonly transport: Transport;
+  /** Takes the Lease, refuses beside vela-core, and makes the hub ready. Called once, before the first pass. */
+  readonly begin: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface WireOptions {
+  /** Keeps watches; told of objects that others changed. Null: every pass reads anew. */
+  readonly onChange: ((key: ObjectKey) => void) | null;
+  /** How long the Lease is waited for. */
+  readonly leaseWaitMs: number;
+  readonly onLost: (fault: Fault) => void;
+  /** False for verbs that only look: no Lease, nothing prepared, and an effect is a bug. */
+  readonly writes: boolean;
+  readonly decorate?: EffectsDecorator;
+}
+
+/** Opens every door. The hub is not asked yet. */
+export async function wire(base: Base, options: WireOptions): Promise<Wired> {
+  const { config, clock, redactor, log } = base;
+  await using stack = new AsyncDisposableStack();
+  const source = stack.use(await wireSource(base));
+  const client = stack.use(await wireHub(base));
+  const cue = stack.use(wireCue(base));
+  const lease = openLease(client, {
+    clock, instance: config.instance, waitMs: options.leaseWaitMs, onLost: options.onLost,
+    onWait: (holder) => log.info('waiting for the Lease', { holder }),
+  });
+  stack.use(lease);
+  const effects = decorated({ run: async (kind, subject, effect) => {
+    if (!options.writes) throw new Fault('loop/bug', `a verb that only looks was about to ${kind} ${subject}`);
+    if (kind !== 'lease') lease.check();
+    return effect();
+  } }, options.decorate);
+  const cache = options.onChange === null ? null : stack.use(openCache({ clock, onChange: options.onChange }));
+  const clusters = (name: string): Promise<KubeClient> => (name === LOCAL ? Promise.resolve(client) : Promise.reject(new Fault('transport/unreachable', `failed to get cluster ${name}: not found`, { kind: 'waiting' })));
+  const transport = openTransport({ clusters, effects, redactor, cache });
+  const records = openRecords(client, effects, redactor);
+  const doors = {
+    repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
+    transport, records, cue, http: openHttp(), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget,
+  };
+  const owned = stack.move();
+  return {
+    doors, memory: emptyMemory(createLoadCache()), client, transport,
+    begin: async (signal) => {
+      const crds = await readDefinitions(join(import.meta.dirname, '..', 'schemas', 'crds'));
+      await effects.run('lease', 'acquire', () => lease.acquire(signal));
+      await findVelaCore(client, clock, signal);
+      const written = await prepareHub(client, crds, effects, clock, signal);
+      if (written.length > 0) log.info('hub prepared', { written });
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function decorated(effects: Effects, decorate: EffectsDecorator | undefined): Effects {
+  return decorate === undefined ? effects : decorate(effects);
+}
+
+/** The methods of a source as own properties, so that one of them can be replaced. */
+function bound(source: Source): Source {
+  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
+}
+
+const DEFINITIONS = ['ComponentDefinition', 'TraitDefinition', 'PolicyDefinition', 'WorkflowStepDefinition', 'WorkloadDefinition'] as const;
+
+/** X-Definitions on the hub, and its version as templates see it. */
+async function hubFacts(client: KubeClient, transport: Transport, signal: AbortSignal): Promise<{ readonly definitions: readonly KubeObject[]; readonly version: ClusterVersion }> {
+  const [version, ...lists] = await Promise.all([
+    client.raw({ method: 'GET', path: '/version', accept: 'application/json', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true }, signal),
+    ...DEFINITIONS.map((kind) => transport.list(LOCAL, 'core.oam.dev/v1beta1', kind, '', '', signal)),
+  ]);
+  const read = JSON.parse(version.text) as { readonly major?: string; readonly minor?: string; readonly gitVersion?: string; readonly platform?: string };
+  return {
+    definitions: lists.flat(),
+    // KubeVela 1.10: the minor's trailing `+` and the like are cut off and it is an int.
+    version: { major: read.major ?? '', minor: Number.parseInt(read.minor ?? '0', 10) || 0, gitVersion: read.gitVersion ?? '', platform: read.platform ?? '' },
+  };
+}
+
+/** Every effect there is, in order: tests walk through it. */
+export const ALL_EFFECTS = EFFECTS;

@@ -1,0 +1,147 @@
+/**
+ * Delivers the objects of one application: decide, record the intent in the inventory, apply. The record comes before
+ * the effect, so that a process killed in between has lost nothing (I6); deleting asks who owns the object, so that an
+ * intent that never became an object deletes nobody else's.
+ */
+import { mapLimit } from '../lib/queue.ts';
+import { Fault, toFault } from '../model/fault.ts';
+import { keyOf, keyText, LOCAL, type KubeObject } from '../model/object.ts';
+import type { Change, DesiredApplication, RenderedComponent, Wanted } from '../model/plan.ts';
+import type { Transport } from '../model/ports.ts';
+import type { Observation, ServiceHealth, Tracked } from '../model/status.ts';
+import type { ComponentOutcome, Delivered, Delivery, HealthOf } from './run.ts';
+
+/** Objects of one application that are written at the same time. KubeVela 1.10: 10. */
+const WRITES_AT_ONCE_MAX = 10;
+
+export interface DeliveryDoors {
+  readonly desired: DesiredApplication;
+  readonly transport: Transport;
+  /** Stage 4's decision, bound to this application. */
+  readonly decide: (wanted: Wanted, observation: Observation) => Change;
+  /** Puts entries into the inventory; resolves when they are kept. Does nothing for entries that are there. */
+  readonly track: (entries: readonly Tracked[]) => Promise<void>;
+  /** Live objects known so far in this pass, by keyText; filled further as objects are looked for and written. */
+  readonly observed: Map<string, Observation>;
+  /** Everything that this run asked for, by keyText: what is not in it when the run has finished may be pruned. */
+  readonly touched: Map<string, Delivered>;
+  readonly healthOf: HealthOf;
+  readonly signal: AbortSignal;
+}
+
+const STAGES = ['PreDispatch', 'DefaultDispatch', 'PostDispatch'] as const;
+
+/** What others need to exist comes first. */
+const waveOf = (wanted: Wanted): number => (wanted.key.kind === 'CustomResourceDefinition' ? 0 : wanted.key.kind === 'Namespace' ? 1 : 2);
+
+/** A {@link Delivery} for one application and one pass. */
+export function deliveryFor(doors: DeliveryDoors): Delivery {
+  const { transport, signal } = doors;
+
+  async function observe(keys: readonly Wanted[]): Promise<void> {
+    const missing = keys.map((wanted) => wanted.key).filter((key) => !doors.observed.has(keyText(key)));
+    if (missing.length === 0) return;
+    for (const [text, observation] of await transport.observe(missing, signal)) doors.observed.set(text, observation);
+  }
+
+  async function applyOne(change: Change): Promise<Delivered> {
+    const { wanted } = change;
+    if (wanted === null || change.action === 'refuse') return { change, live: change.live, fault: change.fault, warnings: [] };
+    if (change.action === 'keep' || change.action === 'delete') return { change, live: change.live, fault: null, warnings: [] };
+    try {
+      const receipt = await transport.apply({ key: wanted.key, object: wanted.object, rules: wanted.rules, live: change.live, owned: change.action === 'update' || change.action === 'create' }, signal);
+      doors.observed.set(keyText(wanted.key), { live: receipt.object });
+      return { change, live: receipt.object, fault: null, warnings: receipt.warnings };
+    } catch (error) {
+      const fault = toFault(error);
+      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      return { change, live: change.live, fault, warnings: [] };
+    }
+  }
+
+  async function deliver(wanted: readonly Wanted[], creator: string): Promise<readonly Delivered[]> {
+    await observe(wanted);
+    const changes = wanted.map((item) => doors.decide(item, doors.observed.get(keyText(item.key)) ?? { fault: new Fault('transport/unreachable', `cluster ${item.key.cluster} was not looked at`) }));
+    const intents = changes.filter((change) => change.action !== 'refuse').map((change): Tracked => ({
+      key: change.key, component: change.wanted?.component ?? '', trait: change.wanted?.trait ?? '', creator, skipGC: change.wanted?.rules.gc === 'never',
+    }));
+    await doors.track(intents);
+    const delivered = new Map<Change, Delivered>();
+    for (const wave of [0, 1, 2]) {
+      const now = changes.filter((change) => change.wanted === null ? wave === 2 : waveOf(change.wanted) === wave);
+      if (now.length === 0) continue;
+      await mapLimit(now, WRITES_AT_ONCE_MAX, async (change) => { delivered.set(change, await applyOne(change)); }, signal);
+    }
+    const all = changes.map((change) => delivered.get(change)).filter((item) => item !== undefined);
+    for (const item of all) doors.touched.set(keyText(item.change.key), item);
+    return all;
+  }
+
+  function outcome(rendered: RenderedComponent, delivered: readonly Delivered[], health: Omit<ServiceHealth, 'name' | 'namespace' | 'cluster' | 'workload'>): ComponentOutcome {
+    const { output, outputs } = liveParts(rendered, doors.observed);
+    return {
+      delivered, output, outputs, fault: delivered.find((item) => item.fault !== null)?.fault ?? null,
+      health: { ...health, name: rendered.name, namespace: rendered.namespace, cluster: rendered.cluster, workload: rendered.workload },
+    };
+  }
+
+  async function component(rendered: RenderedComponent): Promise<ComponentOutcome> {
+    const stageOf = (wanted: Wanted): (typeof STAGES)[number] => rendered.traits.find((trait) => trait.type === wanted.trait)?.stage ?? 'DefaultDispatch';
+    const delivered: Delivered[] = [];
+    let last: ComponentOutcome | null = null;
+    for (const stage of STAGES) {
+      const objects = rendered.objects.filter((wanted) => stageOf(wanted) === stage);
+      if (objects.length === 0) continue;
+      // KubeVela 1.10 (MultiStageComponentApply): a later stage waits until the one before it is healthy.
+      if (last !== null && !last.health.healthy) break;
+      delivered.push(...(await deliver(objects, 'workflow')));
+      const sofar = { ...rendered, objects: rendered.objects.filter((wanted) => STAGES.indexOf(stageOf(wanted)) <= STAGES.indexOf(stage)) };
+      last = await healthFor(sofar, delivered);
+      if (last.fault !== null) break;
+    }
+    if (last === null) return healthFor(rendered, delivered);
+    const complete = rendered.objects.every((wanted) => delivered.some((item) => item.change.key === wanted.key || keyText(item.change.key) === keyText(wanted.key)));
+    return complete ? last : { ...last, health: { ...last.health, healthy: false, message: last.health.message || 'waiting for previous stage healthy' } };
+  }
+
+  async function healthFor(rendered: RenderedComponent, delivered: readonly Delivered[]): Promise<ComponentOutcome> {
+    const { output, outputs, complete } = liveParts(rendered, doors.observed);
+    const failed = delivered.find((item) => item.fault !== null)?.fault;
+    if (failed !== undefined && failed !== null) return outcome(rendered, delivered, { healthy: false, message: failed.message, details: {}, traits: rendered.traits.map((trait) => ({ type: trait.type, healthy: false, message: '', details: {} })) });
+    if (!complete) return outcome(rendered, delivered, { healthy: false, message: 'not all objects are there', details: {}, traits: [] });
+    return outcome(rendered, delivered, await doors.healthOf(rendered, output, outputs, signal));
+  }
+
+  return {
+    deliver,
+    component,
+    health: async (rendered) => {
+      await observe(rendered.objects);
+      return healthFor(rendered, []);
+    },
+    remove: async (object, cluster) => {
+      const key = keyOf(cluster === '' ? LOCAL : cluster, object);
+      const seen = (await transport.observe([key], signal)).get(keyText(key));
+      if (seen === undefined || 'absent' in seen) return true;
+      if ('fault' in seen) throw seen.fault;
+      const gone = await transport.remove(key, seen.live.metadata.uid ?? '', 'cascading', signal);
+      if (gone) doors.observed.set(keyText(key), { absent: true });
+      return gone;
+    },
+  };
+}
+
+/** The live workload and auxiliary objects of a component, as templates see them under `context`. */
+function liveParts(rendered: RenderedComponent, observed: ReadonlyMap<string, Observation>): { readonly output: KubeObject | null; readonly outputs: Readonly<Record<string, KubeObject>>; readonly complete: boolean } {
+  let output: KubeObject | null = null;
+  let complete = true;
+  const outputs: Record<string, KubeObject> = {};
+  for (const wanted of rendered.objects) {
+    const seen = observed.get(keyText(wanted.key));
+    const live = seen !== undefined && 'live' in seen ? seen.live : null;
+    if (live === null) complete = false;
+    else if (wanted.trait === '') output = live;
+    else if (wanted.output !== '') outputs[wanted.output] = live;
+  }
+  return { output, outputs, complete };
+}

@@ -1,0 +1,339 @@
+/**
+ * Runs the workflow of one application as far as it goes now. Nothing here waits for the world: a step that has to wait
+ * says so, and the next pass goes on from the journal.
+ *
+ *            new revision
+ *                 |
+ *                 v            a step suspends
+ *            executing  ------------------------->  suspending
+ *              |  |  ^                                  |
+ *   all steps  |  |  +----- resumed, time is up --------+
+ *   succeeded  |  |
+ *   or skipped |  +--- a step failed for good, and all others ended ---> failed
+ *              v  \--- somebody terminated it --------------------------> terminated
+ *          succeeded
+ *
+ * One step: pending -> running -> succeeded | failed | skipped | suspending (-> running when resumed).
+ */
+import { createHash } from 'node:crypto';
+import { mapLimit } from '../lib/queue.ts';
+import { consequence, Fault, toFault } from '../model/fault.ts';
+import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
+import type { Json } from '../model/object.ts';
+import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
+import { EMPTY_JOURNAL, type Clock, type Http, type Transport } from '../model/ports.ts';
+import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
+import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, withInputs } from './conditions.ts';
+import type { Actions, Delivery, StepContext } from './run.ts';
+import { runCoded, isCoded, type StepResult } from './steps/coded.ts';
+import { runTemplate } from './steps/template.ts';
+
+export interface EngineDoors {
+  readonly desired: DesiredApplication;
+  readonly delivery: Delivery;
+  readonly transport: Transport;
+  readonly cue: CueEvaluator;
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly actions: Actions;
+  /** An Approval in Git lets this step go on. */
+  readonly resumes: (step: string) => boolean;
+  /** Keeps the journal now: before and after an effect that must not happen twice. */
+  readonly keep: (journal: Journal) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+export interface EngineResult {
+  readonly journal: Journal;
+  /** Health of the components that steps delivered in this pass, by `cluster/namespace/component`. */
+  readonly services: ReadonlyMap<string, ServiceHealth>;
+  /** When it is worth going on; null: when something outside changes. */
+  readonly retryAfterMs: number | null;
+}
+
+/** Steps of a DAG that run at the same time. */
+const STEPS_AT_ONCE_MAX = 8;
+/** A refused object will be refused again: KubeVela 1.10 tries 10 times, which only delays the news. */
+const TRIES_MAX = 3;
+
+/** The time as KubeVela writes it: RFC 3339 in seconds. */
+export const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** Ten characters like KubeVela's step ids, but the same for the same run, so that a restart finds its own objects. */
+function stepId(desired: DesiredApplication, startTime: string, step: string): string {
+  const digest = createHash('sha256').update([desired.namespace, desired.name, desired.revision.name, startTime, step].join('/')).digest();
+  return [...digest.subarray(0, 10)].map((byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join('');
+}
+
+/** The name of the run that this content belongs to. KubeVela 1.10: publishVersion when it is set. */
+export function runNameOf(desired: DesiredApplication): string {
+  return desired.object.metadata.annotations?.['app.oam.dev/publishVersion'] ?? desired.revision.name;
+}
+
+/** A journal for a run that begins now. */
+export function freshJournal(desired: DesiredApplication, nowMs: number): Journal {
+  return { ...EMPTY_JOURNAL, appRevision: runNameOf(desired), mode: `${desired.mode.steps}-${desired.mode.subSteps}`, state: 'executing', startTime: timeText(nowMs) };
+}
+
+/** Goes on with `journal` as far as it is possible now. Throws only for what holds up the whole application. */
+export async function runWorkflow(journal: Journal, doors: EngineDoors): Promise<EngineResult> {
+  const run = new Run(journal, doors);
+  return journal.finished ? run.keepState() : run.execute();
+}
+
+class Run {
+  readonly #doors: EngineDoors;
+  readonly #services = new Map<string, ServiceHealth>();
+  readonly #statuses = new Map<string, StepStatus>();
+  #journal: Journal;
+  #retryAfterMs: number | null = null;
+
+  constructor(journal: Journal, doors: EngineDoors) {
+    this.#doors = doors;
+    this.#journal = journal;
+    const visit = (status: StepStatus): void => {
+      this.#statuses.set(status.name, status);
+      status.subSteps.forEach(visit);
+    };
+    journal.steps.forEach(visit);
+  }
+
+  async execute(): Promise<EngineResult> {
+    const { desired } = this.#doors;
+    if (this.#journal.suspend) this.#resumeWhatMay();
+    if (!this.#journal.suspend && !this.#journal.terminated) await this.#runSteps(desired.steps, desired.mode.steps, '');
+    this.#conclude();
+    return { journal: this.#snapshot(), services: this.#services, retryAfterMs: this.#retryAfterMs };
+  }
+
+  /**
+   * A finished run keeps its state: the coded steps that delivered something are gone through once more, which puts
+   * drift back and tells health, and the journal stays as it is. KubeVela 1.10: StateKeep.
+   */
+  async keepState(): Promise<EngineResult> {
+    const visit = async (step: Step, group: string): Promise<void> => {
+      for (const sub of step.subSteps) await visit(sub, step.name);
+      if (this.#statuses.get(step.name)?.phase !== 'succeeded' || !isCoded(step.type) || step.type === 'suspend') return;
+      try {
+        const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, stepContextObject(this.#doors.desired));
+        const result = await runCoded({ ...this.#contextFor(step, group, properties), resumed: true }, (name, health) => this.#services.set(name, health));
+        if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
+      } catch (error) {
+        const fault = toFault(error);
+        if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+        // What could not be put back is told by the object's own report; the run stays finished.
+        this.#soon(consequence(fault, 3).retryAfterMs ?? 60_000);
+      }
+    };
+    for (const step of this.#doors.desired.steps) await visit(step, '');
+    return { journal: this.#journal, services: this.#services, retryAfterMs: this.#retryAfterMs };
+  }
+
+  /** Resumes suspended steps whose time is up or that an Approval names; with none left, the workflow goes on. */
+  #resumeWhatMay(): void {
+    const now = this.#doors.clock.now();
+    for (const [name, status] of this.#statuses) {
+      if (status.phase !== 'suspending') continue;
+      const due = this.#journal.timers[`${status.id}/resume`];
+      if (due !== undefined && Date.parse(due) > now) this.#soon(Date.parse(due) - now);
+      if ((due !== undefined && Date.parse(due) <= now) || this.#doors.resumes(name)) this.#set(name, { ...status, phase: 'running', message: '', reason: '' });
+    }
+    if ([...this.#statuses.values()].every((status) => status.phase !== 'suspending')) this.#journal = { ...this.#journal, suspend: false, state: 'executing' };
+  }
+
+  #soon(ms: number): void {
+    this.#retryAfterMs = Math.min(this.#retryAfterMs ?? Infinity, Math.max(50, ms));
+  }
+
+  #set(name: string, status: StepStatus): void {
+    this.#statuses.set(name, status);
+  }
+
+  #status(step: Step): StepStatus {
+    const known = this.#statuses.get(step.name);
+    if (known !== undefined) return known;
+    const fresh: StepStatus = { id: stepId(this.#doors.desired, this.#journal.startTime, step.name), name: step.name, type: step.type, phase: 'pending', message: '', reason: '', firstExecuteTime: '', lastExecuteTime: '', subSteps: [] };
+    this.#set(step.name, fresh);
+    return fresh;
+  }
+
+  #variable = (name: string): CueJson | undefined => this.#journal.variables[name] as CueJson | undefined;
+
+  async #runSteps(steps: readonly Step[], mode: StepMode, group: string): Promise<void> {
+    if (mode === 'StepByStep') {
+      for (const [index, step] of steps.entries()) {
+        if (isFinished(this.#status(step))) continue;
+        if (this.#markedPending(step)) return;
+        await this.#runStep(step, mode, steps.slice(0, index), group);
+        if (!isFinished(this.#status(step)) || this.#journal.suspend || this.#journal.terminated) return;
+      }
+      return;
+    }
+    const ran = new Set<Step>();
+    for (;;) {
+      const ready = steps.filter((step) => !ran.has(step) && !isFinished(this.#status(step)) && !this.#markedPending(step));
+      if (ready.length === 0) return;
+      await mapLimit(ready, STEPS_AT_ONCE_MAX, async (step) => {
+        ran.add(step);
+        await this.#runStep(step, mode, [], group);
+      }, this.#doors.signal);
+    }
+  }
+
+  #markedPending(step: Step): boolean {
+    const message = pendingReason(step, statusesByName(this.#doors.desired.steps, this.#statuses), this.#variable);
+    if (message !== '') this.#set(step.name, { ...this.#status(step), phase: 'pending', message });
+    return message !== '';
+  }
+
+  async #runStep(step: Step, mode: StepMode, before: readonly Step[], group: string): Promise<void> {
+    const status = this.#status(step);
+    const byName = statusesByName(this.#doors.desired.steps, this.#statuses);
+    if (isSkippedByOthers(step, mode, before.map((item) => this.#status(item)), byName)) return this.#finish(step, { phase: 'skipped', reason: 'Skip', message: '' });
+    const context = stepContextObject(this.#doors.desired);
+    if (step.if !== '' && status.firstExecuteTime === '') {
+      const check = await evaluateIf(this.#doors.cue, step, byName, context, this.#variable);
+      if (!check.run) return this.#finish(step, { phase: 'skipped', reason: 'Skip', message: check.message });
+    }
+    const now = this.#doors.clock.now();
+    if (status.firstExecuteTime === '') this.#set(step.name, { ...status, firstExecuteTime: timeText(now), phase: 'running' });
+    const since = Date.parse(this.#status(step).firstExecuteTime);
+    if (step.timeoutMs !== null && now - since > step.timeoutMs) return this.#finish(step, { phase: 'failed', reason: 'Timeout', message: '' });
+    if (step.timeoutMs !== null) this.#soon(since + step.timeoutMs - now + 1000);
+    if (step.type === 'step-group') return this.#runGroup(step);
+    await this.#runLeaf(step, group, context);
+  }
+
+  /** KubeVela 1.10: the status of a group follows from those of its sub-steps. */
+  async #runGroup(step: Step): Promise<void> {
+    await this.#runSteps(step.subSteps, step.mode, step.name);
+    const subs = step.subSteps.map((sub) => this.#status(sub));
+    const failed = ['FailedAfterRetries', 'Timeout', 'Action', 'Terminate'].find((reason) => subs.some((sub) => sub.phase === 'failed' && sub.reason === reason));
+    if (subs.some((sub) => sub.phase === 'suspending')) return this.#finish(step, { phase: 'suspending', reason: '', message: '' });
+    if (subs.some((sub) => !isFinished(sub))) return this.#finish(step, { phase: 'running', reason: '', message: '' });
+    if (failed !== undefined || subs.some((sub) => sub.phase === 'failed')) return this.#finish(step, { phase: 'failed', reason: failed ?? 'FailedAfterRetries', message: '' });
+    this.#finish(step, subs.length > 0 && subs.every((sub) => sub.phase === 'skipped') ? { phase: 'skipped', reason: 'Skip', message: '' } : { phase: 'succeeded', reason: '', message: '' });
+  }
+
+  async #runLeaf(step: Step, group: string, context: CueObject): Promise<void> {
+    const status = this.#status(step);
+    try {
+      const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, context);
+      const stepContext = this.#contextFor(step, group, properties);
+      const result = isCoded(step.type) ? await runCoded(stepContext, (name, health) => this.#services.set(name, health)) : await runTemplate(stepContext, this.#doors.actions);
+      this.#take(step, result);
+    } catch (error) {
+      const fault = toFault(error);
+      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      const failures = (this.#journal.failures[status.id] ?? 0) + 1;
+      const then = consequence(fault, failures);
+      // Only what will be refused again counts: a cluster that is away, or a right that is missing, may come back.
+      if (fault.kind !== 'invalid' && fault.kind !== 'bug') {
+        this.#soon(then.retryAfterMs ?? 1000);
+        return this.#finish(step, { phase: 'failed', reason: 'Execute', message: fault.message });
+      }
+      this.#journal = { ...this.#journal, failures: { ...this.#journal.failures, [status.id]: failures } };
+      if (failures < TRIES_MAX) this.#soon(500 * failures);
+      this.#finish(step, { phase: 'failed', reason: failures < TRIES_MAX ? 'Execute' : 'FailedAfterRetries', message: fault.message });
+    }
+  }
+
+  #take(step: Step, result: StepResult): void {
+    const status = this.#status(step);
+    if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
+    switch (result.kind) {
+      case 'succeeded':
+      case 'break': {
+        const { [status.id]: _done, ...failures } = this.#journal.failures;
+        this.#journal = { ...this.#journal, failures, variables: { ...this.#journal.variables, ...result.outputs } as Journal['variables'], ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}) };
+        const missing = Object.keys(result.outputErrors ?? {});
+        return this.#finish(step, { phase: 'succeeded', reason: '', message: missing.length > 0 ? `failed to get output from ${missing.join(', ')}` : result.message });
+      }
+      case 'wait':
+        if (result.retryAfterMs === undefined) this.#soon(1000);
+        return this.#finish(step, { phase: 'running', reason: 'Wait', message: result.message });
+      case 'suspend':
+        this.#suspend(status.id, result.retryAfterMs);
+        return this.#finish(step, { phase: 'suspending', reason: 'Suspend', message: result.message });
+      case 'fail':
+        return this.#finish(step, { phase: 'failed', reason: 'Action', message: result.message });
+      default:
+        return result.kind satisfies never;
+    }
+  }
+
+  #suspend(id: string, durationMs: number | undefined): void {
+    const now = this.#doors.clock.now();
+    const resume = durationMs === undefined ? {} : { [`${id}/resume`]: new Date(now + durationMs).toISOString() };
+    this.#journal = { ...this.#journal, suspend: true, state: 'suspending', timers: { ...this.#journal.timers, [`${id}/suspended`]: new Date(now).toISOString(), ...resume } };
+  }
+
+  /** Times change only when something else does: a pass that finds nothing new writes nothing. */
+  #finish(step: Step, change: Pick<StepStatus, 'phase' | 'reason' | 'message'>): void {
+    const status = this.#status(step);
+    const same = status.phase === change.phase && status.reason === change.reason && status.message === change.message;
+    const now = timeText(this.#doors.clock.now());
+    this.#set(step.name, { ...status, ...change, firstExecuteTime: status.firstExecuteTime || now, lastExecuteTime: same && status.lastExecuteTime !== '' ? status.lastExecuteTime : now });
+  }
+
+  #contextFor(step: Step, group: string, properties: Json): StepContext {
+    const { desired, delivery, transport, cue, http, clock, signal } = this.#doors;
+    const { id } = this.#status(step);
+    return {
+      desired, step, stepId: id, group, properties, delivery, transport, cue, http, clock, signal,
+      resumed: this.#status(step).phase === 'running' && this.#journal.timers[`${id}/suspended`] !== undefined,
+      variable: this.#variable,
+      setVariable: (name, value) => { this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value as Json } }; },
+      since: (path) => {
+        const at = `${id}/${path}`;
+        const known = this.#journal.timers[at];
+        if (known !== undefined) return Date.parse(known);
+        const now = clock.now();
+        this.#journal = { ...this.#journal, timers: { ...this.#journal.timers, [at]: new Date(now).toISOString() } };
+        return now;
+      },
+      once: async (path, intent, call) => {
+        const at = `${id}/${path}`;
+        const known = this.#journal.calls[at];
+        if (known?.result !== undefined) return known.result as CueObject;
+        if (known !== undefined) throw new Fault('workflow/step-failed', `${intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
+        this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent } } };
+        await this.#doors.keep(this.#snapshot());
+        const result = await call();
+        this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent, result: result as Json } } };
+        await this.#doors.keep(this.#snapshot());
+        return result;
+      },
+    };
+  }
+
+  /** KubeVela 1.10: failed when a step failed for good and all have ended; then nothing is left to run. */
+  #conclude(): void {
+    const steps = this.#doors.desired.steps.map((step) => this.#status(step));
+    const end = { finished: true, endTime: this.#journal.endTime || timeText(this.#doors.clock.now()) };
+    if (this.#journal.suspend) return;
+    if (this.#journal.terminated) {
+      this.#journal = { ...this.#journal, ...end, state: steps.some((step) => step.phase === 'failed' && step.reason !== 'Terminate') ? 'failed' : 'terminated' };
+    } else if (steps.every((step) => step.phase === 'succeeded' || step.phase === 'skipped')) {
+      this.#journal = { ...this.#journal, ...end, state: 'succeeded' };
+    } else if (steps.some((step) => step.phase === 'failed' && isFinished(step)) && steps.every((step) => isFinished(step) || step.phase === 'pending')) {
+      this.#journal = { ...this.#journal, ...end, terminated: true, state: 'failed' };
+    } else {
+      this.#journal = { ...this.#journal, state: 'executing' };
+    }
+  }
+
+  #snapshot(): Journal {
+    const show = (step: Step): StepStatus => ({ ...this.#status(step), subSteps: step.subSteps.filter((sub) => this.#statuses.has(sub.name)).map(show) });
+    const reached = this.#doors.desired.steps.filter((step) => this.#statuses.has(step.name) && (this.#status(step).phase !== 'pending' || this.#status(step).message !== ''));
+    return { ...this.#journal, steps: reached.map(show) };
+  }
+}
+
+/** The `context` that a step's `if` and inputs may read. */
+export function stepContextObject(desired: DesiredApplication): CueObject {
+  return {
+    name: desired.name, namespace: desired.namespace, appName: desired.name, appRevision: desired.revision.name, appRevisionNum: desired.revision.number,
+    workflowName: desired.name, publishVersion: runNameOf(desired), appLabels: { ...desired.object.metadata.labels }, appAnnotations: { ...desired.object.metadata.annotations },
+  };
+}
