@@ -153,7 +153,7 @@ export function applyJsonPatch(document: Json, operations: readonly Fields[]): J
   try {
     // The library writes into what it is given, and its own copying cannot hold a bigint.
     const patch = structuredClone(operations) as unknown as Operation[];
-    return jsonpatch.applyPatch(structuredClone(document), patch, true, true).newDocument as Json;
+    return jsonpatch.applyPatch(structuredClone(document), patch, true, true).newDocument;
   } catch (error) {
     const { index, name } = error as { index?: number; name?: string };
     const operation = index === undefined ? undefined : operations[index];

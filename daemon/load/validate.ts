@@ -50,7 +50,7 @@ function compiled(schema: string): ValidateFunction {
  */
 export function validate(schema: string, value: unknown, locate: Locate, at: readonly (string | number)[] = []): Diagnostic[] {
   const validator = compiled(schema);
-  if (validator(value) === true) return [];
+  if (validator(value)) return [];
   const errors = validator.errors ?? [];
   // A value of the wrong type fails its enum or pattern too: once is enough.
   const mistyped = new Set(errors.filter((error) => error.keyword === 'type').map((error) => error.instancePath));
