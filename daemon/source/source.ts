@@ -198,10 +198,14 @@ class GitSource implements Source {
   }
 
   /** One at a time, and no longer than until `signal` fires or the source is closed. */
-  #alone<T>(signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #alone<T>(signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const both = AbortSignal.any([signal, this.#closing.signal]);
-    if (both.aborted) return Promise.reject(new Fault('loop/cancelled', 'cancelled', { cause: both.reason }));
-    return this.#queue.run('repository', () => action(both), both);
+    try {
+      return await this.#queue.run('repository', () => action(both), both);
+    } catch (error) {
+      if (both.aborted && !(error instanceof Fault)) throw new Fault('loop/cancelled', 'cancelled', { cause: error });
+      throw error;
+    }
   }
 
   /** Tries once more with a new copy when the old one turns out to be damaged. */

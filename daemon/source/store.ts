@@ -28,7 +28,8 @@ export async function openStore(git: Git, workDir: string, signal: AbortSignal):
   await clearUp(workDir, directory);
   // "Never from a shallow clone": a push from one could be refused or could lack history.
   const isShallow = await exists(join(directory, 'shallow'));
-  const opened = isShallow || !(await exists(directory)) ? null : await inspect(git, directory, signal);
+  const isThere = await stat(directory).then((found) => found.isDirectory(), () => false);
+  const opened = isShallow || !isThere ? null : await inspect(git, directory, signal);
   return opened ?? renewStore(git, workDir, 'sha1', signal);
 }
 
