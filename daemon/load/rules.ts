@@ -88,11 +88,11 @@ const stepDependenciesExist: Rule = ({ steps }, report) => {
 };
 
 function reportDependencies(nodes: readonly { readonly name: string; readonly dependsOn: readonly string[]; readonly path: Path }[], what: string, report: Report): void {
-  const names = nodes.map((node) => node.name);
+  const names = new Set(nodes.map((node) => node.name));
   for (const node of nodes) {
     for (const [index, name] of node.dependsOn.entries()) {
-      if (names.includes(name)) continue;
-      const others = names.filter((other) => other !== node.name);
+      if (names.has(name)) continue;
+      const others = [...names].filter((other) => other !== node.name);
       report('load/reference', [...node.path, 'dependsOn', index], `${what} "${node.name}" depends on "${name}", which is not there`, {
         hint: didYouMeanHint(name, others) ?? (others.length === 0 ? 'Remove the entry.' : `There is ${listed(others)}.`),
       });
