@@ -36,7 +36,7 @@ const OP: Provider = {
 
 const PROVIDERS: Readonly<Record<string, Provider>> = {
   kube: KUBE, builtin: { ...steering, load: load11!, export: export11! }, oam: OAM, http: HTTP, util: UTIL, config: CONFIG, time: TIME, metrics: METRICS,
-  multicluster: MULTICLUSTER, query: QUERY, ql: { ...QUERY, ...KUBE }, email: EMAIL, terraform: TERRAFORM, op: OP,
+  multicluster: { ...MULTICLUSTER, ...ENVIRONMENTS }, query: QUERY, ql: { ...QUERY, ...KUBE }, email: EMAIL, terraform: TERRAFORM, op: OP,
 };
 
 /** Every call there is. What is not in it does not exist; what is not supported is in it and says so. */

@@ -29,9 +29,8 @@ export function answer(value: Fields): Outcome {
   return { kind: 'result', value: cueObject(value) };
 }
 
-/** JSON as the evaluator takes it: integers beyond 2^53 lose precision, fields that are undefined are left out. */
+/** JSON as the evaluator takes it: fields that are undefined are left out. A bigint stays one, which its door writes exactly. */
 export function cueJson(value: unknown): CueJson {
-  if (typeof value === 'bigint') return Number(value);
   if (Array.isArray(value)) return value.map(cueJson);
   if (isRecord(value)) return cueObject(value);
   return (value ?? null) as CueJson;

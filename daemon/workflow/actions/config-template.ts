@@ -1,4 +1,5 @@
 /** The template of a config: CUE text in a ConfigMap of the hub. KubeVela 1.10. */
+import { stringify } from '../../lib/json.ts';
 import { SYSTEM_NAMESPACE } from '../../model/catalog.ts';
 import type { CueObject } from '../../model/cue.ts';
 import { Fault } from '../../model/fault.ts';
@@ -51,7 +52,7 @@ export async function renderConfig(template: ConfigTemplate | null, params: CueO
   for (const feature of ['nacos', 'validation']) {
     if (new RegExp(`^\\s*${feature}\\s*:`, 'm').test(template.text)) throw new Fault('workflow/unsupported', `config template ${template.name}: ${feature} is not supported`);
   }
-  const text = `${template.text}\ntemplate: parameter: ${JSON.stringify(params['config'] ?? {})}\nif template.output != _|_ {output: template.output}\nif template.outputs != _|_ {outputs: template.outputs}\n`;
+  const text = `${template.text}\ntemplate: parameter: ${stringify(params['config'] ?? {})}\nif template.output != _|_ {output: template.output}\nif template.outputs != _|_ {outputs: template.outputs}\n`;
   const result = await context.cue.renderObject({ dialect: '1.10', template: text, parameter: {}, context: { name: textOf(params['name']), namespace: textOf(params['namespace']) } }, { signal: context.signal });
   if (result.errors.length > 0) throw cueFault(result.errors, `config template ${template.name}`);
   return {

@@ -11,7 +11,7 @@ const refused = (hint: string): Action => async (call) => {
 export const EMAIL: Provider = { send: refused('send the message to a webhook with http.do') };
 
 const terraform = refused('read the Configuration with kube.read and wait for its status.apply.state');
-export const TERRAFORM: Provider = { 'load-terraform-components': terraform, 'get-connection-status': terraform };
+export const TERRAFORM: Provider = { 'load-terraform-components': terraform, 'get-connection-status': terraform, 'deploy-cloud-resource': terraform, 'share-cloud-resource': terraform };
 
 /** KubeVela 1.10 keeps these for the env-binding of 1.2, behind op.#ApplyEnvBindApp and its like. */
 const environments = refused('use topology and override policies with the step deploy');

@@ -1,5 +1,5 @@
 /** An object that a step's template asks for, as the delivery takes it. */
-import { isRecord } from '../../lib/json.ts';
+import { isRecord, stringify } from '../../lib/json.ts';
 import type { CueJson, CueObject } from '../../model/cue.ts';
 import { DEFAULT_NAMESPACE } from '../../model/catalog.ts';
 import { keyOf, LOCAL, type KubeObject } from '../../model/object.ts';
@@ -68,7 +68,7 @@ export async function patched(base: CueObject, patch: CueJson, context: StepCont
   const name = textOf((base['metadata'] as CueObject | undefined)?.['name']);
   const result = await context.cue.renderComponent({
     dialect: context.desired.dialect, component: { name, type: '', template: '' }, parameter: null, context: { name }, output: base,
-    traits: [{ type: 'patch', template: `patch: ${JSON.stringify(patch)}`, parameter: null }],
+    traits: [{ type: 'patch', template: `patch: ${stringify(patch)}`, parameter: null }],
   }, { signal: context.signal });
   if (result.errors.length > 0 || result.output === null) throw cueFault(result.errors, `the patch of ${textOf(base['kind'])} ${name}`);
   return result.output;

@@ -7,7 +7,7 @@
  *                                 +- wait, suspend, break, fail         -> the walk ends
  *   evaluate -> no call           ---------------------------------------> succeeded, or wait when a call waits
  */
-import { isRecord } from '../../lib/json.ts';
+import { isRecord, stringify } from '../../lib/json.ts';
 import type { CueJson, CueObject, CueStepCall, CueStepResult } from '../../model/cue.ts';
 import { Fault } from '../../model/fault.ts';
 import { keyOf, keyText, LOCAL } from '../../model/object.ts';
@@ -115,7 +115,7 @@ class Walk {
   }
 
   #keep(call: CueStepCall, value: CueObject): void {
-    const chars = JSON.stringify(value).length;
+    const chars = stringify(value).length;
     this.#chars += chars;
     if (chars > ANSWER_CHARS_MAX || this.#chars > ANSWERS_CHARS_MAX) throw new Fault('workflow/limit', `${nameOf(call)} at ${call.path} gives ${Math.round(chars / 1024)} KiB, more than a step may hold`);
     this.#results[call.path] = value;
