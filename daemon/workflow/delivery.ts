@@ -95,7 +95,9 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
       // KubeVela 1.10 (MultiStageComponentApply): a later stage waits until the one before it is healthy.
       if (last !== null && !last.health.healthy) break;
       delivered.push(...(await deliver(objects, 'workflow')));
-      const sofar = { ...rendered, objects: rendered.objects.filter((wanted) => STAGES.indexOf(stageOf(wanted)) <= STAGES.indexOf(stage)) };
+      // A trait whose objects come later has no health yet: waiting for it here would be waiting for ever.
+      const later = rendered.objects.filter((wanted) => STAGES.indexOf(stageOf(wanted)) > STAGES.indexOf(stage));
+      const sofar = { ...rendered, objects: rendered.objects.filter((wanted) => !later.includes(wanted)), traits: rendered.traits.filter((trait) => !later.some((wanted) => wanted.trait === trait.type)) };
       last = await healthFor(sofar, delivered);
       if (last.fault !== null) break;
     }
