@@ -8,12 +8,13 @@
  *   evaluate -> no call           ---------------------------------------> succeeded, or wait when a call waits
  */
 import { isRecord, stringify } from '../../lib/json.ts';
+import type { Dialect } from '../../model/catalog.ts';
 import type { CueJson, CueObject, CueStepCall, CueStepResult } from '../../model/cue.ts';
 import { Fault } from '../../model/fault.ts';
 import { keyOf, keyText, LOCAL } from '../../model/object.ts';
 import { cueJson, cueObject, nameOf } from '../actions/calls.ts';
 import { cueFault, whereOf } from '../actions/cue-fault.ts';
-import type { Action, Actions, Outcome, StepContext } from '../run.ts';
+import type { Actions, Outcome, StepContext } from '../run.ts';
 
 /** What came of the template in this pass. */
 export interface TemplateResult {
@@ -38,95 +39,74 @@ const ANSWERS_CHARS_MAX = 16 * 1024 * 1024;
  * KubeVela: spec/kubevela.md 3.2 (1.1), 3.3 (1.10).
  */
 export async function runTemplate(context: StepContext, actions: Actions): Promise<TemplateResult> {
-  const walk = new Walk(context, actions);
-  return walk.run(await templateContext(context));
+  const { step, desired, cue, properties, signal } = context;
+  const request = {
+    dialect: desired.dialect, template: step.template ?? '', parameter: cueJson(properties), context: await templateContext(context),
+    outputs: step.outputs.map(({ name, valueFrom }) => ({ name, path: valueFrom })),
+  };
+  const walk: Walk = { results: {}, chars: 0, message: '', waits: false, retryAfterMs: undefined };
+  for (let calls = 0; ; calls += 1) {
+    const evaluated = await cue.evaluateStep({ ...request, results: walk.results }, { signal });
+    if (evaluated.errors.length > 0) throw cueFault(evaluated.errors, `step ${step.type}`);
+    const call = evaluated.next;
+    if (call === undefined) return resultOf(walk.waits ? 'wait' : 'succeeded', walk, evaluated, desired.dialect);
+    if (calls >= CALLS_MAX) throw new Fault('workflow/limit', `step ${step.type} asks for more than ${CALLS_MAX} calls`);
+    const action = actions.get(nameOf(call));
+    if (action === undefined) throw new Fault('workflow/unsupported', `there is no call ${nameOf(call)} (at ${call.path})`);
+    const ended = take(walk, call, await action(call, context));
+    if (ended !== null) return resultOf(ended, walk, evaluated, desired.dialect);
+  }
 }
 
-class Walk {
-  readonly #context: StepContext;
-  readonly #actions: Actions;
-  readonly #results: Record<string, CueObject> = {};
-  #chars = 0;
-  #message = '';
-  #waits = false;
-  #retryAfterMs: number | undefined;
+/** How far one walk has come. */
+interface Walk {
+  readonly results: Record<string, CueObject>;
+  chars: number;
+  message: string;
+  /** A call waits, and what follows it may be done all the same. */
+  waits: boolean;
+  retryAfterMs: number | undefined;
+}
 
-  constructor(context: StepContext, actions: Actions) {
-    this.#context = context;
-    this.#actions = actions;
+/** Keeps what a call has answered; says how the walk ends when it does, or null. */
+function take(walk: Walk, call: CueStepCall, outcome: Outcome): TemplateResult['kind'] | null {
+  const { kind } = outcome;
+  if (kind !== 'result' && outcome.message !== '') walk.message = outcome.message;
+  switch (kind) {
+    case 'result':
+    case 'message':
+      keep(walk, call, outcome.value);
+      return null;
+    case 'wait':
+      if (outcome.retryAfterMs !== undefined) walk.retryAfterMs = Math.min(walk.retryAfterMs ?? Infinity, outcome.retryAfterMs);
+      walk.waits = true;
+      // KubeVela 1.1: a wait inside `#up` does not stop what follows. The step waits all the same.
+      if (outcome.value === undefined && call.up !== true) return 'wait';
+      keep(walk, call, outcome.value ?? {});
+      return null;
+    case 'suspend':
+      walk.retryAfterMs = outcome.retryAfterMs;
+      return 'suspend';
+    case 'break':
+    case 'fail':
+      return kind;
+    default:
+      return kind satisfies never;
   }
+}
 
-  async run(templateContext: CueObject): Promise<TemplateResult> {
-    const { step, desired, cue, properties, signal } = this.#context;
-    const request = {
-      dialect: desired.dialect, template: step.template ?? '', parameter: cueJson(properties), context: templateContext,
-      outputs: step.outputs.map(({ name, valueFrom }) => ({ name, path: valueFrom })),
-    };
-    for (let calls = 0; ; calls += 1) {
-      const evaluated = await cue.evaluateStep({ ...request, results: this.#results }, { signal });
-      if (evaluated.errors.length > 0) throw cueFault(evaluated.errors, `step ${step.type}`);
-      if (evaluated.next === undefined) return this.#end(this.#waits ? 'wait' : 'succeeded', evaluated);
-      if (calls >= CALLS_MAX) throw new Fault('workflow/limit', `step ${step.type} asks for more than ${CALLS_MAX} calls`);
-      const ended = this.#take(evaluated.next, await this.#actionOf(evaluated.next)(evaluated.next, this.#context));
-      if (ended !== null) return this.#end(ended, evaluated);
-    }
-  }
+function keep(walk: Walk, call: CueStepCall, value: CueObject): void {
+  const chars = stringify(value).length;
+  walk.chars += chars;
+  if (chars > ANSWER_CHARS_MAX || walk.chars > ANSWERS_CHARS_MAX) throw new Fault('workflow/limit', `${nameOf(call)} at ${call.path} gives ${Math.round(chars / 1024)} KiB, more than a step may hold`);
+  walk.results[call.path] = value;
+}
 
-  /** KubeVela 1.10: `function X not found in provider Y`. */
-  #actionOf(call: CueStepCall): Action {
-    const action = this.#actions.get(nameOf(call));
-    if (action === undefined) throw new Fault('workflow/unsupported', `there is no call ${nameOf(call)} (at ${call.path})`);
-    return action;
-  }
-
-  /** Keeps what a call has answered; says how the walk ends when it does. */
-  #take(call: CueStepCall, outcome: Outcome): TemplateResult['kind'] | null {
-    switch (outcome.kind) {
-      case 'result':
-        this.#keep(call, outcome.value);
-        return null;
-      case 'message':
-        this.#message = outcome.message;
-        this.#keep(call, outcome.value);
-        return null;
-      case 'wait':
-        // KubeVela 1.1: a wait inside `#up` does not stop what follows. The step waits all the same.
-        this.#say(outcome.message, outcome.retryAfterMs);
-        this.#waits = true;
-        if (outcome.value === undefined && call.up !== true) return 'wait';
-        this.#keep(call, outcome.value ?? {});
-        return null;
-      case 'suspend':
-        this.#retryAfterMs = undefined;
-        this.#say(outcome.message, outcome.retryAfterMs);
-        return 'suspend';
-      case 'break':
-      case 'fail':
-        this.#say(outcome.message, undefined);
-        return outcome.kind;
-      default:
-        return outcome satisfies never;
-    }
-  }
-
-  #say(message: string, retryAfterMs: number | undefined): void {
-    if (message !== '') this.#message = message;
-    if (retryAfterMs !== undefined) this.#retryAfterMs = Math.min(this.#retryAfterMs ?? Infinity, retryAfterMs);
-  }
-
-  #keep(call: CueStepCall, value: CueObject): void {
-    const chars = stringify(value).length;
-    this.#chars += chars;
-    if (chars > ANSWER_CHARS_MAX || this.#chars > ANSWERS_CHARS_MAX) throw new Fault('workflow/limit', `${nameOf(call)} at ${call.path} gives ${Math.round(chars / 1024)} KiB, more than a step may hold`);
-    this.#results[call.path] = value;
-  }
-
-  #end(kind: TemplateResult['kind'], evaluated: CueStepResult): TemplateResult {
-    const gives = kind === 'succeeded' || (kind === 'break' && this.#context.desired.dialect === '1.10');
-    const errors = Object.entries(gives ? evaluated.outputErrors : {}).map(([name, error]) => [name, `${whereOf(error)}${error.message}`] as const);
-    const retryAfterMs = kind === 'wait' || kind === 'suspend' ? this.#retryAfterMs : undefined;
-    return { kind, message: this.#message, outputs: gives ? evaluated.outputs : {}, outputErrors: Object.fromEntries(errors), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-  }
+function resultOf(kind: TemplateResult['kind'], walk: Walk, evaluated: CueStepResult, dialect: Dialect): TemplateResult {
+  const gives = kind === 'succeeded' || (kind === 'break' && dialect === '1.10');
+  const errors = Object.entries(gives ? evaluated.outputErrors : {}).map(([name, error]) => [name, `${whereOf(error)}${error.message}`] as const);
+  const retryAfterMs = kind === 'wait' || kind === 'suspend' ? walk.retryAfterMs : undefined;
+  return { kind, message: walk.message, outputs: gives ? evaluated.outputs : {}, outputErrors: Object.fromEntries(errors), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 /** What only the hub knows of the Application's metadata. */
