@@ -11,7 +11,9 @@ export type FieldPath = readonly (string | number)[];
 /** Parts of a path. A bracket holds a place, `*`, or a name with dots in it, quoted or not. */
 export function parseFieldPath(text: string): FieldPath {
   const parts: (string | number)[] = [];
-  for (const [, bracket, quoted, plain] of text.matchAll(/\[(?:"([^"]*)"|'([^']*)'|([^\]]*))\]|([^.[\]]+)/g).map((m) => [m[0], m[3], m[1] ?? m[2], m[4]] as const)) {
+  for (const [, bracket, quoted, plain] of text
+    .matchAll(/\[(?:"([^"]*)"|'([^']*)'|([^\]]*))\]|([^.[\]]+)/g)
+    .map((m) => [m[0], m[3], m[1] ?? m[2], m[4]] as const)) {
     if (plain !== undefined) parts.push(plain);
     else if (quoted !== undefined) parts.push(quoted);
     else if (bracket !== undefined) parts.push(/^[0-9]+$/.test(bracket) ? Number(bracket) : bracket);

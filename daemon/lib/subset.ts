@@ -10,7 +10,16 @@ import type { Fields } from './json.ts';
 import type { KubeObject } from '../model/object.ts';
 
 /** Fields that the server writes: never compared, never sent. */
-export const SERVER_METADATA = ['managedFields', 'resourceVersion', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'selfLink'] as const;
+export const SERVER_METADATA = [
+  'managedFields',
+  'resourceVersion',
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generation',
+  'selfLink',
+] as const;
 
 /**
  * JSON pointers, in `wanted`, of the leaves whose live value is another, in document order; empty when live has all of
@@ -107,9 +116,23 @@ const FREE_MAPS: ReadonlySet<string> = new Set(['labels', 'annotations', 'data',
 
 /** Lists that the built-in kinds merge item by item, and by what. Every other list is replaced as a whole. */
 const LIST_KEYS: Readonly<Record<string, readonly string[]>> = {
-  containers: ['name'], initContainers: ['name'], ephemeralContainers: ['name'], volumes: ['name'], env: ['name'], imagePullSecrets: ['name'], secrets: ['name'],
-  volumeMounts: ['mountPath'], volumeDevices: ['devicePath'], hostAliases: ['ip'], topologySpreadConstraints: ['topologyKey', 'whenUnsatisfiable'],
-  conditions: ['type'], webhooks: ['name'], resourceClaims: ['name'], schedulingGates: ['name'], ownerReferences: ['uid'], ports: ['containerPort', 'port', 'protocol'],
+  containers: ['name'],
+  initContainers: ['name'],
+  ephemeralContainers: ['name'],
+  volumes: ['name'],
+  env: ['name'],
+  imagePullSecrets: ['name'],
+  secrets: ['name'],
+  volumeMounts: ['mountPath'],
+  volumeDevices: ['devicePath'],
+  hostAliases: ['ip'],
+  topologySpreadConstraints: ['topologyKey', 'whenUnsatisfiable'],
+  conditions: ['type'],
+  webhooks: ['name'],
+  resourceClaims: ['name'],
+  schedulingGates: ['name'],
+  ownerReferences: ['uid'],
+  ports: ['containerPort', 'port', 'protocol'],
 };
 
 /**
@@ -131,10 +154,34 @@ function partOf(item: Fields, name: string): unknown {
   return item[name] ?? '';
 }
 
-const QUANTITIES: ReadonlySet<string> = new Set(['limits', 'requests', 'capacity', 'hard', 'default', 'defaultRequest', 'max', 'min', 'sizeLimit', 'overhead', 'podFixed', 'averageValue', 'divisor', 'allocatable']);
+const QUANTITIES: ReadonlySet<string> = new Set([
+  'limits',
+  'requests',
+  'capacity',
+  'hard',
+  'default',
+  'defaultRequest',
+  'max',
+  'min',
+  'sizeLimit',
+  'overhead',
+  'podFixed',
+  'averageValue',
+  'divisor',
+  'allocatable',
+]);
 
 const SUFFIXES: Readonly<Record<string, number>> = {
-  n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18,
+  n: -9,
+  u: -6,
+  m: -3,
+  '': 0,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
 };
 const BINARY: Readonly<Record<string, bigint>> = { Ki: 1n << 10n, Mi: 1n << 20n, Gi: 1n << 30n, Ti: 1n << 40n, Pi: 1n << 50n, Ei: 1n << 60n };
 
@@ -152,7 +199,7 @@ function nanosOf(value: unknown): bigint | null {
   const [, sign, whole = '', fraction = '', exponent, suffix = ''] = match;
   const digits = BigInt(whole + fraction);
   const binary = BINARY[suffix];
-  const power = 9 - fraction.length + (exponent === undefined ? (binary === undefined ? SUFFIXES[suffix] ?? 0 : 0) : Number(exponent.slice(1)));
+  const power = 9 - fraction.length + (exponent === undefined ? (binary === undefined ? (SUFFIXES[suffix] ?? 0) : 0) : Number(exponent.slice(1)));
   const scaled = digits * (binary ?? 1n);
   const nanos = power >= 0 ? scaled * 10n ** BigInt(power) : (scaled + 10n ** BigInt(-power) - 1n) / 10n ** BigInt(-power);
   return sign === '-' ? -nanos : nanos;

@@ -49,10 +49,14 @@ export async function applyObject(client: KubeClient, request: ApplyRequest, eff
   if (live !== null && rules.keepOnUpdate.length > 0) wanted = withValuesOf(wanted, live, rules.keepOnUpdate);
   const subject = describeKey(request.key);
   if (live !== null && rules.recreateFields.some((path) => mustRecreate(wanted, live, path))) {
-    await effects.run('delete', subject, () => client.delete(targetOf(wanted), { ...(live.metadata.uid === undefined ? {} : { uid: live.metadata.uid }), propagation: 'Background' }, signal));
+    await effects.run('delete', subject, () =>
+      client.delete(targetOf(wanted), { ...(live.metadata.uid === undefined ? {} : { uid: live.metadata.uid }), propagation: 'Background' }, signal),
+    );
     return effects.run('apply', subject, () => create(client, wanted, signal));
   }
-  const applied = await effects.run('apply', subject, () => (live !== null && rules.replace ? replace(client, wanted, live, signal) : serverSide(client, wanted, request, signal)));
+  const applied = await effects.run('apply', subject, () =>
+    live !== null && rules.replace ? replace(client, wanted, live, signal) : serverSide(client, wanted, request, signal),
+  );
   if (wanted.kind === 'CustomResourceDefinition') for (const [apiVersion, kind] of kindsOf(wanted)) client.expectKind(apiVersion, kind);
   return applied;
 }
@@ -60,7 +64,10 @@ export async function applyObject(client: KubeClient, request: ApplyRequest, eff
 /** KubeVela 1.10's read-only policy, in its words. */
 function keepReadOnly(request: ApplyRequest): Applied {
   if (request.live !== null) return { object: request.live, changed: false, warnings: [] };
-  throw new Fault('plan/ownership', `${request.key.kind} (${request.key.name}) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy`);
+  throw new Fault(
+    'plan/ownership',
+    `${request.key.kind} (${request.key.name}) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy`,
+  );
 }
 
 /** The document as it is sent: without what a server wrote, and with the namespace that its scope asks for. */
@@ -70,7 +77,7 @@ export function sendable(object: KubeObject, namespaced: boolean): KubeObject {
   for (const field of SERVER_METADATA) delete metadata[field];
   if (!namespaced) delete metadata['namespace'];
   else metadata['namespace'] = object.metadata.namespace || DEFAULT_NAMESPACE;
-  return { ...rest, metadata } as unknown as KubeObject;
+  return { ...rest, metadata };
 }
 
 function mustRecreate(wanted: KubeObject, live: KubeObject, path: string): boolean {
@@ -141,10 +148,19 @@ async function mayForce(client: KubeClient, wanted: KubeObject, owned: boolean, 
   const live = await client.get(targetOf(wanted), signal);
   const last = live === null ? null : lastAppliedOf(live);
   const all = owned && (!carriesCopy(wanted) || wanted.metadata.annotations?.[LAST_APPLIED_ANNOTATION] === undefined);
-  const foreign = conflict.causes.filter((cause) => !isOurManager(managerOf(cause)) && !all && !(owned && (STAMPS.some((name) => cause.field.endsWith(name)) || (last !== null && setsField(last, cause.field)))));
+  const foreign = conflict.causes.filter(
+    (cause) =>
+      !isOurManager(managerOf(cause)) &&
+      !all &&
+      !(owned && (STAMPS.some((name) => cause.field.endsWith(name)) || (last !== null && setsField(last, cause.field)))),
+  );
   if (foreign.length === 0) return;
   const { statusCode, reason } = conflict;
-  throw new ApiFault('transport/conflict', `${wanted.kind} ${wanted.metadata.namespace === undefined ? '' : `${wanted.metadata.namespace}/`}${wanted.metadata.name}: ${conflictWords(foreign)}`, { statusCode, reason, causes: foreign });
+  throw new ApiFault(
+    'transport/conflict',
+    `${wanted.kind} ${wanted.metadata.namespace === undefined ? '' : `${wanted.metadata.namespace}/`}${wanted.metadata.name}: ${conflictWords(foreign)}`,
+    { statusCode, reason, causes: foreign },
+  );
 }
 
 const STAMPS = [LAST_APPLIED_ANNOTATION, RENDER_HASH_ANNOTATION];
@@ -159,7 +175,8 @@ async function threeWay(client: KubeClient, wanted: KubeObject, request: ApplyRe
   }
   const force = request.owned || request.rules.force || request.rules.takeOver;
   const foreign = force ? [] : differences(wanted, live).filter((pointer) => hasLiveValue(live, pointer) && !pointer.startsWith('/metadata/annotations/'));
-  if (foreign.length > 0) throw new Fault('transport/conflict', `${describeKey(request.key)}: ${foreign.slice(0, 8).join(', ')} have another value, and the object is not ours`);
+  if (foreign.length > 0)
+    throw new Fault('transport/conflict', `${describeKey(request.key)}: ${foreign.slice(0, 8).join(', ')} have another value, and the object is not ours`);
   const patch = mergePatchBetween(live, threeWayMerge(lastAppliedOf(live), wanted, live));
   if (patch === null) return { object: live, changed: request.live?.metadata.resourceVersion !== live.metadata.resourceVersion, warnings: [warning] };
   const metadata = isRecord(patch['metadata']) ? patch['metadata'] : {};
@@ -168,7 +185,15 @@ async function threeWay(client: KubeClient, wanted: KubeObject, request: ApplyRe
 }
 
 function hasLiveValue(live: KubeObject, pointer: string): boolean {
-  return valueAt(live, pointer.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))) !== undefined;
+  return (
+    valueAt(
+      live,
+      pointer
+        .slice(1)
+        .split('/')
+        .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')),
+    ) !== undefined
+  );
 }
 
 /** The end of the server's sentence, which is where the reason stands. */

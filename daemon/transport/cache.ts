@@ -74,9 +74,28 @@ export function openCache(options: CacheOptions): ObjectCache {
     if (present !== undefined && present.client === client) return present;
     present?.stop.abort();
     if (present === undefined && kinds.size >= KINDS) return null;
-    const made: Reflector = { client, scope, objects: new Map(), dropped: new Map(), writing: new Map(), stop: new AbortController(), state: 'starting', version: '', attempt: Promise.withResolvers(), wake: () => undefined, done: Promise.resolve() };
+    const made: Reflector = {
+      client,
+      scope,
+      objects: new Map(),
+      dropped: new Map(),
+      writing: new Map(),
+      stop: new AbortController(),
+      state: 'starting',
+      version: '',
+      attempt: Promise.withResolvers(),
+      wake: () => undefined,
+      done: Promise.resolve(),
+    };
     kinds.set(name, made);
-    const tell = (object: KubeObject): void => options.onChange({ cluster, apiVersion: scope.apiVersion, kind: scope.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' });
+    const tell = (object: KubeObject): void =>
+      options.onChange({
+        cluster,
+        apiVersion: scope.apiVersion,
+        kind: scope.kind,
+        namespace: object.metadata.namespace ?? '',
+        name: object.metadata.name ?? '',
+      });
     made.done = reflect(made, options.clock, tell).finally(() => {
       if (kinds.get(name) === made) kinds.delete(name);
     });
@@ -112,7 +131,8 @@ export function openCache(options: CacheOptions): ObjectCache {
         if (news === null || entry.count > 0) return;
         entry.news = null;
         // The deletion that the watch told of was ours, or the object as it told of it is not newer than our answer.
-        const isEcho = answer !== null && (!isObject(answer) ? news.metadata.uid === answer.gone : compareVersions(news.metadata.resourceVersion ?? '', ownVersion) <= 0);
+        const isEcho =
+          answer !== null && (!isObject(answer) ? news.metadata.uid === answer.gone : compareVersions(news.metadata.resourceVersion ?? '', ownVersion) <= 0);
         if (!isEcho) options.onChange(key);
       };
     },
@@ -134,7 +154,8 @@ function settleWrite(reflector: Reflector, place: string, answer: KubeObject | {
     }
     return '';
   }
-  if (answer.metadata.labels?.[DELIVERED] !== undefined && (there === undefined || isNewer(answer, there))) reflector.objects.set(place, withoutFieldLists(answer));
+  if (answer.metadata.labels?.[DELIVERED] !== undefined && (there === undefined || isNewer(answer, there)))
+    reflector.objects.set(place, withoutFieldLists(answer));
   return answer.metadata.resourceVersion ?? '';
 }
 
@@ -156,7 +177,7 @@ function outcome(reflector: Reflector, signal: AbortSignal): Promise<Fault | nul
 /** Lists and watches until it is stopped or the kind is gone. */
 async function reflect(reflector: Reflector, clock: Clock, tell: (object: KubeObject) => void): Promise<void> {
   const { stop } = reflector;
-  for (let failures = 0; !stop.signal.aborted; ) {
+  for (let failures = 0; !stop.signal.aborted;) {
     try {
       if (reflector.version === '') await relist(reflector, tell);
       settle(reflector, 'live', null);

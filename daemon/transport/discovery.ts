@@ -29,7 +29,8 @@ export interface Discovery {
   readonly forget: (apiVersion: string, kind: string) => void;
 }
 
-const AGGREGATED = ['v2', 'v2beta1'].map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`).join(',') + ',application/json';
+const AGGREGATED =
+  ['v2', 'v2beta1'].map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`).join(',') + ',application/json';
 
 export function openDiscovery(read: ReadPath): Discovery {
   const kinds = new Map<string, Resource>();
@@ -93,7 +94,14 @@ export function readAggregated(text: string | null): Resource[] {
         const kind = isRecord(item['responseKind']) ? item['responseKind']['kind'] : undefined;
         if (typeof kind !== 'string' || kind === '') continue;
         const subresources = records(item['subresources']).map((sub) => String(sub['subresource']));
-        found.push({ apiVersion, kind, plural: String(item['resource']), namespaced: item['scope'] === 'Namespaced', verbs: texts(item['verbs']), subresources });
+        found.push({
+          apiVersion,
+          kind,
+          plural: String(item['resource']),
+          namespaced: item['scope'] === 'Namespaced',
+          verbs: texts(item['verbs']),
+          subresources,
+        });
       }
     }
   }
@@ -106,7 +114,10 @@ export function readClassic(apiVersion: string, text: string | null): Resource[]
   const main = items.filter((item) => !String(item['name']).includes('/'));
   return main.map((item) => {
     const plural = String(item['name']);
-    const subresources = items.map((other) => String(other['name'])).filter((name) => name.startsWith(`${plural}/`)).map((name) => name.slice(plural.length + 1));
+    const subresources = items
+      .map((other) => String(other['name']))
+      .filter((name) => name.startsWith(`${plural}/`))
+      .map((name) => name.slice(plural.length + 1));
     return { apiVersion, kind: String(item['kind']), plural, namespaced: item['namespaced'] === true, verbs: texts(item['verbs']), subresources };
   });
 }
@@ -118,7 +129,8 @@ export function readClassic(apiVersion: string, text: string | null): Resource[]
 export function pathTo(resource: Resource, namespace: string, name = '', subresource = ''): string {
   const base = resource.apiVersion.includes('/') ? `/apis/${resource.apiVersion}` : `/api/${resource.apiVersion}`;
   const scope = resource.namespaced && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
-  for (const part of [namespace, name]) if (!isPathSegment(part)) throw new Fault('transport/invalid', `"${part}" is not a name: it may not be "." or "..", nor hold "/" or "%"`);
+  for (const part of [namespace, name])
+    if (!isPathSegment(part)) throw new Fault('transport/invalid', `"${part}" is not a name: it may not be "." or "..", nor hold "/" or "%"`);
   return `${base}${scope}/${resource.plural}${name === '' ? '' : `/${encodeURIComponent(name)}`}${subresource === '' ? '' : `/${subresource}`}`;
 }
 

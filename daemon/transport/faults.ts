@@ -17,7 +17,11 @@ export class ApiFault extends Fault {
   readonly reason: string;
   readonly causes: readonly Cause[];
 
-  constructor(code: Code, message: string, options: { readonly statusCode: number; readonly reason: string; readonly causes: readonly Cause[]; readonly retryAfterMs?: number }) {
+  constructor(
+    code: Code,
+    message: string,
+    options: { readonly statusCode: number; readonly reason: string; readonly causes: readonly Cause[]; readonly retryAfterMs?: number },
+  ) {
     super(code, message, options.retryAfterMs === undefined ? {} : { retryAfterMs: options.retryAfterMs });
     this.statusCode = options.statusCode;
     this.reason = options.reason;
@@ -51,7 +55,9 @@ export function faultOfAnswer(statusCode: number, text: string, retryAfter: stri
   return new ApiFault(code, messageOf(statusCode, status, code, subject), {
     statusCode,
     reason: status.reason,
-    causes: subject.secret ? status.causes.map((cause) => ({ ...cause, message: cause.reason === 'FieldManagerConflict' ? cause.message : safeWords(cause.message) })) : status.causes,
+    causes: subject.secret
+      ? status.causes.map((cause) => ({ ...cause, message: cause.reason === 'FieldManagerConflict' ? cause.message : safeWords(cause.message) }))
+      : status.causes,
     ...(status.retryAfterMs === undefined ? {} : { retryAfterMs: status.retryAfterMs }),
   });
 }
@@ -68,7 +74,8 @@ function readStatus(text: string, retryAfter: string | undefined): Status {
     }
   }
   const headerMs = retryAfter === undefined || !/^[0-9]+$/.test(retryAfter) ? undefined : Number(retryAfter) * 1000;
-  if (!isRecord(body) || body['kind'] !== 'Status') return { message: text.trim().slice(0, 300), reason: '', kind: '', name: '', causes: [], retryAfterMs: headerMs };
+  if (!isRecord(body) || body['kind'] !== 'Status')
+    return { message: text.trim().slice(0, 300), reason: '', kind: '', name: '', causes: [], retryAfterMs: headerMs };
   const details = isRecord(body['details']) ? body['details'] : {};
   const causes = Array.isArray(details['causes']) ? details['causes'].filter(isRecord) : [];
   const seconds = details['retryAfterSeconds'];
@@ -105,7 +112,8 @@ function codeOf(statusCode: number, status: Status, verb: string): Code {
   if (statusCode === 409) return status.causes.some((cause) => cause.reason === 'FieldManagerConflict') ? 'transport/conflict' : 'transport/gone';
   if (statusCode === 410) return 'transport/gone';
   if (statusCode === 429) return 'transport/busy';
-  if (statusCode >= 500) return UNTYPED.test(status.message) ? 'transport/invalid' : statusCode === 502 || statusCode === 504 ? 'transport/unreachable' : 'transport/busy';
+  if (statusCode >= 500)
+    return UNTYPED.test(status.message) ? 'transport/invalid' : statusCode === 502 || statusCode === 504 ? 'transport/unreachable' : 'transport/busy';
   return 'transport/invalid';
 }
 
@@ -137,7 +145,8 @@ export function managerOf(cause: Cause): string {
   return /^conflict with "((?:[^"\\]|\\.)*)"/.exec(cause.message)?.[1] ?? '';
 }
 
-const SAFE = /illegal base64 data at input byte [0-9]+|field is immutable(?: when `immutable` is set)?|duplicate entries for key|field not declared in schema|failed to create typed patch object|expected (?:string|map|list|integer|number|boolean)|Required value|Too long|namespaces "[a-z0-9.-]+" not found|is being terminated|is forbidden: User "[^"]*" cannot [a-z]+ resource "[a-z./]+"|already exists|the object has been modified/g;
+const SAFE =
+  /illegal base64 data at input byte [0-9]+|field is immutable(?: when `immutable` is set)?|duplicate entries for key|field not declared in schema|failed to create typed patch object|expected (?:string|map|list|integer|number|boolean)|Required value|Too long|namespaces "[a-z0-9.-]+" not found|is being terminated|is forbidden: User "[^"]*" cannot [a-z]+ resource "[a-z./]+"|already exists|the object has been modified/g;
 
 function safeWords(text: string): string {
   return [...new Set(text.match(SAFE) ?? [])].join(', ');

@@ -24,10 +24,18 @@ export async function readDefinitions(folder: string): Promise<readonly KubeObje
  * Creates what is absent: the namespace `vela-system` and the CRDs. A CRD that is there and not ours is left alone; one
  * of ours is brought up to date. Resolves when all of them are served. Gives the names of what was written.
  */
-export async function prepareHub(client: KubeClient, definitions: readonly KubeObject[], effects: Effects, clock: Clock, signal: AbortSignal): Promise<readonly string[]> {
+export async function prepareHub(
+  client: KubeClient,
+  definitions: readonly KubeObject[],
+  effects: Effects,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const written: string[] = [];
   const write = async (object: KubeObject): Promise<void> => {
-    await effects.run('system', `${object.kind} ${object.metadata.name ?? ''}`, () => client.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal));
+    await effects.run('system', `${object.kind} ${object.metadata.name ?? ''}`, () =>
+      client.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal),
+    );
     written.push(object.metadata.name ?? '');
   };
   const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
@@ -38,15 +46,18 @@ export async function prepareHub(client: KubeClient, definitions: readonly KubeO
     const there = present.get(definition.metadata.name ?? '');
     const hash = hashOf(definition);
     const was = there?.metadata.annotations?.[SOURCE_ANNOTATION];
-    if (there === undefined || (was !== undefined && was !== hash)) mine.push({ ...definition, metadata: { ...definition.metadata, annotations: { ...definition.metadata.annotations, [SOURCE_ANNOTATION]: hash } } });
+    if (there === undefined || (was !== undefined && was !== hash))
+      mine.push({ ...definition, metadata: { ...definition.metadata, annotations: { ...definition.metadata.annotations, [SOURCE_ANNOTATION]: hash } } });
   }
   await Promise.all(mine.map(write));
   if (mine.length > 0) await untilEstablished(client, mine, clock, signal);
-  await Promise.all(mine.flatMap(kindsOf).map(async ([apiVersion, kind]) => {
-    client.expectKind(apiVersion, kind);
-    // Established comes a moment before its objects can be listed.
-    await client.list({ apiVersion, kind, namespace: '', fields: 'metadata.name=-', metadataOnly: true }, signal);
-  }));
+  await Promise.all(
+    mine.flatMap(kindsOf).map(async ([apiVersion, kind]) => {
+      client.expectKind(apiVersion, kind);
+      // Established comes a moment before its objects can be listed.
+      await client.list({ apiVersion, kind, namespace: '', fields: 'metadata.name=-', metadataOnly: true }, signal);
+    }),
+  );
   return written.sort();
 }
 
@@ -58,12 +69,14 @@ async function listDefinitions(client: KubeClient, signal: AbortSignal): Promise
 async function untilEstablished(client: KubeClient, definitions: readonly KubeObject[], clock: Clock, signal: AbortSignal): Promise<void> {
   const waiting = new Map(definitions.map((definition) => [definition.metadata.name ?? '', definition]));
   for (const startedMs = clock.now(); ; await clock.sleep(100, signal)) {
-    await Promise.all([...waiting].map(async ([name, definition]) => {
-      const live = await client.get(targetOf(definition), signal);
-      const refused = conditionOf(live, 'NamesAccepted');
-      if (refused?.['status'] === 'False') throw new Fault('transport/invalid', `CustomResourceDefinition ${name}: ${String(refused['message'])}`);
-      if (conditionOf(live, 'Established')?.['status'] === 'True') waiting.delete(name);
-    }));
+    await Promise.all(
+      [...waiting].map(async ([name, definition]) => {
+        const live = await client.get(targetOf(definition), signal);
+        const refused = conditionOf(live, 'NamesAccepted');
+        if (refused?.['status'] === 'False') throw new Fault('transport/invalid', `CustomResourceDefinition ${name}: ${String(refused['message'])}`);
+        if (conditionOf(live, 'Established')?.['status'] === 'True') waiting.delete(name);
+      }),
+    );
     if (waiting.size === 0) return;
     if (clock.now() - startedMs > ESTABLISHED_WITHIN_MS) throw new Fault('transport/busy', `the hub does not serve ${[...waiting.keys()].join(', ')} yet`);
   }
@@ -79,7 +92,9 @@ export function kindsOf(definition: KubeObject): [string, string][] {
   const spec = isRecord(definition['spec']) ? definition['spec'] : {};
   const names = isRecord(spec['names']) ? spec['names'] : {};
   const versions = Array.isArray(spec['versions']) ? spec['versions'].filter(isRecord) : [];
-  return versions.filter((version) => version['served'] !== false).map((version) => [`${String(spec['group'])}/${String(version['name'])}`, String(names['kind'])]);
+  return versions
+    .filter((version) => version['served'] !== false)
+    .map((version) => [`${String(spec['group'])}/${String(version['name'])}`, String(names['kind'])]);
 }
 
 /** vela-core renews its leader election Lease every few seconds and gives up a Lease that was not renewed for 15 s. */
@@ -101,7 +116,8 @@ export async function findVelaCore(client: KubeClient, clock: Clock, signal: Abo
     const status = isRecord(deployment['status']) ? deployment['status'] : {};
     const ready = status['readyReplicas'];
     const what = `Deployment ${deployment.metadata.namespace ?? ''}/${deployment.metadata.name ?? ''}`;
-    if (typeof ready === 'number' && ready > 0) throw new Fault('transport/vela-core', `vela-core runs on this hub: ${what} has ${ready} ready replica${ready === 1 ? '' : 's'}`);
+    if (typeof ready === 'number' && ready > 0)
+      throw new Fault('transport/vela-core', `vela-core runs on this hub: ${what} has ${ready} ready replica${ready === 1 ? '' : 's'}`);
   }
   for (const lease of leases.items) {
     const name = lease.metadata.name ?? '';
@@ -109,7 +125,8 @@ export async function findVelaCore(client: KubeClient, clock: Clock, signal: Abo
     const holder = spec['holderIdentity'];
     const renewedMs = Date.parse(typeof spec['renewTime'] === 'string' ? spec['renewTime'] : '');
     if (!/^kubevela(-|$)/.test(name) || typeof holder !== 'string' || holder === '') continue;
-    if (Math.abs(clock.now() - renewedMs) < LEADER_FRESH_MS) throw new Fault('transport/vela-core', `vela-core runs on this hub: ${holder} has renewed Lease ${SYSTEM_NAMESPACE}/${name} just now`);
+    if (Math.abs(clock.now() - renewedMs) < LEADER_FRESH_MS)
+      throw new Fault('transport/vela-core', `vela-core runs on this hub: ${holder} has renewed Lease ${SYSTEM_NAMESPACE}/${name} just now`);
   }
 }
 

@@ -4,22 +4,23 @@
  * @kubernetes/client-node reads the kubeconfig and logs in (kubeconfig.ts); its object API is not used: it drops fields
  * that it does not know, lower-cases names in paths and opens a connection per request.
  */
-import { isRecord, parseJson, stringify } from '../lib/json.ts';
-import type { Fields } from '../lib/json.ts';
+import { isRecord, parseJson } from '../lib/json.ts';
 import { DEFAULT_NAMESPACE } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Clock } from '../model/ports.ts';
 import { openDiscovery, pathTo } from './discovery.ts';
 import type { Resource } from './discovery.ts';
-import { ApiFault, faultOfAnswer, isUnknownPath } from './faults.ts';
+import { ApiFault, isUnknownPath } from './faults.ts';
 import type { Subject } from './faults.ts';
 import { inClusterCredentials, readKubeconfig } from './kubeconfig.ts';
 import type { Credentials } from './kubeconfig.ts';
-import { openSockets, socketTrouble } from './sockets.ts';
-import type { Incoming, Sockets } from './sockets.ts';
 import { pages, watchEvents } from './reading.ts';
 import type { ListQuery, ObjectList, WatchEvent, WatchQuery } from './reading.ts';
+import { sender } from './sending.ts';
+import type { RawRequest, Send } from './sending.ts';
+import { openSockets } from './sockets.ts';
+import type { Incoming } from './sockets.ts';
 
 /** One object to be asked for. `namespace` "" means `default` for a namespaced kind. */
 export interface Target {
@@ -43,25 +44,13 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
 }
 
-export interface RawRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Below the server's own prefix, with the query. */
-  readonly path: string;
-  readonly body?: unknown;
-  readonly contentType?: string;
-  readonly accept?: string;
-  readonly subject: Subject;
-  /** May be sent again when the connection broke and it is not known whether the server has seen it. */
-  readonly repeatable: boolean;
-}
-
 export type PatchType = 'merge' | 'strategic' | 'json';
 
 export interface KubeClient extends AsyncDisposable {
   /** `https://host:port` without credentials, for messages. */
   readonly server: string;
   /** Faults: transport/* and loop/cancelled. */
-  readonly raw: (request: RawRequest, signal: AbortSignal) => Promise<Incoming>;
+  readonly raw: Send;
   /** Null when the cluster does not serve the kind. */
   readonly findResource: (apiVersion: string, kind: string, signal: AbortSignal) => Promise<Resource | null>;
   /** Faults: transport/no-kind. */
@@ -77,9 +66,19 @@ export interface KubeClient extends AsyncDisposable {
   readonly create: (object: KubeObject, options: WriteOptions, signal: AbortSignal) => Promise<Written>;
   /** PUT; the object has to hold the live resourceVersion. */
   readonly replace: (object: KubeObject, options: WriteOptions, signal: AbortSignal) => Promise<Written>;
-  readonly patch: (target: Target, type: PatchType, body: unknown, options: WriteOptions & { readonly subresource?: string }, signal: AbortSignal) => Promise<Written>;
+  readonly patch: (
+    target: Target,
+    type: PatchType,
+    body: unknown,
+    options: WriteOptions & { readonly subresource?: string },
+    signal: AbortSignal,
+  ) => Promise<Written>;
   /** The object as the server left it: null when it is gone, with a deletionTimestamp while finalizers hold it. */
-  readonly delete: (target: Target, options: { readonly uid?: string; readonly propagation?: 'Background' | 'Foreground' | 'Orphan' }, signal: AbortSignal) => Promise<KubeObject | null>;
+  readonly delete: (
+    target: Target,
+    options: { readonly uid?: string; readonly propagation?: 'Background' | 'Foreground' | 'Orphan' },
+    signal: AbortSignal,
+  ) => Promise<KubeObject | null>;
   /** Events until the server ends the watch; a 410 is a fault transport/gone. */
   readonly watch: (query: WatchQuery, signal: AbortSignal) => AsyncGenerator<WatchEvent>;
 }
@@ -109,7 +108,12 @@ export async function connectInCluster(host: string, options: Omit<ConnectOption
 /** A client from credentials that are there already (the Pod's own). */
 export function openClient(credentials: Credentials, options: Omit<ConnectOptions, 'allowExec' | 'context'>): KubeClient {
   const inFlight = options.inFlight ?? 32;
-  const sockets = openSockets(credentials.origin, credentials.tls, { connections: Math.min(inFlight, 16), connectTimeoutMs: options.connectTimeoutMs ?? 5_000, answerTimeoutMs: options.answerTimeoutMs ?? 30_000, silenceTimeoutMs: 90_000 });
+  const sockets = openSockets(credentials.origin, credentials.tls, {
+    connections: Math.min(inFlight, 16),
+    connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+    answerTimeoutMs: options.answerTimeoutMs ?? 30_000,
+    silenceTimeoutMs: 90_000,
+  });
   const raw = sender(sockets, credentials, options.clock, inFlight);
   const expected = new Set<string>();
   const discovery = openDiscovery(async (path, accept, signal) => {
@@ -138,11 +142,20 @@ export function openClient(credentials: Credentials, options: Omit<ConnectOption
   }
 
   /** Sends a request about one object; when its path turns out to be unknown the kind is looked up once more. */
-  async function about(target: Target, verb: string, signal: AbortSignal, request: (path: (subresource?: string) => string, subject: Subject, scope: Resource) => Omit<RawRequest, 'subject'>): Promise<Incoming> {
+  async function about(
+    target: Target,
+    verb: string,
+    signal: AbortSignal,
+    request: (path: (subresource?: string) => string, subject: Subject, scope: Resource) => Omit<RawRequest, 'subject'>,
+  ): Promise<Incoming> {
     for (let attempt = 1; ; attempt++) {
       const scope = await resource(target.apiVersion, target.kind, signal);
       const namespace = scope.namespaced ? target.namespace || DEFAULT_NAMESPACE : '';
-      const subject = { what: `${target.kind} ${namespace === '' ? '' : `${namespace}/`}${target.name}`, verb, secret: target.kind === 'Secret' && target.apiVersion === 'v1' };
+      const subject = {
+        what: `${target.kind} ${namespace === '' ? '' : `${namespace}/`}${target.name}`,
+        verb,
+        secret: target.kind === 'Secret' && target.apiVersion === 'v1',
+      };
       try {
         return await raw({ ...request((subresource) => pathTo(scope, namespace, target.name, subresource), subject, scope), subject }, signal);
       } catch (error) {
@@ -171,19 +184,54 @@ export function openClient(credentials: Credentials, options: Omit<ConnectOption
     },
     list: (query, signal) => pages(query, raw, resource, signal),
     async apply(object, write, signal) {
-      return written(await about(targetOf(object), 'apply', signal, (path) => ({ method: 'PATCH', path: `${path()}?${writeQuery(write, true)}`, body: object, contentType: 'application/apply-patch+yaml', repeatable: true })));
+      return written(
+        await about(targetOf(object), 'apply', signal, (path) => ({
+          method: 'PATCH',
+          path: `${path()}?${writeQuery(write, true)}`,
+          body: object,
+          contentType: 'application/apply-patch+yaml',
+          repeatable: true,
+        })),
+      );
     },
     async create(object, write, signal) {
-      return written(await about(targetOf(object), 'create', signal, (path) => ({ method: 'POST', path: `${collection(path())}?${writeQuery(write, false)}`, body: object, repeatable: false })));
+      return written(
+        await about(targetOf(object), 'create', signal, (path) => ({
+          method: 'POST',
+          path: `${collection(path())}?${writeQuery(write, false)}`,
+          body: object,
+          repeatable: false,
+        })),
+      );
     },
     async replace(object, write, signal) {
-      return written(await about(targetOf(object), 'replace', signal, (path) => ({ method: 'PUT', path: `${path()}?${writeQuery(write, false)}`, body: object, repeatable: true })));
+      return written(
+        await about(targetOf(object), 'replace', signal, (path) => ({
+          method: 'PUT',
+          path: `${path()}?${writeQuery(write, false)}`,
+          body: object,
+          repeatable: true,
+        })),
+      );
     },
     async patch(target, type, body, write, signal) {
-      return written(await about(target, 'patch', signal, (path) => ({ method: 'PATCH', path: `${path(write.subresource)}?${writeQuery(write, false)}`, body, contentType: PATCH_TYPES[type], repeatable: type !== 'json' })));
+      return written(
+        await about(target, 'patch', signal, (path) => ({
+          method: 'PATCH',
+          path: `${path(write.subresource)}?${writeQuery(write, false)}`,
+          body,
+          contentType: PATCH_TYPES[type],
+          repeatable: type !== 'json',
+        })),
+      );
     },
     async delete(target, how, signal) {
-      const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...(how.uid === undefined ? {} : { preconditions: { uid: how.uid } }), ...(how.propagation === undefined ? {} : { propagationPolicy: how.propagation }) };
+      const body = {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        ...(how.uid === undefined ? {} : { preconditions: { uid: how.uid } }),
+        ...(how.propagation === undefined ? {} : { propagationPolicy: how.propagation }),
+      };
       try {
         const answer: unknown = parseJson((await about(target, 'delete', signal, (path) => ({ method: 'DELETE', path: path(), body, repeatable: true }))).text);
         if (!isRecord(answer) || answer['kind'] === 'Status') return null;
@@ -209,113 +257,25 @@ export function targetOf(object: KubeObject): Target {
   return { apiVersion: object.apiVersion, kind: object.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' };
 }
 
-const PATCH_TYPES: Readonly<Record<PatchType, string>> = { merge: 'application/merge-patch+json', strategic: 'application/strategic-merge-patch+json', json: 'application/json-patch+json' };
+const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  json: 'application/json-patch+json',
+};
 
 function writeQuery(options: WriteOptions, apply: boolean): string {
   // Warn, not Strict: KubeVela accepts fields that a kind does not declare, and so must we; the user is told.
-  return new URLSearchParams({ fieldManager: options.fieldManager, fieldValidation: 'Warn', ...(apply && options.force === true ? { force: 'true' } : {}), ...(options.dryRun === true ? { dryRun: 'All' } : {}) }).toString();
+  return new URLSearchParams({
+    fieldManager: options.fieldManager,
+    fieldValidation: 'Warn',
+    ...(apply && options.force === true ? { force: 'true' } : {}),
+    ...(options.dryRun === true ? { dryRun: 'All' } : {}),
+  }).toString();
 }
 
 /** Texts of `Warning: 299 - "text"` headers. */
 function warningsOf(answer: Incoming): string[] {
-  return (answer.headers['warning'] ?? []).flatMap((header) => [...header.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map((match) => (match[1] ?? '').replaceAll(/\\(.)/g, '$1')));
-}
-
-const ATTEMPTS = 4;
-/** After a timeout everyone else is refused for this long: 200 objects of a dead cluster must not wait 5 s each (I12). */
-const FAIL_FAST_MS = 3_000;
-
-/**
- * Sends with a bound on requests in flight and retries: 429 and 503 as the server asks (at most 10 s each), a broken
- * connection once when the request is repeatable.
- */
-function sender(sockets: Sockets, credentials: Credentials, clock: Clock, inFlight: number): KubeClient['raw'] {
-  const gate = openGate(inFlight);
-  let down: { readonly fault: unknown; readonly untilMs: number } | null = null;
-
-  async function once(request: RawRequest, signal: AbortSignal): Promise<Incoming> {
-    const body = request.body === undefined ? null : stringifyFast(request.body);
-    const headers = { accept: request.accept ?? 'application/json', 'user-agent': 'lateen', ...(body === null ? {} : { 'content-type': request.contentType ?? 'application/json' }), ...(await credentials.headers()) };
-    await gate.enter(signal);
-    try {
-      if (down !== null && clock.now() < down.untilMs) throw down.fault;
-      return await sockets.send({ method: request.method, path: credentials.prefix + request.path, headers, body }, signal);
-    } catch (error) {
-      if (socketTrouble(error) === 'slow' && (down === null || clock.now() >= down.untilMs)) down = { fault: error, untilMs: clock.now() + FAIL_FAST_MS };
-      throw error;
-    } finally {
-      gate.leave();
-    }
-  }
-
-  return async (request, signal) => {
-    for (let attempt = 1; ; attempt++) {
-      let fault: Fault;
-      try {
-        const answer = await once(request, signal);
-        if (answer.statusCode < 300) return answer;
-        fault = faultOfAnswer(answer.statusCode, answer.text, answer.headers['retry-after']?.[0], request.subject);
-        if (fault.code !== 'transport/busy' || attempt >= ATTEMPTS || !mayRepeat(request, answer.statusCode)) throw fault;
-      } catch (error) {
-        if (error instanceof ApiFault || !(error instanceof Fault)) throw error;
-        if (attempt > 1 || !request.repeatable || socketTrouble(error) !== 'broken') throw error;
-        fault = error;
-      }
-      const backoffMs = 100 * 2 ** attempt * (0.5 + clock.random());
-      await clock.sleep(Math.min(10_000, isAlmostReady(fault) ? backoffMs : fault.retryAfterMs ?? backoffMs), signal);
-    }
-  };
-}
-
-/** A kind whose CRD is new: the server says 1 s and needs a tenth of it. */
-function isAlmostReady(fault: Fault): boolean {
-  return fault.message.endsWith('storage is (re)initializing');
-}
-
-/** 429 and 503 come before the request was looked at; another 5xx may have done half of its work. */
-function mayRepeat(request: RawRequest, statusCode: number): boolean {
-  return statusCode === 429 || statusCode === 503 || (request.repeatable && request.method === 'GET');
-}
-
-interface Gate {
-  readonly enter: (signal: AbortSignal) => Promise<void>;
-  readonly leave: () => void;
-}
-
-function openGate(places: number): Gate {
-  let free = places;
-  const waiting: { readonly go: () => void; readonly signal: AbortSignal }[] = [];
-  return {
-    enter(signal) {
-      if (signal.aborted) return Promise.reject(new Fault('loop/cancelled', 'cancelled'));
-      if (free > 0) {
-        free--;
-        return Promise.resolve();
-      }
-      return new Promise((resolve, reject) => {
-        const cancel = (): void => {
-          waiting.splice(waiting.findIndex((other) => other === entry), 1);
-          reject(new Fault('loop/cancelled', 'cancelled'));
-        };
-        const entry = { signal, go: (): void => { signal.removeEventListener('abort', cancel); resolve(); } };
-        signal.addEventListener('abort', cancel, { once: true });
-        waiting.push(entry);
-      });
-    },
-    leave() {
-      const next = waiting.shift();
-      if (next === undefined) free++;
-      else next.go();
-    },
-  };
-}
-
-/** JSON text; exact integers take a slower way, which only objects that hold one have to go. */
-function stringifyFast(body: unknown): string {
-  if (typeof body === 'string') return body;
-  try {
-    return JSON.stringify(body as Fields);
-  } catch {
-    return stringify(body);
-  }
+  return (answer.headers['warning'] ?? []).flatMap((header) =>
+    [...header.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map((match) => (match[1] ?? '').replaceAll(/\\(.)/g, '$1')),
+  );
 }

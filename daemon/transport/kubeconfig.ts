@@ -37,7 +37,9 @@ export async function readKubeconfig(text: string, options: { readonly allowExec
     if (options.context !== undefined) config.setCurrentContext(options.context);
   } catch (error) {
     // The parser's own message quotes the file, and the file holds keys.
-    throw new Fault('config/invalid', 'the kubeconfig cannot be read: it is not YAML, or its lists of clusters, users and contexts are not complete', { cause: error });
+    throw new Fault('config/invalid', 'the kubeconfig cannot be read: it is not YAML, or its lists of clusters, users and contexts are not complete', {
+      cause: error,
+    });
   }
   return credentialsOf(config, options.allowExec);
 }
@@ -55,6 +57,7 @@ async function credentialsOf(config: KubeConfig, allowExec: boolean): Promise<Cr
   const cluster = config.getCurrentCluster();
   const user = config.getCurrentUser();
   if (cluster === null) throw new Fault('config/invalid', `the kubeconfig has no usable current context (${JSON.stringify(config.getCurrentContext() ?? '')})`);
+  if ((cluster.proxyUrl ?? '') !== '') throw new Fault('config/invalid', 'the kubeconfig asks for a proxy (proxy-url), which is not supported');
   const provider = user?.authProvider as { readonly name?: string; readonly config?: Readonly<Record<string, unknown>> } | undefined;
   if (!allowExec && (user?.exec !== undefined || provider?.config?.['cmd-path'] !== undefined)) {
     throw new Fault('transport/denied', 'the kubeconfig names a program to log in with, which is not run for a kubeconfig that comes from a cluster');

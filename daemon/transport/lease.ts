@@ -63,7 +63,13 @@ export function openLease(client: KubeClient, options: LeaseOptions): Lease & As
   let lost: Fault | null = null;
   let renewing: Promise<void> = Promise.resolve();
 
-  const spec = (transitions: number, acquireTime: string, now: string): Record<string, unknown> => ({ holderIdentity: identity, leaseDurationSeconds: DURATION_S, acquireTime, renewTime: now, leaseTransitions: transitions });
+  const spec = (transitions: number, acquireTime: string, now: string): Record<string, unknown> => ({
+    holderIdentity: identity,
+    leaseDurationSeconds: DURATION_S,
+    acquireTime,
+    renewTime: now,
+    leaseTransitions: transitions,
+  });
   const microTime = (): string => new Date(clock.now()).toISOString().replace('Z', '000Z');
 
   /** One try. False when another was faster. */
@@ -72,7 +78,16 @@ export function openLease(client: KubeClient, options: LeaseOptions): Lease & As
     const now = microTime();
     const old = specOf(live);
     const again = old.holder === identity;
-    const body = { apiVersion: target.apiVersion, kind: target.kind, metadata: { name, namespace: target.namespace, ...(live?.metadata.resourceVersion === undefined ? {} : { resourceVersion: live.metadata.resourceVersion }) }, spec: spec(again ? old.transitions : old.transitions + (live === null ? 0 : 1), again ? old.acquireTime : now, now) };
+    const body = {
+      apiVersion: target.apiVersion,
+      kind: target.kind,
+      metadata: {
+        name,
+        namespace: target.namespace,
+        ...(live?.metadata.resourceVersion === undefined ? {} : { resourceVersion: live.metadata.resourceVersion }),
+      },
+      spec: spec(again ? old.transitions : old.transitions + (live === null ? 0 : 1), again ? old.acquireTime : now, now),
+    };
     try {
       await (live === null ? client.create(body, { fieldManager: FIELD_MANAGER }, signal) : client.replace(body, { fieldManager: FIELD_MANAGER }, signal));
       held = { untilMs: startedMs + DURATION_S * 1000 - MARGIN_MS };
@@ -96,7 +111,8 @@ export function openLease(client: KubeClient, options: LeaseOptions): Lease & As
       if (seen.version !== version) seen = { version, sinceMs: monotonic() };
       // Long over by the clock on the wall: then it is enough to see that one renewal does not come.
       const stale = clock.now() - renewedMs > durationMs + STALE_MS;
-      const free = live === null || holder === '' || holder === identity || monotonic() - seen.sinceMs > (stale ? RENEW_MS + 1_000 : durationMs) || isDead(holder);
+      const free =
+        live === null || holder === '' || holder === identity || monotonic() - seen.sinceMs > (stale ? RENEW_MS + 1_000 : durationMs) || isDead(holder);
       if (free) {
         if (await take(live, signal)) break;
         continue;
@@ -130,7 +146,8 @@ export function openLease(client: KubeClient, options: LeaseOptions): Lease & As
       try {
         const live = await client.get(target, stopping.signal);
         const { holder } = specOf(live);
-        if (live !== null && holder !== identity) throw new Fault('transport/lease', `Lease ${SYSTEM_NAMESPACE}/${name} was taken over by ${holder === '' ? 'nobody: it was released' : holder}`);
+        if (live !== null && holder !== identity)
+          throw new Fault('transport/lease', `Lease ${SYSTEM_NAMESPACE}/${name} was taken over by ${holder === '' ? 'nobody: it was released' : holder}`);
         if (await take(live, stopping.signal)) return;
       } catch (error) {
         if (!(error instanceof Fault) || error.code === 'transport/lease' || error.kind === 'cancelled') throw error;

@@ -22,7 +22,9 @@ export function setsField(object: unknown, path: string): boolean {
   if (path.startsWith('.')) {
     if (!isRecord(object)) return false;
     const rest = path.slice(1);
-    return Object.entries(object).some(([key, value]) => rest.startsWith(key) && /^$|^[.[]/.test(rest.slice(key.length)) && setsField(value, rest.slice(key.length)));
+    return Object.entries(object).some(
+      ([key, value]) => rest.startsWith(key) && /^$|^[.[]/.test(rest.slice(key.length)) && setsField(value, rest.slice(key.length)),
+    );
   }
   const bracket = /^\[((?:"(?:[^"\\]|\\.)*"|[^"\]])*)\]/.exec(path);
   if (bracket === null || !Array.isArray(object)) return false;
@@ -35,7 +37,9 @@ export function setsField(object: unknown, path: string): boolean {
 
 /** Whether an item is the one that `name="web"` or `containerPort=80,protocol="TCP"` names. */
 function fits(item: Fields, selector: string): boolean {
-  return [...selector.matchAll(/([A-Za-z0-9_-]+)=("(?:[^"\\]|\\.)*"|[^,]*)/g)].every(([, key = '', value]) => JSON.stringify(item[key] ?? (key === 'protocol' ? 'TCP' : undefined)) === value);
+  return [...selector.matchAll(/([A-Za-z0-9_-]+)=("(?:[^"\\]|\\.)*"|[^,]*)/g)].every(
+    ([, key = '', value]) => JSON.stringify(item[key] ?? (key === 'protocol' ? 'TCP' : undefined)) === value,
+  );
 }
 
 interface Entry extends Fields {

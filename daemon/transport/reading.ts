@@ -19,12 +19,16 @@ export interface ListQuery {
   readonly metadataOnly?: boolean;
   /** Objects per page. */
   readonly limit?: number;
+  /** Stop after the first page. */
+  readonly firstPageOnly?: boolean;
 }
 
 export interface ObjectList {
   readonly items: readonly KubeObject[];
   /** Where a watch goes on from. */
   readonly resourceVersion: string;
+  /** False when there would have been more pages. */
+  readonly isComplete: boolean;
 }
 
 export interface WatchQuery {
@@ -52,15 +56,32 @@ export async function pages(query: ListQuery, raw: KubeClient['raw'], resource: 
     let resourceVersion = '';
     try {
       do {
-        const parameters = new URLSearchParams({ limit: String(query.limit ?? 500), ...(token === '' ? {} : { continue: token }), ...(query.labels === undefined || query.labels === '' ? {} : { labelSelector: query.labels }), ...(query.fields === undefined ? {} : { fieldSelector: query.fields }) });
-        const answer = await raw({ method: 'GET', path: `${pathTo(scope, query.namespace)}?${parameters}`, ...(query.metadataOnly === true ? { accept: METADATA_ONLY } : {}), subject, repeatable: true }, signal);
-        const page = parseJson(answer.text) as unknown as { readonly metadata?: { readonly continue?: string; readonly resourceVersion?: string }; readonly items?: readonly KubeObject[] | null };
+        const parameters = new URLSearchParams({
+          limit: String(query.limit ?? 500),
+          ...(token === '' ? {} : { continue: token }),
+          ...(query.labels === undefined || query.labels === '' ? {} : { labelSelector: query.labels }),
+          ...(query.fields === undefined ? {} : { fieldSelector: query.fields }),
+        });
+        const answer = await raw(
+          {
+            method: 'GET',
+            path: `${pathTo(scope, query.namespace)}?${parameters.toString()}`,
+            ...(query.metadataOnly === true ? { accept: METADATA_ONLY } : {}),
+            subject,
+            repeatable: true,
+          },
+          signal,
+        );
+        const page = parseJson(answer.text) as unknown as {
+          readonly metadata?: { readonly continue?: string; readonly resourceVersion?: string };
+          readonly items?: readonly KubeObject[] | null;
+        };
         // Items of a list come without apiVersion and kind, and those of a metadata-only list with the wrong ones.
         for (const item of page.items ?? []) items.push({ ...item, apiVersion: query.apiVersion, kind: query.kind });
         token = page.metadata?.continue ?? '';
         resourceVersion = page.metadata?.resourceVersion ?? '';
-      } while (token !== '');
-      return { items, resourceVersion };
+      } while (token !== '' && query.firstPageOnly !== true);
+      return { items, resourceVersion, isComplete: token === '' };
     } catch (error) {
       if (attempt > 1 || (error as { statusCode?: number }).statusCode !== 410) throw error;
     }
@@ -68,11 +89,26 @@ export async function pages(query: ListQuery, raw: KubeClient['raw'], resource: 
 }
 
 /** One watch request, event by event, until the server ends it. Faults: transport/gone for 410, and the usual ones. */
-export async function* watchEvents(sockets: Sockets, credentials: Credentials, scope: Resource, query: WatchQuery, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+export async function* watchEvents(
+  sockets: Sockets,
+  credentials: Credentials,
+  scope: Resource,
+  query: WatchQuery,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent> {
   const subject = { what: `${query.kind} watch`, verb: 'watch', secret: query.kind === 'Secret' };
-  const parameters = new URLSearchParams({ watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: '290', resourceVersion: query.resourceVersion, ...(query.labels === undefined || query.labels === '' ? {} : { labelSelector: query.labels }) });
+  const parameters = new URLSearchParams({
+    watch: 'true',
+    allowWatchBookmarks: 'true',
+    timeoutSeconds: '290',
+    resourceVersion: query.resourceVersion,
+    ...(query.labels === undefined || query.labels === '' ? {} : { labelSelector: query.labels }),
+  });
   const headers = { accept: 'application/json', 'user-agent': 'lateen', ...(await credentials.headers()) };
-  const stream = await sockets.stream({ method: 'GET', path: `${credentials.prefix}${pathTo(scope, query.namespace)}?${parameters}`, headers, body: null }, signal);
+  const stream = await sockets.stream(
+    { method: 'GET', path: `${credentials.prefix}${pathTo(scope, query.namespace)}?${parameters.toString()}`, headers, body: null },
+    signal,
+  );
   for await (const line of stream.lines) {
     if (stream.statusCode !== 200) throw faultOfAnswer(stream.statusCode, line, stream.headers['retry-after']?.[0], subject);
     const event: unknown = parseJson(line);

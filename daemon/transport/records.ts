@@ -17,7 +17,11 @@ export const JOURNAL_LABEL = 'lateen.dev/journal';
 export const APPLICATION_ANNOTATION = 'lateen.dev/application';
 
 /** Finalizers of vela-core, which does not run where we do: who deletes takes them off. */
-const VELA_FINALIZERS: ReadonlySet<string> = new Set(['app.oam.dev/resource-tracker-finalizer', 'resourcetracker.core.oam.dev/finalizer', 'app.oam.dev/orphan-resource']);
+const VELA_FINALIZERS: ReadonlySet<string> = new Set([
+  'app.oam.dev/resource-tracker-finalizer',
+  'resourcetracker.core.oam.dev/finalizer',
+  'app.oam.dev/orphan-resource',
+]);
 
 /** The port {@link Records} on the hub. Faults: transport/*. */
 export function openRecords(client: KubeClient, effects: Effects, redactor: Redactor): Records {
@@ -63,7 +67,8 @@ async function removeRecord(client: KubeClient, object: KubeObject, signal: Abor
   await client.patch(targetOf(object), 'merge', body, { fieldManager: FIELD_MANAGER }, signal);
 }
 
-const describe = (object: KubeObject): string => `${object.kind} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name ?? ''}`;
+const describe = (object: KubeObject): string =>
+  `${object.kind} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name ?? ''}`;
 
 async function readAll(client: KubeClient, redactor: Redactor, signal: AbortSignal): Promise<ReadonlyMap<string, ApplicationRecord>> {
   const list = async (query: Omit<ListQuery, 'namespace'>): Promise<readonly KubeObject[]> => {
@@ -85,12 +90,17 @@ async function readAll(client: KubeClient, redactor: Redactor, signal: AbortSign
     if (record === undefined) places.set(place, (record = { application: null, trackers: [], revisions: [], journal: null }));
     return record;
   };
-  for (const item of applications) at({ ...item, metadata: { ...item.metadata, annotations: {} } }, item.metadata.namespace, item.metadata.name).application = item;
+  for (const item of applications)
+    at({ ...item, metadata: { ...item.metadata, annotations: {} } }, item.metadata.namespace, item.metadata.name).application = item;
   for (const item of trackers) at(item, item.metadata.labels?.['app.oam.dev/namespace'], item.metadata.labels?.['app.oam.dev/name']).trackers.push(item);
   for (const item of revisions) at(item, item.metadata.namespace, item.metadata.labels?.['app.oam.dev/name']).revisions.push(item);
   for (const item of journals) at(item, item.metadata.namespace, item.metadata.labels?.[JOURNAL_LABEL]).journal = item;
-  return new Map([...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([place, record]) => {
-    const slash = place.indexOf('/');
-    return [place, { namespace: place.slice(0, slash), name: place.slice(slash + 1), ...record }];
-  }));
+  return new Map(
+    [...places]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([place, record]) => {
+        const slash = place.indexOf('/');
+        return [place, { namespace: place.slice(0, slash), name: place.slice(slash + 1), ...record }];
+      }),
+  );
 }

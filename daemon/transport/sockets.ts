@@ -6,7 +6,6 @@
  */
 import { StringDecoder } from 'node:string_decoder';
 import { Agent, Pool } from 'undici';
-import type { Dispatcher } from 'undici';
 import { Fault } from '../model/fault.ts';
 
 export type Headers = Readonly<Record<string, string>>;
@@ -63,12 +62,20 @@ export interface Sockets extends AsyncDisposable {
 export function openSockets(origin: string, tls: TlsOptions, limits: SocketLimits): Sockets {
   const connect = { ...tls, timeout: limits.connectTimeoutMs };
   // HTTP/1.1: as fast as HTTP/2 here, and a server that says GOAWAY or dies takes one request with it, not all.
-  const pool = new Pool(origin, { connect, connections: limits.connections, pipelining: 1, allowH2: false, headersTimeout: limits.answerTimeoutMs, bodyTimeout: limits.answerTimeoutMs, keepAliveTimeout: 60_000 });
+  const pool = new Pool(origin, {
+    connect,
+    connections: limits.connections,
+    pipelining: 1,
+    allowH2: false,
+    headersTimeout: limits.answerTimeoutMs,
+    bodyTimeout: limits.answerTimeoutMs,
+    keepAliveTimeout: 60_000,
+  });
   const streams = new Pool(origin, { connect, pipelining: 1, allowH2: false, headersTimeout: limits.answerTimeoutMs, bodyTimeout: limits.silenceTimeoutMs });
   return {
     async send(request, signal) {
       try {
-        const answer = await pool.request({ ...request, method: request.method as Dispatcher.HttpMethod, signal });
+        const answer = await pool.request({ ...request, method: request.method, signal });
         return { statusCode: answer.statusCode, headers: headersOf(answer.headers), text: await answer.body.text() };
       } catch (error) {
         throw socketFault(error, origin);
@@ -76,7 +83,7 @@ export function openSockets(origin: string, tls: TlsOptions, limits: SocketLimit
     },
     async stream(request, signal) {
       try {
-        const answer = await streams.request({ ...request, method: request.method as Dispatcher.HttpMethod, signal });
+        const answer = await streams.request({ ...request, method: request.method, signal });
         return { statusCode: answer.statusCode, headers: headersOf(answer.headers), lines: linesOf(answer.body, origin) };
       } catch (error) {
         throw socketFault(error, origin);
@@ -93,7 +100,7 @@ async function* linesOf(body: AsyncIterable<Uint8Array>, origin: string): AsyncG
   let parts: string[] = [];
   try {
     for await (const chunk of body) {
-      let text = decoder.write(chunk as Buffer);
+      let text = decoder.write(chunk);
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
         parts.push(text.slice(0, end));
         text = text.slice(end + 1);
@@ -112,14 +119,33 @@ async function* linesOf(body: AsyncIterable<Uint8Array>, origin: string): AsyncG
  * One request to any server, for the workflow's HTTP calls. Redirects are not followed. An answer longer than
  * `limitBytes` is a fault transport/invalid, not a cut text.
  */
-export async function sendOnce(url: URL, request: { readonly method: string; readonly headers: Readonly<Record<string, string | string[]>>; readonly body: string }, limits: { readonly timeoutMs: number; readonly limitBytes: number }, signal: AbortSignal): Promise<Incoming> {
-  const agent = new Agent({ connect: { timeout: Math.min(limits.timeoutMs, 10_000) }, headersTimeout: limits.timeoutMs, bodyTimeout: limits.timeoutMs, maxResponseSize: limits.limitBytes, pipelining: 0 });
+export async function sendOnce(
+  url: URL,
+  request: { readonly method: string; readonly headers: Readonly<Record<string, string | string[]>>; readonly body: string },
+  limits: { readonly timeoutMs: number; readonly limitBytes: number },
+  signal: AbortSignal,
+): Promise<Incoming> {
+  const agent = new Agent({
+    connect: { timeout: Math.min(limits.timeoutMs, 10_000) },
+    headersTimeout: limits.timeoutMs,
+    bodyTimeout: limits.timeoutMs,
+    maxResponseSize: limits.limitBytes,
+    pipelining: 0,
+  });
   try {
     const both = AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]);
-    const answer = await agent.request({ origin: url.origin, path: `${url.pathname}${url.search}`, method: request.method as Dispatcher.HttpMethod, headers: request.headers, body: request.body === '' ? null : request.body, signal: both });
+    const answer = await agent.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: request.method,
+      headers: request.headers,
+      body: request.body === '' ? null : request.body,
+      signal: both,
+    });
     return { statusCode: answer.statusCode, headers: headersOf(answer.headers), text: await answer.body.text() };
   } catch (error) {
-    if (codeOf(error) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') throw new Fault('transport/invalid', `${url.host} answered with more than ${limits.limitBytes} bytes`, { cause: error });
+    if (codeOf(error) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
+      throw new Fault('transport/invalid', `${url.host} answered with more than ${limits.limitBytes} bytes`, { cause: error });
     throw socketFault(error, url.origin);
   } finally {
     await agent.destroy();
@@ -154,7 +180,7 @@ function socketFault(error: unknown, origin: string): Fault {
   const name = error instanceof Error ? error.name : '';
   if (name === 'AbortError') return new Fault('loop/cancelled', 'cancelled', { cause: error });
   const code = codeOf(error);
-  const words = name === 'TimeoutError' ? 'no answer in time' : REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+  const words = name === 'TimeoutError' ? 'no answer in time' : (REASONS[code] ?? (error instanceof Error ? error.message : String(error)));
   return new Fault('transport/unreachable', `${origin}: ${words}${code === '' ? '' : ` (${code})`}`, { cause: error });
 }
 

@@ -58,17 +58,33 @@ export function openTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function observeServed(client: KubeClient, scope: Resource, keys: readonly ObjectKey[], out: Map<string, Observation>, signal: AbortSignal): Promise<void> {
+  async function observeServed(
+    client: KubeClient,
+    scope: Resource,
+    keys: readonly ObjectKey[],
+    out: Map<string, Observation>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const [first] = keys;
     if (first === undefined) return;
-    const known = cache !== null && scope.verbs.includes('watch') ? await cache.read(first.cluster, client, scope, signal) : keys.length > LIST_FROM ? await listDelivered(client, scope, keys, signal) : null;
+    const known =
+      cache !== null && scope.verbs.includes('watch')
+        ? await cache.read(first.cluster, client, scope, signal)
+        : keys.length > LIST_FROM
+          ? await listDelivered(client, scope, keys, signal)
+          : null;
     const rest: ObjectKey[] = [];
     for (const key of keys) {
       const live = known?.get(placeOf(scope, key));
       if (live === undefined) rest.push(key);
       else out.set(keyText(key), { live });
     }
-    await Promise.all(rest.map(async (key) => out.set(keyText(key), await observeOne(client, key, signal))));
+    const names = rest.length > LIST_FROM ? await listNames(client, scope, rest, signal) : null;
+    await Promise.all(
+      rest.map(async (key) =>
+        out.set(keyText(key), names !== null && !names.has(placeOf(scope, key)) ? { absent: true } : await observeOne(client, key, signal)),
+      ),
+    );
   }
 
   async function observeOne(client: KubeClient, key: ObjectKey, signal: AbortSignal): Promise<Observation> {
@@ -130,7 +146,13 @@ export function openTransport(options: TransportOptions): Transport {
 }
 
 /** Deletes the object when it has this uid. Null when that one is gone, whatever has the name by now. */
-async function removeExactly(client: KubeClient, key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal): Promise<KubeObject | null> {
+async function removeExactly(
+  client: KubeClient,
+  key: ObjectKey,
+  uid: string,
+  propagation: 'cascading' | 'orphan',
+  signal: AbortSignal,
+): Promise<KubeObject | null> {
   try {
     return await client.delete(key, { uid, propagation: propagation === 'orphan' ? 'Orphan' : 'Background' }, signal);
   } catch (error) {
@@ -142,12 +164,43 @@ async function removeExactly(client: KubeClient, key: ObjectKey, uid: string, pr
 }
 
 /** Everything delivered of one kind, by place; null when it may not be listed, so that each is asked for alone. */
-async function listDelivered(client: KubeClient, scope: Resource, keys: readonly ObjectKey[], signal: AbortSignal): Promise<ReadonlyMap<string, KubeObject> | null> {
+async function listDelivered(
+  client: KubeClient,
+  scope: Resource,
+  keys: readonly ObjectKey[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, KubeObject> | null> {
   const namespaces = new Set(scope.namespaced ? keys.map((key) => key.namespace || DEFAULT_NAMESPACE) : ['']);
   const [only = ''] = namespaces;
   try {
-    const found = await client.list({ apiVersion: scope.apiVersion, kind: scope.kind, namespace: namespaces.size === 1 ? only : '', labels: DELIVERED }, signal);
+    const found = await client.list(
+      { apiVersion: scope.apiVersion, kind: scope.kind, namespace: namespaces.size === 1 ? only : '', labels: DELIVERED },
+      signal,
+    );
     return new Map(found.items.map((item) => [placeOf(scope, { namespace: item.metadata.namespace ?? '', name: item.metadata.name ?? '' }), item]));
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'transport/denied') return null;
+    throw error;
+  }
+}
+
+/**
+ * The places that are taken, so that a hundred new objects are not asked for one by one; null when there are too many
+ * objects or namespaces for that to be cheaper, or it is not allowed.
+ */
+async function listNames(client: KubeClient, scope: Resource, keys: readonly ObjectKey[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {
+  const namespaces = new Set(scope.namespaced ? keys.map((key) => key.namespace || DEFAULT_NAMESPACE) : ['']);
+  if (namespaces.size * 4 > keys.length) return null;
+  try {
+    const lists = await Promise.all(
+      [...namespaces].map((namespace) =>
+        client.list({ apiVersion: scope.apiVersion, kind: scope.kind, namespace, metadataOnly: true, firstPageOnly: true }, signal),
+      ),
+    );
+    if (lists.some((list) => !list.isComplete)) return null;
+    return new Set(
+      lists.flatMap((list) => list.items.map((item) => placeOf(scope, { namespace: item.metadata.namespace ?? '', name: item.metadata.name ?? '' }))),
+    );
   } catch (error) {
     if (error instanceof Fault && error.code === 'transport/denied') return null;
     throw error;

@@ -24,9 +24,17 @@ import { openRecords } from '../../daemon/transport/records.ts';
 import { openTransport } from '../../daemon/transport/transport.ts';
 import { useLab } from '../lab/lab.ts';
 
-const clock: Clock = { now: () => Date.now(), random: () => Math.random(), sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }) };
+const clock: Clock = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+};
 const learned = new Set<string>();
-const redactor: Redactor = { learn: (value) => void learned.add(value), learnSecret: (secret) => Object.values((secret['data'] ?? {}) as Record<string, string>).forEach((value) => learned.add(value)), text: (text) => text };
+const redactor: Redactor = {
+  learn: (value) => void learned.add(value),
+  learnSecret: (secret) => Object.values((secret['data'] ?? {}) as Record<string, string>).forEach((value) => learned.add(value)),
+  text: (text) => text,
+};
 const signal = new AbortController().signal;
 const CRDS = join(import.meta.dirname, '../../schemas/crds');
 
@@ -69,25 +77,39 @@ function deployment(namespace: string, name: string, shape: Shape = {}): KubeObj
     spec: {
       replicas: shape.replicas ?? 1,
       selector: { matchLabels: { app: name } },
-      template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'main', image: 'nginx', env: shape.env ?? [], resources: { limits: { cpu: 0.5 } } }] } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: { containers: [{ name: 'main', image: 'nginx', env: shape.env ?? [], resources: { limits: { cpu: 0.5 } } }] },
+      },
       ...shape.extra,
     },
   });
 }
 
-function put(object: KubeObject, live: KubeObject | null, options: { readonly owned?: boolean; readonly rules?: Partial<ApplyRules> } = {}, over: Transport = transport) {
+function put(
+  object: KubeObject,
+  live: KubeObject | null,
+  options: { readonly owned?: boolean; readonly rules?: Partial<ApplyRules> } = {},
+  over: Transport = transport,
+) {
   return over.apply({ key: keyOf('local', object), object, rules: { ...PLAIN_RULES, ...options.rules }, live, owned: options.owned ?? true }, signal);
 }
 
 async function faultOf(promise: Promise<unknown>): Promise<Fault> {
-  const error = await promise.then((value) => assert.fail(`no fault but ${JSON.stringify(value)}`), (thrown: unknown) => thrown);
+  const error = await promise.then(
+    (value) => assert.fail(`no fault but ${JSON.stringify(value)}`),
+    (thrown: unknown) => thrown,
+  );
   assert.ok(error instanceof Fault, String(error));
   return error;
 }
 
-const live = async (object: KubeObject): Promise<KubeObject> => (await lab.planes.hub.client.get(object as never)) as unknown as KubeObject;
-const liveOf = (seen: Observation | undefined): KubeObject => (seen !== undefined && 'live' in seen ? seen.live : assert.fail(`not live: ${JSON.stringify(seen)}`));
-const editAs = (manager: string, object: KubeObject, spec: Readonly<Record<string, unknown>>): Promise<{ readonly object: KubeObject }> => client.patch({ ...keyOf('local', object) }, 'merge', { spec }, { fieldManager: manager }, signal);
+const live = (object: KubeObject): Promise<KubeObject> => lab.planes.hub.client.get(object);
+const liveOf = (seen: Observation | undefined): KubeObject =>
+  seen !== undefined && 'live' in seen ? seen.live : assert.fail(`not live: ${JSON.stringify(seen)}`);
+const editAs = (manager: string, object: KubeObject, spec: Readonly<Record<string, unknown>>): Promise<{ readonly object: KubeObject }> =>
+  client.patch({ ...keyOf('local', object) }, 'merge', { spec }, { fieldManager: manager }, signal);
+const specOf = (object: KubeObject | undefined): Readonly<Record<string, unknown>> => (object?.['spec'] ?? {}) as Readonly<Record<string, unknown>>;
 const scratch = (): Promise<string> => lab.planes.hub.client.scratchNamespace();
 
 test('an object is created once and not written again while nothing differs', async () => {
@@ -135,7 +157,11 @@ test('I10: a field that is no longer in the document is released', async () => {
 
 test('an object of someone else is not changed unless it is taken over', async () => {
   const object = deployment(await scratch(), 'web');
-  const foreign = await client.create({ ...object, metadata: { name: 'web', namespace: object.metadata.namespace ?? '' }, spec: { ...(object['spec'] as object), replicas: 4 } }, { fieldManager: 'kubectl-create' }, signal);
+  const foreign = await client.create(
+    { ...object, metadata: { name: 'web', namespace: object.metadata.namespace ?? '' }, spec: { ...(object['spec'] as object), replicas: 4 } },
+    { fieldManager: 'kubectl-create' },
+    signal,
+  );
   const fault = await faultOf(put(object, foreign.object, { owned: false }));
   assert.equal(fault.code, 'transport/conflict');
   assert.match(fault.message, /\.spec\.replicas is owned by "kubectl-create"/);
@@ -154,12 +180,22 @@ test('what vela-core wrote becomes ours when it is taken over, and is released w
 
 test('one env name twice is merged three ways, with a warning, and goes back to server-side apply', async () => {
   const namespace = await scratch();
-  const twice = (value: string): KubeObject => deployment(namespace, 'web', { env: [{ name: 'A', value: '1' }, { name: 'A', value }] });
+  const twice = (value: string): KubeObject =>
+    deployment(namespace, 'web', {
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'A', value },
+      ],
+    });
   const first = await put(twice('2'), null);
   assert.match(first.warnings.join('\n'), /merged three ways.*duplicate entries for key/);
   const second = await put(twice('3'), first.object);
-  const envOf = (object: KubeObject): unknown => (object['spec'] as { template: { spec: { containers: { env?: unknown }[] } } }).template.spec.containers[0]?.env;
-  assert.deepEqual(envOf(second.object), [{ name: 'A', value: '1' }, { name: 'A', value: '3' }]);
+  const envOf = (object: KubeObject): unknown =>
+    (object['spec'] as { template: { spec: { containers: { env?: unknown }[] } } }).template.spec.containers[0]?.env;
+  assert.deepEqual(envOf(second.object), [
+    { name: 'A', value: '1' },
+    { name: 'A', value: '3' },
+  ]);
   const third = await put(deployment(namespace, 'web'), second.object);
   assert.equal(envOf(third.object), undefined);
   assert.deepEqual(third.warnings, []);
@@ -182,7 +218,12 @@ test('refusals of the API server come with its own words', async () => {
   assert.equal(negative.code, 'transport/invalid');
   assert.match(negative.message, /spec\.replicas: Invalid value: -1: must be greater than or equal to 0/);
   const first = await put(deployment(namespace, 'web'), null);
-  const moved = deployment(namespace, 'web', { extra: { selector: { matchLabels: { app: 'other' } }, template: { metadata: { labels: { app: 'other' } }, spec: { containers: [{ name: 'main', image: 'nginx' }] } } } });
+  const moved = deployment(namespace, 'web', {
+    extra: {
+      selector: { matchLabels: { app: 'other' } },
+      template: { metadata: { labels: { app: 'other' } }, spec: { containers: [{ name: 'main', image: 'nginx' }] } },
+    },
+  });
   const immutable = await faultOf(put(moved, first.object));
   assert.equal(immutable.code, 'transport/invalid');
   assert.match(immutable.message, /spec\.selector: .*field is immutable/);
@@ -192,8 +233,13 @@ test('refusals of the API server come with its own words', async () => {
 
 test('I9: a refused Secret tells the field and no value', async () => {
   const namespace = await scratch();
-  const secret = (data: unknown, extra: object = {}): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db', namespace }, data, ...extra }) as unknown as KubeObject;
-  for (const bad of [secret({ password: 'hunter2 is no base64' }), secret({ password: 4711_4711 }), secret({ 'pass word': 'aHVudGVyMg==' }), secret({ a: 'aHVudGVyMg==' }, { type: 'kubernetes.io/tls' })]) {
+  const secret = (data: unknown, extra: object = {}): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db', namespace }, data, ...extra });
+  for (const bad of [
+    secret({ password: 'hunter2 is no base64' }),
+    secret({ password: 4711_4711 }),
+    secret({ 'pass word': 'aHVudGVyMg==' }),
+    secret({ a: 'aHVudGVyMg==' }, { type: 'kubernetes.io/tls' }),
+  ]) {
     const fault = await faultOf(put(bad, null));
     assert.equal(fault.code, 'transport/invalid');
     assert.doesNotMatch(`${fault.message} ${JSON.stringify((fault as { causes?: unknown }).causes)}`, /hunter2|47114711|aHVudGVy/);
@@ -219,30 +265,50 @@ test('an object of a kind whose CRD was applied a moment ago goes through', asyn
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
     metadata: { name: 'widgets.example.com' },
-    spec: { group: 'example.com', names: { kind: 'Widget', plural: 'widgets' }, scope: 'Cluster', versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }] },
+    spec: {
+      group: 'example.com',
+      names: { kind: 'Widget', plural: 'widgets' },
+      scope: 'Cluster',
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }],
+    },
   } as KubeObject;
   await put(crd, null);
-  const widget = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'a', namespace: 'is-taken-out' }, size: 9007199254740993n, status: { ready: true } } as KubeObject;
+  const widget = {
+    apiVersion: 'example.com/v1',
+    kind: 'Widget',
+    metadata: { name: 'a', namespace: 'is-taken-out' },
+    size: 9007199254740993n,
+    status: { ready: true },
+  } as KubeObject;
   const receipt = await put(widget, null);
   assert.equal(receipt.object.metadata.namespace, undefined);
   assert.equal(receipt.object['size'], 9007199254740993n, 'integers beyond 2^53 stay exact');
 });
 
 test('names keep their case and their colons in paths', async () => {
-  const role = stamp({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'Shop:Reader/all' }, rules: [] } as unknown as KubeObject);
+  const role = stamp({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'Shop:Reader/all' }, rules: [] });
   const wrong = await faultOf(put(role, null));
   assert.match(wrong.message, /"Shop:Reader\/all" is not a name/);
   const named = { ...role, metadata: { ...role.metadata, name: 'Shop:Reader' } };
   await put(named, null);
   const seen = await transport.observe([keyOf('local', named), keyOf('local', { ...role, metadata: { name: 'shop:reader' } })], signal);
-  assert.deepEqual([...seen.values()].map((one) => 'live' in one), [true, false]);
+  assert.deepEqual(
+    [...seen.values()].map((one) => 'live' in one),
+    [true, false],
+  );
 });
 
 test('read-only, replace and kept fields', async () => {
   const namespace = await scratch();
   const object = deployment(namespace, 'web');
   const absent = await faultOf(put(object, null, { rules: { readOnly: true } }));
-  assert.deepEqual([absent.code, absent.message], ['plan/ownership', 'Deployment (web) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy']);
+  assert.deepEqual(
+    [absent.code, absent.message],
+    [
+      'plan/ownership',
+      'Deployment (web) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy',
+    ],
+  );
   await put(object, null);
   const edited = (await editAs('autoscaler', object, { replicas: 6, paused: true })).object;
   assert.equal((await put(object, edited, { rules: { readOnly: true } })).changed, false);
@@ -254,34 +320,54 @@ test('read-only, replace and kept fields', async () => {
 
 test('deleting waits for finalizers, and never takes another object of the same name', async () => {
   const namespace = await scratch();
-  const object = stamp({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace, finalizers: ['example.com/hold'] }, data: { a: '1' } } as KubeObject);
+  const object = stamp({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace, finalizers: ['example.com/hold'] }, data: { a: '1' } });
   const made = await put(object, null);
   const key = keyOf('local', object);
   const uid = made.object.metadata.uid ?? '';
   assert.equal(await transport.remove(key, 'another-uid', 'cascading', signal), true, 'the one with that uid is not there');
   assert.equal((await live(object)).metadata.deletionTimestamp, undefined);
   assert.equal(await transport.remove(key, uid, 'cascading', signal), false);
-  await lab.planes.hub.client.patch(object as never, { metadata: { finalizers: null } });
+  await lab.planes.hub.client.patch(object, { metadata: { finalizers: null } });
   assert.equal(await transport.remove(key, uid, 'cascading', signal), true);
   assert.equal(await transport.remove(key, uid, 'cascading', signal), true, 'gone stays gone');
 });
 
 test('many objects of one kind are read with one list, and those without the label one by one', async () => {
   const namespace = await scratch();
-  const objects = Array.from({ length: 12 }, (_item, index) => stamp({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `c${index}`, namespace, ...(index === 3 ? {} : { labels: { 'app.oam.dev/name': 'shop' } }) }, data: { n: String(index) } } as KubeObject));
+  const objects = Array.from({ length: 12 }, (_item, index) =>
+    stamp({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: `c${index}`, namespace, ...(index === 3 ? {} : { labels: { 'app.oam.dev/name': 'shop' } }) },
+      data: { n: String(index) },
+    }),
+  );
   await Promise.all(objects.slice(0, 11).map((object) => put(object, null)));
   const paths: string[] = [];
-  const counting: KubeClient = { ...client, get: (target, by) => (paths.push(`get ${target.name}`), client.get(target, by)), list: (query, by) => (paths.push('list'), client.list(query, by)) };
-  const seen = await openTransport({ clusters: async () => counting, effects, redactor, cache: null }).observe(objects.map((object) => keyOf('local', object)), signal);
+  const counting: KubeClient = {
+    ...client,
+    get: (target, by) => (paths.push(`get ${target.name}`), client.get(target, by)),
+    list: (query, by) => (paths.push('list'), client.list(query, by)),
+  };
+  const seen = await openTransport({ clusters: async () => counting, effects, redactor, cache: null }).observe(
+    objects.map((object) => keyOf('local', object)),
+    signal,
+  );
   assert.deepEqual(paths.sort(), ['get c11', 'get c3', 'list']);
   assert.deepEqual(seen.get(keyText(keyOf('local', objects[11] as KubeObject))), { absent: true });
-  assert.deepEqual(objects.slice(0, 11).flatMap((object) => differences(object, liveOf(seen.get(keyText(keyOf('local', object)))))), []);
+  assert.deepEqual(
+    objects.slice(0, 11).flatMap((object) => differences(object, liveOf(seen.get(keyText(keyOf('local', object)))))),
+    [],
+  );
 });
 
 test('I12: a cluster that cannot be reached is a fault of its own objects only', async () => {
   const object = deployment(await scratch(), 'web');
   await put(object, null);
-  const away = await connect(readFileSync(lab.planes.hub.kubeconfig, 'utf8').replace(/https:\/\/127\.0\.0\.1:\d+/, 'https://127.0.0.1:1'), { clock, allowExec: false });
+  const away = await connect(readFileSync(lab.planes.hub.kubeconfig, 'utf8').replace(/https:\/\/127\.0\.0\.1:\d+/, 'https://127.0.0.1:1'), {
+    clock,
+    allowExec: false,
+  });
   const two = openTransport({ clusters: async (name) => (name === 'local' ? client : away), effects, redactor, cache: null });
   const seen = await two.observe([keyOf('local', object), keyOf('far', object)], signal);
   assert.ok('live' in (seen.get(keyText(keyOf('local', object))) ?? {}));
@@ -300,15 +386,24 @@ test('the cache tells of drift, does not tell of our own writes, and survives th
   const key = keyOf('local', one);
   assert.deepEqual((await watching.observe([key], signal)).get(keyText(key)), { absent: true });
   const receipt = await put(one, null, {}, watching);
-  assert.equal(liveOf((await watching.observe([key], signal)).get(keyText(key))).metadata.resourceVersion, receipt.object.metadata.resourceVersion, 'a read is never older than our own write');
+  assert.equal(
+    liveOf((await watching.observe([key], signal)).get(keyText(key))).metadata.resourceVersion,
+    receipt.object.metadata.resourceVersion,
+    'a read is never older than our own write',
+  );
 
-  const next = (name: string): Promise<void> => new Promise((resolve) => {
-    const look = (): void => (ticks.some((tick) => tick.name === name && tick.namespace === namespace) ? resolve() : void waiting.push(look));
-    look();
-  });
+  const next = (name: string): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => (ticks.some((tick) => tick.name === name && tick.namespace === namespace) ? resolve() : void waiting.push(look));
+      look();
+    });
   await editAs('kubectl-edit', one, { replicas: 8 });
   await next('one');
-  assert.deepEqual(ticks.map((tick) => tick.name), ['one'], 'one tick, for the edit');
+  assert.deepEqual(
+    ticks.map((tick) => tick.name),
+    ['one'],
+    'one tick, for the edit',
+  );
   assert.deepEqual(differences(one, liveOf((await watching.observe([key], signal)).get(keyText(key)))), ['/spec/replicas']);
 
   await lab.planes.hub.stopApiServer();
@@ -336,7 +431,7 @@ test('a user without rights is denied, and reads what he may one by one', async 
   await mary[Symbol.asyncDispose]();
 });
 
-test('KubeVela\'s kinds are installed where they are absent, with its columns, and left alone where they are not', async () => {
+test("KubeVela's kinds are installed where they are absent, with its columns, and left alone where they are not", async () => {
   const kube = lab.planes.hub.client;
   const foreign = JSON.parse(readFileSync(join(CRDS, 'workflows.json'), 'utf8')) as KubeObject;
   await client.apply({ ...foreign, metadata: { name: foreign.metadata.name ?? '', labels: { from: 'kubevela' } } }, { fieldManager: 'helm' }, signal);
@@ -363,26 +458,99 @@ test('records: what is saved is found again, the status loses what vanished, and
   const place = `${namespace}/shop`;
   const labels = { 'app.oam.dev/name': 'shop', 'app.oam.dev/namespace': namespace };
   const oam = 'core.oam.dev/v1beta1';
-  const application = await records.save('application', { apiVersion: oam, kind: 'Application', metadata: { name: 'shop', namespace }, spec: { components: [{ name: 'web', type: 'webservice', properties: { image: 'nginx' } }], policies: [{ type: 'topology', properties: { clusters: ['local'] } }] } }, signal);
-  const tracker = await records.save('tracker', { apiVersion: oam, kind: 'ResourceTracker', metadata: { name: `shop-v1-${namespace}`, labels, finalizers: ['resourcetracker.core.oam.dev/finalizer'] }, spec: { type: 'versioned', applicationGeneration: 1, managedResources: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', namespace, raw: { apiVersion: 'apps/v1', spec: { a: [1] } } }] } }, signal);
-  await records.save('revision', { apiVersion: oam, kind: 'ApplicationRevision', metadata: { name: 'shop-v1', namespace, labels: { 'app.oam.dev/name': 'shop' } }, spec: { application: { spec: { components: [] } }, componentDefinitions: { webservice: { apiVersion: oam, kind: 'ComponentDefinition', spec: { anything: true } } } } }, signal);
-  await records.save('journal', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'lateen-journal-shop', namespace, labels: { 'lateen.dev/journal': 'shop' } }, data: { journal: 'e30=' } }, signal);
+  const application = await records.save(
+    'application',
+    {
+      apiVersion: oam,
+      kind: 'Application',
+      metadata: { name: 'shop', namespace },
+      spec: {
+        components: [{ name: 'web', type: 'webservice', properties: { image: 'nginx' } }],
+        policies: [{ type: 'topology', properties: { clusters: ['local'] } }],
+      },
+    },
+    signal,
+  );
+  const tracker = await records.save(
+    'tracker',
+    {
+      apiVersion: oam,
+      kind: 'ResourceTracker',
+      metadata: { name: `shop-v1-${namespace}`, labels, finalizers: ['resourcetracker.core.oam.dev/finalizer'] },
+      spec: {
+        type: 'versioned',
+        applicationGeneration: 1,
+        managedResources: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', namespace, raw: { apiVersion: 'apps/v1', spec: { a: [1] } } }],
+      },
+    },
+    signal,
+  );
+  await records.save(
+    'revision',
+    {
+      apiVersion: oam,
+      kind: 'ApplicationRevision',
+      metadata: { name: 'shop-v1', namespace, labels: { 'app.oam.dev/name': 'shop' } },
+      spec: {
+        application: { spec: { components: [] } },
+        componentDefinitions: { webservice: { apiVersion: oam, kind: 'ComponentDefinition', spec: { anything: true } } },
+      },
+    },
+    signal,
+  );
+  await records.save(
+    'journal',
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'lateen-journal-shop', namespace, labels: { 'lateen.dev/journal': 'shop' } },
+      data: { journal: 'e30=' },
+    },
+    signal,
+  );
 
-  const full = await records.saveStatus(application, { status: 'runningWorkflow', observedGeneration: 1, workflow: { mode: 'DAG', message: 'waits' }, services: [{ name: 'web', healthy: false, message: 'Ready:0/1' }] }, signal);
-  const running = await records.saveStatus(full, { status: 'running', observedGeneration: 1, workflow: { mode: 'DAG' }, services: [{ name: 'web', healthy: true, message: 'Ready:1/1' }] }, signal);
-  assert.deepEqual(running['status'], { status: 'running', observedGeneration: 1, workflow: { mode: 'DAG' }, services: [{ name: 'web', healthy: true, message: 'Ready:1/1' }] });
+  const full = await records.saveStatus(
+    application,
+    {
+      status: 'runningWorkflow',
+      observedGeneration: 1,
+      workflow: { mode: 'DAG', message: 'waits' },
+      services: [{ name: 'web', healthy: false, message: 'Ready:0/1' }],
+    },
+    signal,
+  );
+  const running = await records.saveStatus(
+    full,
+    { status: 'running', observedGeneration: 1, workflow: { mode: 'DAG' }, services: [{ name: 'web', healthy: true, message: 'Ready:1/1' }] },
+    signal,
+  );
+  assert.deepEqual(running['status'], {
+    status: 'running',
+    observedGeneration: 1,
+    workflow: { mode: 'DAG' },
+    services: [{ name: 'web', healthy: true, message: 'Ready:1/1' }],
+  });
   done = [];
-  await records.saveStatus(running, running['status'] as never, signal);
+  await records.saveStatus(running, running['status'], signal);
   assert.deepEqual(done, [], 'an unchanged status is not written');
   assert.match(await lab.planes.hub.client.show(`applications.core.oam.dev/${namespace}`), /^shop +web +webservice +running +true +Ready:1\/1 +/m);
   assert.match(await lab.planes.hub.client.show('resourcetrackers.core.oam.dev'), new RegExp(`^shop-v1-${namespace} +versioned +shop +${namespace} +1$`, 'm'));
 
   const record = (await records.open(signal)).get(place);
-  assert.deepEqual([record?.application?.metadata.name, record?.trackers.length, record?.revisions.length, record?.journal?.metadata.name], ['shop', 1, 1, 'lateen-journal-shop']);
+  assert.deepEqual(
+    [record?.application?.metadata.name, record?.trackers.length, record?.revisions.length, record?.journal?.metadata.name],
+    ['shop', 1, 1, 'lateen-journal-shop'],
+  );
   assert.equal(record?.revisions[0]?.kind, 'ApplicationRevision');
   assert.equal(record?.revisions[0]?.['spec'], undefined, 'metadata only');
-  assert.deepEqual((record?.trackers[0]?.['spec'] as { managedResources: unknown[] }).managedResources, (tracker['spec'] as { managedResources: unknown[] }).managedResources);
-  for (const [effect, object] of [['untrack', record?.trackers[0]], ['forget', record?.revisions[0]], ['forget', record?.journal], ['forget', record?.application]] as const) await records.remove(effect, object as KubeObject, signal);
+  assert.deepEqual(specOf(record?.trackers[0])['managedResources'], specOf(tracker)['managedResources']);
+  for (const [effect, object] of [
+    ['untrack', record?.trackers[0]],
+    ['forget', record?.revisions[0]],
+    ['forget', record?.journal],
+    ['forget', record?.application],
+  ] as const)
+    await records.remove(effect, object as KubeObject, signal);
   await records.remove('untrack', tracker, signal);
   assert.equal((await records.open(signal)).get(place), undefined);
 });
@@ -390,7 +558,12 @@ test('records: what is saved is found again, the status loses what vanished, and
 test('a running vela-core is seen by its Lease, and a Lease that nobody renews is none', async () => {
   await prepareHub(client, [], effects, clock, signal);
   await findVelaCore(client, clock, signal);
-  const lease = (renewTime: Date): KubeObject => ({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'kubevela-v1z10z0', namespace: 'vela-system' }, spec: { holderIdentity: 'kubevela-vela-core-0_1', leaseDurationSeconds: 15, renewTime: renewTime.toISOString().replace('Z', '000Z') } });
+  const lease = (renewTime: Date): KubeObject => ({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'kubevela-v1z10z0', namespace: 'vela-system' },
+    spec: { holderIdentity: 'kubevela-vela-core-0_1', leaseDurationSeconds: 15, renewTime: renewTime.toISOString().replace('Z', '000Z') },
+  });
   await client.apply(lease(new Date()), { fieldManager: 'kubevela', force: true }, signal);
   assert.equal((await faultOf(findVelaCore(client, clock, signal))).code, 'transport/vela-core');
   await client.apply(lease(new Date(Date.now() - 3_600_000)), { fieldManager: 'kubevela', force: true }, signal);
@@ -398,7 +571,7 @@ test('a running vela-core is seen by its Lease, and a Lease that nobody renews i
   const velaCore = deployment('vela-system', 'kubevela-vela-core', { labels: { 'app.kubernetes.io/name': 'vela-core' } });
   await put(velaCore, null);
   await findVelaCore(client, clock, signal);
-  await lab.planes.hub.client.patch(velaCore as never, { status: { replicas: 1, readyReplicas: 1 } }, 'status');
+  await lab.planes.hub.client.patch(velaCore, { status: { replicas: 1, readyReplicas: 1 } }, 'status');
   assert.match((await faultOf(findVelaCore(client, clock, signal))).message, /Deployment vela-system\/kubevela-vela-core has 1 ready replica/);
 });
 
@@ -445,9 +618,22 @@ test('a holder that was pushed out notices it, and check says so', async () => {
   let fault: Fault | null = null;
   const hurried: Clock = { ...clock, sleep: (ms, by) => clock.sleep(Math.min(ms, 50), by) };
   const lost = Promise.withResolvers<void>();
-  await using lease = openLease(client, { ...leaseOptions('c'), clock: hurried, onLost: (reason) => { fault = reason; lost.resolve(); } });
+  await using lease = openLease(client, {
+    ...leaseOptions('c'),
+    clock: hurried,
+    onLost: (reason) => {
+      fault = reason;
+      lost.resolve();
+    },
+  });
   await lease.acquire(signal);
-  await client.patch({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'vela-system', name: 'lateen-c' }, 'merge', { spec: { holderIdentity: 'elsewhere' } }, { fieldManager: 'another' }, signal);
+  await client.patch(
+    { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'vela-system', name: 'lateen-c' },
+    'merge',
+    { spec: { holderIdentity: 'elsewhere' } },
+    { fieldManager: 'another' },
+    signal,
+  );
   await lost.promise;
   assert.match(String(fault), /taken over by elsewhere/);
   assert.throws(() => lease.check(), { code: 'transport/lease' });
@@ -456,7 +642,12 @@ test('a holder that was pushed out notices it, and check says so', async () => {
 test('the Lease of another machine is taken over once it was not renewed for its time, by our own clock', async () => {
   let nowMs = 0;
   const quick: Clock = { ...clock, sleep: async () => void (nowMs += 1_000) };
-  const foreign = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'lateen-d', namespace: 'vela-system' }, spec: { holderIdentity: 'far_00000000_17_x', leaseDurationSeconds: 15, renewTime: new Date().toISOString().replace('Z', '000Z') } } as KubeObject;
+  const foreign = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'lateen-d', namespace: 'vela-system' },
+    spec: { holderIdentity: 'far_00000000_17_x', leaseDurationSeconds: 15, renewTime: new Date().toISOString().replace('Z', '000Z') },
+  } as KubeObject;
   await client.create(foreign, { fieldManager: 'other' }, signal);
   const told: string[] = [];
   const lease = openLease(client, { ...leaseOptions('d', 60_000), clock: quick, monotonic: () => nowMs, onWait: (holder) => told.push(holder) });
