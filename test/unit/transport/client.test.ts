@@ -36,9 +36,8 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
     }
     if (request.url === '/apis') {
       const resources = [{ resource: 'deployments', responseKind: { kind: 'Deployment' }, scope: 'Namespaced', verbs: ['list', 'watch'] }];
-      return void response.end(
-        JSON.stringify({ kind: 'APIGroupDiscoveryList', items: [{ metadata: { name: 'apps' }, versions: [{ version: 'v1', resources }] }] }),
-      );
+      response.end(JSON.stringify({ kind: 'APIGroupDiscoveryList', items: [{ metadata: { name: 'apps' }, versions: [{ version: 'v1', resources }] }] }));
+      return;
     }
     asked.push(`${request.method} ${request.url}`);
     void answer(request, response, asked.length);
