@@ -107,6 +107,10 @@ export class CuePool implements AsyncDisposable {
     await this.#turn(options.signal);
     try {
       const slot = await this.#slot();
+      if (options.signal?.aborted === true) {
+        this.#idle.push(slot);
+        options.signal.throwIfAborted();
+      }
       return await this.#evaluate(slot, request, subject, options);
     } finally {
       this.#open -= 1;
@@ -180,6 +184,7 @@ export class CuePool implements AsyncDisposable {
     const ready = await this.#reply(slot, START_TIMEOUT_MS, undefined);
     if (ready === 'timeout' || ready === 'cancelled' || ready.kind !== 'ready') {
       await this.#end(slot);
+      if (this.#closed) throw new Fault('loop/cancelled', 'the evaluator is closed');
       throw new Fault('render/evaluator', `a thread of the CUE evaluator did not start (${typeof ready === 'string' ? ready : ready.kind})`);
     }
     slot.memoryBytes = ready.memoryBytes;

@@ -1,7 +1,7 @@
 /**
  * The world as a WebAssembly module of Go's `wasip1` sees it: a clock, random numbers, and nothing else. No files, no
- * sockets, no arguments, no environment; what it writes to its standard streams is dropped, because a crash report of
- * Go's runtime would show the memory of the template.
+ * sockets, no arguments, no environment; what it writes to its standard streams goes no further, because a crash report
+ * of Go's runtime may show values of the template.
  */
 
 const OK = 0;
@@ -10,9 +10,12 @@ const NOT_SUPPORTED = 52;
 const CLOCK_EVENT = 0;
 const SUBSCRIPTION_BYTES = 48;
 const EVENT_BYTES = 32;
+const WRITTEN_BYTES_MAX = 200;
+
+const decoder = new TextDecoder();
 
 /** Thrown inside the module when Go's runtime gives up: out of memory, a fatal error. */
-export class ModuleExit extends Error {
+class ModuleExit extends Error {
   readonly status: number;
   constructor(status: number) {
     super(`the evaluator ended itself with status ${status}`);
@@ -21,8 +24,11 @@ export class ModuleExit extends Error {
   }
 }
 
-/** The imports of `module`; `memory` is asked for at each use, because memory moves when it grows. */
-export function sandboxImports(module: WebAssembly.Module, memory: () => WebAssembly.Memory): WebAssembly.Imports {
+/**
+ * The imports of `module`; `memory` is asked for at each use, because memory moves when it grows. `written` gets what the
+ * module writes to its standard streams, to tell one way of dying from another; it must not be kept.
+ */
+export function sandboxImports(module: WebAssembly.Module, memory: () => WebAssembly.Memory, written: (text: string) => void): WebAssembly.Imports {
   const view = (): DataView => new DataView(memory().buffer);
   const zeroCounts = (count: number, size: number): number => {
     view().setUint32(count, 0, true);
@@ -44,10 +50,14 @@ export function sandboxImports(module: WebAssembly.Module, memory: () => WebAsse
       crypto.getRandomValues(new Uint8Array(memory().buffer, pointer, length));
       return OK;
     },
-    fd_write: (_fd: number, vectors: number, count: number, written: number) => {
+    fd_write: (_fd: number, vectors: number, count: number, result: number) => {
       let total = 0;
-      for (let i = 0; i < count; i += 1) total += view().getUint32(vectors + i * 8 + 4, true);
-      view().setUint32(written, total, true);
+      for (let i = 0; i < count; i += 1) {
+        const length = view().getUint32(vectors + i * 8 + 4, true);
+        written(decoder.decode(new Uint8Array(memory().buffer, view().getUint32(vectors + i * 8, true), Math.min(length, WRITTEN_BYTES_MAX))));
+        total += length;
+      }
+      view().setUint32(result, total, true);
       return OK;
     },
     // Go sleeps here while its collector has nothing to do; every wait is over at once.

@@ -1,6 +1,6 @@
 /** One thread with one instance of the evaluator. It answers one request at a time and dies with whatever it cannot bear. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { ModuleExit, sandboxImports } from './sandbox.ts';
+import { sandboxImports } from './sandbox.ts';
 
 /** What the pool gives a worker at its start. */
 export interface WorkerStart {
@@ -24,7 +24,10 @@ interface Evaluator {
 }
 
 const { module, responseBytesMax } = workerData as WorkerStart;
-const imports = sandboxImports(module, () => evaluator.memory);
+// What Go's runtime says when it ends itself because memory, or its own stack in it, cannot grow.
+const EXHAUSTED = /out of memory|cannot allocate|stack exceeds|stack overflow/;
+let isExhausted = false;
+const imports = sandboxImports(module, () => evaluator.memory, (text) => { isExhausted ||= EXHAUSTED.test(text); });
 const evaluator = new WebAssembly.Instance(module, imports).exports as unknown as Evaluator;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -48,10 +51,8 @@ parentPort?.on('message', (text: string) => {
   try {
     reply(evaluate(text));
   } catch (error) {
-    // Go ends itself when memory cannot grow, and its stack is bounded by the same memory. V8's own stack is the other
-    // bound: a template that nests too deep.
-    const isMemory = error instanceof ModuleExit || error instanceof RangeError;
-    reply({ kind: 'dead', reason: isMemory ? 'memory' : 'crash', message: error instanceof Error ? error.name : 'unknown' });
+    // A RangeError is V8's own stack: a template that nests too deep.
+    reply({ kind: 'dead', reason: isExhausted || error instanceof RangeError ? 'memory' : 'crash', message: error instanceof Error ? error.name : 'unknown' });
     parentPort?.close();
   }
 });

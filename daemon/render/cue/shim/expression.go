@@ -47,9 +47,7 @@ func addExpression(file *ast.File, text string) []failure {
 // evaluateExpression evaluates an expression over a scope of JSON values.
 func evaluateExpression(r *requestBody) *expressionAnswer {
 	u := &unit{ctx: newContext(), dialect: "1.10", file: &ast.File{Filename: templateFile}}
-	for _, field := range contextExpr(r.Scope).Elts {
-		u.file.Decls = append(u.file.Decls, field)
-	}
+	u.file.Decls = topFields(r.Scope)
 	if failures := addExpression(u.file, r.Expression); failures != nil {
 		return &expressionAnswer{Error: &failures[0]}
 	}

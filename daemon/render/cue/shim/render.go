@@ -113,9 +113,7 @@ func (x *renderer) evaluate(trait int, text string, parameter json.RawMessage, c
 		u.set("parameter", &ast.StructLit{})
 	}
 	u.set("context", context)
-	for _, field := range contextExpr(fields).Elts {
-		u.file.Decls = append(u.file.Decls, field)
-	}
+	u.file.Decls = append(u.file.Decls, topFields(fields)...)
 	if failures := u.build(); failures != nil {
 		x.fail(trait, failures...)
 		return nil

@@ -174,6 +174,19 @@ func contextExpr(parts ...map[string]json.RawMessage) *ast.StructLit {
 	return s
 }
 
+// topFields are JSON values as top-level declarations, whose names expressions can use.
+func topFields(values map[string]json.RawMessage) []ast.Decl {
+	var out []ast.Decl
+	for _, decl := range contextExpr(values).Elts {
+		field := decl.(*ast.Field)
+		if name := labelName(field.Label); ast.IsValidIdent(name) {
+			field.Label = ast.NewIdent(name)
+		}
+		out = append(out, field)
+	}
+	return out
+}
+
 func newField(name string, value ast.Expr) *ast.Field {
 	return &ast.Field{Label: ast.NewString(name), Value: value}
 }
