@@ -49,7 +49,7 @@ export interface Memory {
   reports: ReadonlyMap<string, ApplicationReport>;
   /** What the status branch says; null before it was read. */
   files: ReadonlyMap<string, string> | null;
-  last: { readonly catalog: Catalog; readonly objects: Report['objects'] } | null;
+  last: { readonly catalog: Catalog; readonly objects: Report['objects']; readonly diagnostics: readonly Diagnostic[] } | null;
 }
 
 export const emptyMemory = (cache: LoadCache): Memory => ({ load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, last: null });
@@ -86,6 +86,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
       catalog, known: { hub: hub.definitions, pack: doors.pack }, records: hub.records, memo: memory.render,
       environment: { cue: doors.cue, clusterVersion: hub.version, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal), signal },
     });
+    doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: desired.objects.length + desired.applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length });
     const observed = await doors.transport.observe(keysOf(desired, hub), signal);
     const approvals = approvalsOf(catalog.approvals, doors.clock.now());
     const leaving = leavingRecords(hub.records, catalog, doors.instance);
@@ -145,7 +146,7 @@ function keysOf(desired: Desired, hub: Remembered): readonly ObjectKey[] {
 const EMPTY_RECORD = { application: null, trackers: [], revisions: [], journal: null };
 
 async function run(report: Report, desired: Desired, catalog: Catalog, hub: Remembered, leaving: readonly ApplicationRecord[], doors: ApplicationDoors, only: ReadonlySet<string> | null, memory: Memory): Promise<Report> {
-  const repository = only === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: leavingDocuments(hub.documents, desired, catalog) }, doors) : { reports: memory.last?.objects ?? [], diagnostics: [] };
+  const repository = only === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: leavingDocuments(hub.documents, desired, catalog) }, doors) : { reports: memory.last?.objects ?? [], diagnostics: memory.last?.diagnostics ?? [] };
   const applications = await mapLimit(desired.applications, APPLICATIONS_AT_ONCE_MAX, async (app) => {
     const name = `${app.namespace}/${app.name}`;
     const known = memory.reports.get(name);
@@ -154,7 +155,7 @@ async function run(report: Report, desired: Desired, catalog: Catalog, hub: Reme
   }, doors.signal);
   const gone = await mapLimit(leaving, APPLICATIONS_AT_ONCE_MAX, (record) => leaveApplication(record, doors), doors.signal);
   memory.reports = new Map(applications.map((app) => [`${app.namespace}/${app.name}`, app]));
-  memory.last = { catalog, objects: repository.reports };
+  memory.last = { catalog, objects: repository.reports, diagnostics: repository.diagnostics };
   const told = { ...report, applications, objects: repository.reports, leaving: gone.filter((item) => item !== null) };
   return { ...told, diagnostics: [...withRendering(report, desired), ...repository.diagnostics, ...refusals(desired, applications), ...unreadable(catalog, hub)] };
 }

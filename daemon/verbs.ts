@@ -5,12 +5,12 @@ import { mapLimit } from './lib/queue.ts';
 import { didYouMean } from './lib/text.ts';
 import { printYaml } from './lib/yaml.ts';
 import { load } from './load/load.ts';
-import { Loop, settle, type Settlement } from './loop.ts';
+import { Loop, settle, settlementOf, type Settlement } from './loop.ts';
 import { CODES, Fault, type Code, type Diagnostic } from './model/fault.ts';
 import { keyText, LOCAL, type JsonObject, type ObjectKey } from './model/object.ts';
 import type { Desired } from './model/plan.ts';
 import type { Report } from './model/status.ts';
-import { pass } from './pass.ts';
+import { pass, type PassResult } from './pass.ts';
 import { diagnosticText, explanation, hasChanges, inForm, planData, planText, sortDiagnostics, table, type Output } from './print.ts';
 import { readPack } from './render/pack.ts';
 import { render } from './render/render.ts';
@@ -40,6 +40,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   const lost = new AbortController();
   let loop: Loop | null = null;
   const owners = new Map<string, string>();
+  let told: ReadonlySet<string> = new Set();
   await using wired = await wire(base, wireOptions({ writes: true, leaseWaitMs: Infinity, onLost: (fault) => lost.abort(fault), onChange: (key) => {
     const owner = owners.get(keyText(key));
     if (owner !== undefined) loop?.ticks.application(owner);
@@ -54,7 +55,8 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
     onPass: (result, durationMs) => {
       http?.onPass(result, durationMs);
       rememberOwners(owners, result.report);
-      logPass(base, result.report, durationMs, result.pushed);
+      logPass(base, result, durationMs);
+      told = logFindings(base, result.report, told);
     },
   });
   const running = loop;
@@ -88,10 +90,26 @@ function rememberOwners(owners: Map<string, string>, report: Report): void {
   }
 }
 
-function logPass(base: Base, report: Report, durationMs: number, pushed: string | null): void {
+/** Every pass that was told to Git; the others only with --log-level debug. */
+function logPass(base: Base, result: PassResult, durationMs: number): void {
+  const { report, pushed } = result;
   const phases: Record<string, number> = {};
   for (const app of report.applications) phases[app.phase] = (phases[app.phase] ?? 0) + 1;
-  base.log[pushed === null ? 'debug' : 'info']('pass', { commit: report.revision?.sha, durationMs: Math.round(durationMs), applications: report.applications.length, phases, errors: report.diagnostics.filter((item) => item.severity === 'error').length, status: pushed });
+  base.log[pushed === null ? 'debug' : 'info']('pass', {
+    commit: report.revision?.sha, durationMs: Math.round(durationMs), applications: report.applications.length, phases, settlement: settlementOf(result),
+    errors: report.diagnostics.filter((item) => item.severity === 'error').length, status: pushed,
+  });
+}
+
+/** Tells each finding once, and again only after it was mended. Gives what is to be known next time. */
+function logFindings(base: Base, report: Report, told: ReadonlySet<string>): ReadonlySet<string> {
+  const findings = new Map(sortDiagnostics(report.diagnostics).map((item) => [diagnosticText(item), item]));
+  for (const [text, item] of findings) {
+    if (told.has(text)) continue;
+    const { code, message, hint, application, origin } = item;
+    base.log[item.severity === 'error' ? 'warn' : 'info']('finding', { code, finding: message, ...(origin === undefined ? {} : { at: `${origin.path}:${origin.line}:${origin.column}` }), ...(hint === undefined ? {} : { hint }), ...(application === undefined ? {} : { application }) });
+  }
+  return new Set(findings.keys());
 }
 
 /** `lateen once [--wait 60s]`: one pass, or as many as it takes until nothing moves. */
