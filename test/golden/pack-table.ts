@@ -149,6 +149,7 @@ export const TRAITS: Readonly<Record<Dialect, readonly TraitTry[]>> = {
     ...try_('configmap', { volumes: [{ name: 'a', mountPath: '/a' }, { name: 'b', mountPath: '/b', readOnly: true, data: { x: 'y' } }] }),
     ...try_('volumes', { volumes: withoutMount }, { volumes: [] }, {}),
     ...on(ONE_CONTAINER, 'pvc', CLAIM, { ...CLAIM, volumeMode: 'Block', volumesToMount: [{ name: 'v', devicePath: '/v' }] }, { ...CLAIM, volumeName: 'x', storageClassName: 's', resources: { requests: { storage: '1Gi' }, limits: { storage: '2Gi' } }, dataSource: SOURCE, dataSourceRef: SOURCE }, {}),
+    ...try_('nocalhost', { port: 80, image: 'go' }, { port: 80, image: 'mine:1', gitUrl: 'g', storageClass: 's', shell: 'sh', workDir: '/w', hotReload: false, serviceType: 'x', debug: { remoteDebugPort: 9 }, env: [{ name: 'a', value: 'b' }], portForward: ['1:2'], persistentVolumeDirs: [{ path: '/p', capacity: '1Gi' }], resources: { limits: { cpu: '3' } }, sync: { type: 't' }, command: { run: ['r'] } }, {}),
     ...try_('service-binding', { envMappings: { A: { secret: 's' }, C: { secret: 's', key: 'k' } } }, { envMappings: {} }),
   ],
   '1.1': [
@@ -241,6 +242,11 @@ export const STEPS: Readonly<Record<Dialect, readonly StepTry[]>> = {
     { type: 'export-data', properties: { data: { a: 'b' }, topology: 't' }, answers: PLACES }, { type: 'export-data', properties: { name: 'n', namespace: 'ns', kind: 'Secret', data: { a: 'b' } }, answers: PLACES },
     { type: 'export-service', properties: { ip: '1.1.1.1', port: 1, targetPort: 2, topology: 't' }, answers: PLACES }, { type: 'export-service', properties: { name: 'n', namespace: 'ns', ip: '1.1.1.1', port: 1, targetPort: 2 }, answers: PLACES },
     { type: 'create-config', properties: { name: 'n', config: { a: 1 }, template: 't' } }, { type: 'read-config', properties: { name: 'n' } }, { type: 'delete-config', properties: { name: 'n', namespace: 'ns' } }, { type: 'list-config', properties: { template: 't' } },
+    { type: 'apply-application', properties: null, answers: { 'oam/load-comps-in-order': { value: [{ name: 'a' }, { name: 'b' }] } } },
+    { type: 'build-push-image', properties: { context: { git: 'git://h/r' }, image: 'i' }, answers: { 'kube/read': { value: { status: { phase: 'Succeeded' } } } } },
+    { type: 'build-push-image', properties: { context: 'c', image: 'i', dockerfile: 'd', platform: 'p', buildArgs: ['a=b'], credentials: { git: { name: 'n', key: 'k' }, image: { name: 'r' } }, verbosity: 'debug', kanikoExecutor: 'x' } },
+    { type: 'vela-cli', properties: { addonName: 'a', command: ['vela'] }, answers: { 'kube/apply': { value: { status: { succeeded: 1 } } } } }, { type: 'vela-cli', properties: { addonName: 'a', command: ['vela'] }, answers: { 'kube/apply': { value: { status: { failed: 3 } } } } },
+    { type: 'vela-cli', properties: { addonName: 'a', command: ['vela'], image: 'i', serviceAccountName: 's', storage: { secret: [{ name: 'n', mountPath: '/m', secretName: 's', subPath: 'p', items: [{ key: 'k', path: 'p' }] }, { name: 'n', mountPath: '/n', secretName: 's' }] } } },
     ...[{}, { port: 2 }, { portName: 'a' }, { outer: true }, { outer: false }, { port: 3 }].map((properties) => ({ type: 'collect-service-endpoints', properties, answers: ENDPOINTS })),
   ],
   '1.1': [

@@ -177,6 +177,26 @@ test('1.10: a webhook is a POST, to a URL that may come from a Secret', async ()
   assert.deepEqual((await ask(secret, { 'url.read': read, 'url.stringValue': { str: 'http://localhost' } })).next?.params, post);
 });
 
+test('1.10: a notification goes to whom it is for, by POST and by mail', async () => {
+  const { template } = find('1.10', 'WorkflowStepDefinition', 'notification').schematic.cue;
+  const slack = { url: { value: 'http://localhost/slack' }, message: { text: 'done' } };
+  const email = { from: { address: 'a@localhost', password: { secretRef: { name: 's', key: 'k' } }, host: 'localhost' }, to: ['b@localhost'], content: { subject: 's', body: 'b' } };
+  const results: Record<string, CueObject> = {};
+  const calls: unknown[] = [];
+  for (let call = 0; call < 10; call += 1) {
+    const { next, done, errors } = await cue.evaluateStep({ dialect: '1.10', template, parameter: { slack, email }, context: CONTEXT, results });
+    assert.deepEqual(errors, []);
+    if (next === undefined) {
+      assert.equal(done, true);
+      break;
+    }
+    assert.deepEqual(next.missing, []);
+    calls.push([next.do, next.params['url'] ?? next.params['to'] ?? null]);
+    results[next.path] = next.do === 'read' ? { value: { data: { k: Buffer.from('secret').toString('base64') } } } : next.do === 'string' ? { str: 'secret' } : { body: '', statusCode: 200 };
+  }
+  assert.deepEqual(calls, [['read', null], ['string', null], ['do', 'http://localhost/slack'], ['send', ['b@localhost']]]);
+});
+
 test('1.1: the example\'s deploy2cluster and its other names are multi-env', () => {
   const template = (name: string): string => find('1.1', 'WorkflowStepDefinition', name).schematic.cue.template;
   for (const name of ['deploy2cluster', 'mutil-env', 'deploy2env']) assert.equal(template(name), template('multi-env'));
