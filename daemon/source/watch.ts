@@ -2,8 +2,8 @@
  * DOOR to chokidar, and the poll: both give ticks. A tick means "look again" and carries nothing; one that is lost or
  * doubled does no harm, because the poll comes anyway and looking twice finds nothing new.
  */
-import { readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile, readlink, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { watch } from 'chokidar';
 import type { Clock } from '../model/ports.ts';
 
@@ -41,21 +41,40 @@ export async function watchPaths(paths: readonly string[], onTick: () => void, o
       () => {}, // Closed while it waited.
     );
   };
-  const watcher = watch([...paths], {
-    ignoreInitial: true,
-    ignorePermissionErrors: true,
-    atomic: false,
-    ...(options.isIgnored === undefined ? {} : { ignored: (path: string) => options.isIgnored?.(path) === true }),
-  });
-  watcher.on('all', tick);
-  watcher.on('error', (error) => options.onError?.(error));
-  await new Promise<void>((ready) => { watcher.once('ready', () => { ready(); }); });
+  const ignored = options.isIgnored;
+  const common = { ignoreInitial: true, ignorePermissionErrors: true, atomic: false, ...(ignored === undefined ? {} : { ignored: (path: string) => ignored(path) }) };
+  const links = await linkedFolders(paths);
+  // A link is only seen to move by a watcher that does not follow it.
+  const watchers = [watch([...paths], common), ...(links.length === 0 ? [] : [watch([...links], { ...common, followSymlinks: false })])];
+  await Promise.all(watchers.map(async (watcher) => {
+    watcher.on('all', tick);
+    const { promise: ready, resolve: begin } = Promise.withResolvers<void>();
+    watcher.once('ready', begin);
+    watcher.on('error', (error) => {
+      begin();
+      options.onError?.(error);
+    });
+    await ready;
+  }));
   return {
     [Symbol.asyncDispose]: async () => {
       closed.abort();
-      await watcher.close();
+      await Promise.all(watchers.map((watcher) => watcher.close()));
     },
   };
+}
+
+/**
+ * The folders that linked files lie in. Kubernetes mounts `token` as a link to `..data/token` and swaps the link `..data`:
+ * neither the link that is watched nor the file that it led to changes then.
+ */
+async function linkedFolders(paths: readonly string[]): Promise<readonly string[]> {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    const target = await readlink(path).catch(() => null);
+    if (target?.includes('/') === true) folders.add(resolve(dirname(path), dirname(target)));
+  }
+  return [...folders];
 }
 
 /**
