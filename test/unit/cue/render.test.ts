@@ -27,6 +27,12 @@ describe('rendering a component', () => {
     assert.deepEqual({ output, outputs, errors }, { output: { n: 'web', s: 3 }, outputs: [], errors: [] });
   });
 
+  it('lets a template bind a name that a property or the context has as well', async () => {
+    const result = await component('let image = parameter.image\nlet host = context.namespace\noutput: {kind: "X", spec: {image: "\\(image)!", at: host}}\nparameter: image: string', { parameter: { image: 'a', list: [{ host: 1 }] } });
+    assert.deepEqual(result.errors, []);
+    assert.deepEqual(result.output, { kind: 'X', spec: { image: 'a!', at: 'apps' } });
+  });
+
   it('keeps integers beyond 2^53 exact', async () => {
     const { output } = await component('output: big: parameter.big\nparameter: big: int', { parameter: { big: 9007199254740993n } });
     assert.deepEqual(output, { big: 9007199254740993n });
@@ -161,6 +167,11 @@ describe('errors of properties', () => {
     const { output, unknownParameters } = await component('output: a: parameter.image\nparameter: {image: *"x" | string, env?: [...{name: string}], any?: {...}, map?: [string]: int}', { parameter: { imgae: 'y', env: [{ name: 'a', vlaue: 'b' }], any: { z: 1 }, map: { q: 1 } } });
     assert.deepEqual(output, { a: 'x' });
     assert.deepEqual(unknownParameters, [{ path: ['parameter', 'env', '0', 'vlaue'], declared: ['name'] }, { path: ['parameter', 'imgae'], declared: ['image', 'env', 'any', 'map'] }]);
+  });
+
+  it('an unknown property is listed beside the errors that it may explain', async () => {
+    const { errors, unknownParameters } = await component(WORKLOAD, { parameter: { imgae: 'a', cmd: 5 } });
+    assert.deepEqual([errors.map(({ path }) => path), unknownParameters.map(({ path }) => path)], [[['parameter', 'cmd']], [['parameter', 'imgae']]]);
   });
 
   it('a field that only one branch of the template declares is known there', async () => {

@@ -118,6 +118,7 @@ func (x *renderer) evaluate(trait int, text string, parameter json.RawMessage, c
 		x.fail(trait, failures...)
 		return nil
 	}
+	x.unknownParameters(trait, u, parameter)
 	if err := u.value.Validate(); err != nil {
 		x.fail(trait, u.explainParameters(u.templateFailures(err, nil), parameter, context)...)
 		return nil
@@ -128,7 +129,6 @@ func (x *renderer) evaluate(trait int, text string, parameter json.RawMessage, c
 			return nil
 		}
 	}
-	x.unknownParameters(trait, u, parameter)
 	return u
 }
 

@@ -52,8 +52,9 @@ type failure struct {
 
 func serve(in []byte) (out []byte) {
 	defer func() {
-		// CUE panics on some inputs (internal errors of the evaluator). The instance is not trusted afterwards.
+		// CUE panics on some inputs (internal errors of the evaluator). Trees that it was working on are thrown away.
 		if r := recover(); r != nil {
+			clear(parsed)
 			out, _ = json.Marshal(map[string]any{"panic": fmt.Sprint(r)})
 		}
 	}()

@@ -151,7 +151,21 @@ func jsonExpr(name string, raw json.RawMessage) ast.Expr {
 	if err != nil {
 		return &ast.BottomLit{}
 	}
+	quoteLabels(expr)
 	return expr
+}
+
+// quoteLabels turns identifier labels into strings: a key that is an identifier can be referred to by its bare name, so
+// that `let image = ...` in a template would clash with a property called image.
+func quoteLabels(expr ast.Expr) {
+	ast.Walk(expr, func(node ast.Node) bool {
+		if field, ok := node.(*ast.Field); ok {
+			if label, ok := field.Label.(*ast.Ident); ok {
+				field.Label = ast.NewString(label.Name)
+			}
+		}
+		return true
+	}, nil)
 }
 
 // contextExpr is the `context` struct; keys in order, so that errors come in a stable order.
