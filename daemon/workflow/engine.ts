@@ -246,7 +246,9 @@ class Run {
       case 'break': {
         const { [status.id]: _done, ...failures } = this.#journal.failures;
         this.#journal = { ...this.#journal, failures, variables: { ...this.#journal.variables, ...result.outputs } as Journal['variables'], ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}) };
+        // KubeVela 1.10: an output that has no value is null, so that who waits for it goes on, and the message tells.
         const missing = Object.keys(result.outputErrors ?? {});
+        for (const name of missing) this.#journal = { ...this.#journal, variables: { [name]: null, ...this.#journal.variables } };
         return this.#finish(step, { phase: 'succeeded', reason: '', message: missing.length > 0 ? `failed to get output from ${missing.join(', ')}` : result.message });
       }
       case 'wait':
@@ -299,7 +301,17 @@ class Run {
         if (known !== undefined) throw new Fault('workflow/step-failed', `${intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
         this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent } } };
         await this.#doors.keep(this.#snapshot());
-        const result = await call();
+        let result: CueObject;
+        try {
+          result = await call();
+        } catch (error) {
+          // It certainly was not sent, so it may be made again.
+          if (error instanceof Fault && error.code === 'workflow/unreachable') {
+            const { [at]: _dropped, ...calls } = this.#journal.calls;
+            this.#journal = { ...this.#journal, calls };
+          }
+          throw error;
+        }
         this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent, result: result as Json } } };
         await this.#doors.keep(this.#snapshot());
         return result;
