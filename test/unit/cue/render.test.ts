@@ -28,9 +28,9 @@ describe('rendering a component', () => {
   });
 
   it('lets a template bind a name that a property or the context has as well', async () => {
-    const result = await component('let image = parameter.image\nlet host = context.namespace\noutput: {kind: "X", spec: {image: "\\(image)!", at: host}}\nparameter: image: string', { parameter: { image: 'a', list: [{ host: 1 }] } });
+    const result = await component('let host = context.namespace\noutput: {kind: "X", spec: at: host}\nparameter: {...}', { parameter: { host: 'a', list: [{ host: 1 }] }, context: { host: 'b' } });
     assert.deepEqual(result.errors, []);
-    assert.deepEqual(result.output, { kind: 'X', spec: { image: 'a!', at: 'apps' } });
+    assert.deepEqual(result.output, { kind: 'X', spec: { at: 'apps' } });
   });
 
   it('keeps integers beyond 2^53 exact', async () => {
