@@ -28,11 +28,10 @@ func (u *unit) schemaOf(context ast.Expr) cue.Value {
 }
 
 // explainParameters rewrites parameter errors as "expected X, got Y".
-func (u *unit) explainParameters(failures []failure, parameter json.RawMessage, context ast.Expr) []failure {
+func explainParameters(failures []failure, parameter json.RawMessage, schema cue.Value) []failure {
 	if len(failures) == 0 || failures[0].Code != "parameter" {
 		return failures
 	}
-	schema := u.schemaOf(context)
 	given, _ := decodeJSON(parameter)
 	for i, f := range failures {
 		if f.Message == "field not allowed" {
@@ -172,13 +171,12 @@ func pathOf(names []string) cue.Path {
 
 // unknownParameters lists properties that only the user's document has: KubeVela lets them pass silently, and they are
 // mostly typing errors.
-func (x *renderer) unknownParameters(trait int, u *unit, parameter json.RawMessage) {
+func (x *renderer) unknownParameters(trait int, value cue.Value, parameter json.RawMessage, topOnly bool) {
 	given, err := decodeJSON(parameter)
-	if err != nil || !declares(u.file, "parameter") {
+	if err != nil || !value.Exists() {
 		return
 	}
-	value := u.value.LookupPath(cue.MakePath(cue.Str("parameter")))
-	find := &unknownFinder{}
+	find := &unknownFinder{topOnly: topOnly}
 	find.walk(value, given, []string{"parameter"})
 	for _, found := range find.found {
 		if trait >= 0 {
@@ -189,7 +187,8 @@ func (x *renderer) unknownParameters(trait int, u *unit, parameter json.RawMessa
 }
 
 type unknownFinder struct {
-	found []unknownParameter
+	topOnly bool
+	found   []unknownParameter
 }
 
 func (f *unknownFinder) walk(v cue.Value, given any, path []string) {
@@ -211,7 +210,9 @@ func (f *unknownFinder) walk(v cue.Value, given any, path []string) {
 				f.found = append(f.found, unknownParameter{Path: at, Declared: names})
 				continue
 			}
-			f.walk(v.LookupPath(cue.MakePath(cue.Str(name))), node[name], at)
+			if !f.topOnly {
+				f.walk(v.LookupPath(cue.MakePath(cue.Str(name))), node[name], at)
+			}
 		}
 	case []any:
 		for i, item := range node {

@@ -118,10 +118,15 @@ func (x *renderer) evaluate(trait int, text string, parameter json.RawMessage, c
 		x.fail(trait, failures...)
 		return nil
 	}
-	x.unknownParameters(trait, u, parameter)
 	if err := u.value.Validate(); err != nil {
-		x.fail(trait, u.explainParameters(u.templateFailures(err, nil), parameter, context)...)
+		schema := u.schemaOf(context)
+		x.fail(trait, explainParameters(u.templateFailures(err, nil), parameter, schema)...)
+		// A struct with an error in it cannot be looked through; its schema tells about the names at the top.
+		x.unknownParameters(trait, schema, parameter, true)
 		return nil
+	}
+	if declares(u.file, "parameter") {
+		x.unknownParameters(trait, u.value.LookupPath(cue.MakePath(cue.Str("parameter"))), parameter, false)
 	}
 	if importsVela(u.file) && x.request.Dialect != "1.1" {
 		if call := nextCall(u.value, "1.10", nil); call != nil {

@@ -59,7 +59,7 @@ func evaluateStep(r *requestBody) *stepAnswer {
 	}
 	if err := u.value.LookupPath(cue.MakePath(cue.Str("parameter"))).Validate(); err != nil {
 		// Paths in errors of a looked-up value are complete already.
-		a.Errors = u.explainParameters(u.templateFailures(err, nil), r.Parameter, context)
+		a.Errors = explainParameters(u.templateFailures(err, nil), r.Parameter, u.schemaOf(context))
 		return a
 	}
 	if failures := u.fillResults(r.Results); failures != nil {
