@@ -24,6 +24,7 @@ const PASSED_ON: readonly string[] = [
  * - fsckObjects: what comes in is checked for tricks (`.git` in a tree, looping trees); the messages that are lowered are
  *   harmless marks of very old tools, which many real histories carry
  * - autoDetach: no process of ours stays behind
+ * - fsync: our copy holds nothing that the remote does not have; store.ts makes a damaged one anew
  */
 const CONFIG: readonly (readonly [string, string])[] = [
   ['protocol.allow', 'never'],
@@ -36,6 +37,10 @@ const CONFIG: readonly (readonly [string, string])[] = [
   ['fetch.recurseSubmodules', 'false'],
   ['gc.autoDetach', 'false'],
   ['maintenance.autoDetach', 'false'],
+  ['core.fsync', 'none'],
+  // Writing a few objects one by one is quicker than a pack, and beyond that much slower.
+  ['fetch.unpackLimit', '8'],
+  ['gc.autoPackLimit', '50'],
   ['http.lowSpeedLimit', '1000'],
   ['http.lowSpeedTime', '60'],
   ['init.defaultBranch', 'main'],
@@ -75,7 +80,7 @@ export interface GitCall {
   /** Given when the call speaks to a remote. */
   readonly remote?: { readonly remote: Remote; readonly credentials: Credentials };
   /** Bytes for stdin. */
-  readonly input?: string;
+  readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -133,6 +138,8 @@ async function execute<T extends string | Buffer>(options: GitOptions, call: Git
         allowEnvironment: Object.keys(env),
         unsafe: UNSAFE,
         input: () => call.input,
+        // The default also ends 50 ms after the exit, whether or not the output has been read by then.
+        completion: { onClose: true, onExit: false },
         // Exit codes are judged here, not by whether stderr has text.
         errors: (_error, outcome) => { finished = outcome; return undefined; },
       }).env(env);
@@ -142,6 +149,8 @@ async function execute<T extends string | Buffer>(options: GitOptions, call: Git
           sizeBytes += chunk.length;
           if (sizeBytes > options.outputMaxBytes) tooMuch.abort();
         });
+        // simple-git waits another 50 ms for a process that printed nothing: an empty chunk counts as print.
+        stdout.once('end', () => stdout.emit('data', Buffer.alloc(0)));
       });
       const stdout = await start(git) as T;
       if (tooMuch.signal.aborted) throw new Fault('source/too-large', `${call.doing}: git gave more than ${options.outputMaxBytes} bytes`);

@@ -148,7 +148,7 @@ class GitSource implements Source {
 
   readonly tree: Repo['tree'] = async (revision, signal) => {
     try {
-      return await this.#parts.trees.read(this.#store.directory, revision, signal);
+      return await this.#parts.trees.read(this.#store.directory, revision, AbortSignal.any([signal, this.#closing.signal]));
     } catch (error) {
       if (!isCorruption(error)) throw error;
       return await this.#alone(signal, async (both) => {

@@ -1,10 +1,11 @@
 /** Builds one commit of the status branch from git's plumbing, without a work tree. Upholds I5: the same content is no commit. */
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../model/ports.ts';
 import type { StatusCommit } from '../model/status.ts';
 import type { Git } from './git.ts';
+import { blobId, packBlobs } from './pack.ts';
 import type { ObjectFormat, Store } from './store.ts';
 
 /** Who the status commits are from. */
@@ -40,14 +41,13 @@ export function commitBuilder(git: Git, workDir: string, identity: Identity, clo
       const entries = await entriesOf(store, parent, signal);
       const changes = changesOf(store.format, entries, commit.files);
       if (changes.length === 0) return null;
-      const scratch = join(workDir, `scratch-${randomUUID()}`);
-      await mkdir(scratch, { mode: 0o700 });
+      const index = join(workDir, `index-${randomUUID()}`);
       try {
-        await writeBlobs(git, store, scratch, changes, signal);
-        const tree = await writeTree(git, store, join(scratch, 'index'), parent, changes, signal);
+        await writeBlobs(git, store, changes, signal);
+        const tree = await writeTree(git, store, index, entries, changes, signal);
         return await commitTree(git, store, tree, parent, messageOf(commit, notes), identity, clock, signal);
       } finally {
-        await rm(scratch, { recursive: true, force: true });
+        await rm(index, { force: true });
       }
     },
   };
@@ -57,6 +57,7 @@ interface FileChange {
   readonly path: string;
   /** Null: the file goes. */
   readonly content: string | null;
+  /** "" for a file that goes. */
   readonly oid: string;
 }
 
@@ -78,7 +79,7 @@ function changesOf(format: ObjectFormat, entries: ReadonlyMap<string, string>, f
   for (const [path, content] of files) {
     const before = entries.get(path);
     if (content === null) {
-      if (before !== undefined) changes.push({ path, content, oid: '0'.repeat(format === 'sha1' ? 40 : 64) });
+      if (before !== undefined) changes.push({ path, content, oid: '' });
       continue;
     }
     const oid = blobId(format, content);
@@ -87,34 +88,20 @@ function changesOf(format: ObjectFormat, entries: ReadonlyMap<string, string>, f
   return changes;
 }
 
-/** The id that git gives a blob: the hash of `blob <bytes>\0<content>`. */
-export function blobId(format: ObjectFormat, content: string): string {
-  const bytes = Buffer.from(content, 'utf8');
-  return createHash(format).update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+async function writeBlobs(git: Git, store: Store, changes: readonly FileChange[], signal: AbortSignal): Promise<void> {
+  const contents = new Map(changes.filter(({ content }) => content !== null).map(({ oid, content }) => [oid, content ?? '']));
+  if (contents.size === 0) return;
+  await git.text({ doing: 'writing the status', directory: store.directory, args: ['index-pack', '--stdin'], input: packBlobs(store.format, [...contents.values()]) }, signal);
 }
 
-/** One `hash-object` for all: it takes the names of files, so the contents lie in the scratch folder for a moment. */
-async function writeBlobs(git: Git, store: Store, scratch: string, changes: readonly FileChange[], signal: AbortSignal): Promise<void> {
-  const paths: string[] = [];
-  const written = new Set<string>();
-  for (const { content, oid } of changes) {
-    if (content === null || written.has(oid)) continue;
-    written.add(oid);
-    const path = join(scratch, oid);
-    paths.push(path);
-    await writeFile(path, content);
-  }
-  if (paths.length === 0) return;
-  await git.text({ doing: 'writing the status', directory: store.directory, args: ['hash-object', '-w', '-t', 'blob', '--no-filters', '--stdin-paths'], input: `${paths.join('\n')}\n` }, signal);
-}
-
-async function writeTree(git: Git, store: Store, index: string, parent: string | null, changes: readonly FileChange[], signal: AbortSignal): Promise<string> {
+/** A private index is filled from what is known of the parent, so that its trees need not be read again. */
+async function writeTree(git: Git, store: Store, index: string, entries: ReadonlyMap<string, string>, changes: readonly FileChange[], signal: AbortSignal): Promise<string> {
   const common = { doing: 'writing the status', directory: store.directory, env: { GIT_INDEX_FILE: index } };
-  if (parent !== null) await git.text({ ...common, args: ['read-tree', parent] }, signal);
-  // Removals first, so that a folder may take the place of a file.
-  const lines = changes.toSorted((a, b) => Number(a.content !== null) - Number(b.content !== null))
-    .map(({ path, content, oid }) => `${content === null ? '0' : MODE} ${oid}\t${path}\0`);
-  await git.text({ ...common, args: ['update-index', '--add', '--replace', '-z', '--index-info'], input: lines.join('') }, signal);
+  const removed = new Set(changes.filter(({ content }) => content === null).map(({ path }) => path));
+  const kept = [...entries].filter(([path]) => !removed.has(path)).map(([path, entry]) => `${entry}\t${path}\0`);
+  // Ours come last: with --replace a folder of ours takes the place of another's file.
+  const written = changes.filter(({ content }) => content !== null).map(({ path, oid }) => `${MODE} ${oid}\t${path}\0`);
+  await git.text({ ...common, args: ['update-index', '--add', '--replace', '-z', '--index-info'], input: [...kept, ...written].join('') }, signal);
   return (await git.text({ ...common, args: ['write-tree'] }, signal)).trim();
 }
 

@@ -70,7 +70,7 @@ async function inspect(git: Git, directory: string, signal: AbortSignal): Promis
 /** Removes what only a killed git leaves. The claim on the work directory says that no git of ours is alive. */
 async function clearUp(workDir: string, directory: string): Promise<void> {
   const remove = async (path: string): Promise<void> => { await rm(path, { recursive: true, force: true }); };
-  for (const name of await names(workDir)) if (name.startsWith('scratch-') || name === 'repo.git.new') await remove(join(workDir, name));
+  for (const name of await names(workDir)) if (name.startsWith('index-') || name === 'repo.git.new') await remove(join(workDir, name));
   for (const name of await names(directory)) if (name.endsWith('.lock')) await remove(join(directory, name));
   for (const folder of ['objects/info', 'objects/info/commit-graphs']) {
     for (const name of await names(join(directory, folder))) if (name.endsWith('.lock') || name.startsWith('tmp_')) await remove(join(directory, folder, name));

@@ -17,7 +17,7 @@ test('locks, half packs and scratch files of a killed process are cleared up', a
     await source.fetch(never);
     await source.commit(statusCommit({ 'a.yaml': '1' }), never);
   }
-  const left = ['config.lock', 'packed-refs.lock', 'HEAD.lock', 'refs/lateen/source.lock', 'refs/lateen/status.lock', 'objects/pack/tmp_pack_x', 'objects/pack/pack-1.keep', '../scratch-1/index.lock', '../repo.git.new/HEAD'];
+  const left = ['config.lock', 'packed-refs.lock', 'HEAD.lock', 'refs/lateen/source.lock', 'refs/lateen/status.lock', 'objects/pack/tmp_pack_x', 'objects/pack/pack-1.keep', '../index-1.lock', '../repo.git.new/HEAD'];
   for (const path of left) {
     await mkdir(join(ours, path, '..'), { recursive: true });
     await writeFile(join(ours, path), '');
@@ -28,7 +28,7 @@ test('locks, half packs and scratch files of a killed process are cleared up', a
   assert.equal((await source.fetch(never)).sha, sha);
   assert.ok(await source.commit(statusCommit({ 'a.yaml': '2' }), never));
   const found = [...await readdir(ours, { recursive: true }), ...await readdir(join(dir.path, 'lateen'))];
-  assert.deepEqual(found.filter((path) => /\.lock$|tmp_|scratch|\.new|\.keep$/.test(path)), []);
+  assert.deepEqual(found.filter((path) => /\.lock$|tmp_|index-|\.new|\.keep$/.test(path)), []);
 });
 
 test('whatever is left of our copy, it is opened or made anew', async () => {
