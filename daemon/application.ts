@@ -13,7 +13,7 @@ import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHeal
 import { decide, type Owner } from './plan/decide.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
 import { prune, type Approvals } from './plan/prune.ts';
-import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, isMirrored, revisionObject, SOURCE_ANNOTATION, surplusRevisions, trackerName, trackerObject } from './plan/records.ts';
+import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, isMirrored, revisionObject, SOURCE_ANNOTATION, surplusRevisions, trackerName, trackerObject } from './plan/records.ts';
 import { healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
 import { applicationStatus } from './status/hub.ts';
 import { conditionsOf, phaseOf } from './status/phase.ts';
@@ -65,6 +65,9 @@ export async function runApplication(desired: DesiredApplication, record: Applic
     application: record.application, journal: null, services: [], observed: new Map(doors.observed), touched: new Map(), tracked: union(...record.trackers.map(trackedOf)), kept: [], fault: desired.fault, retryAfterMs: null,
   };
   try {
+    const other = ownerElsewhere(record, doors.instance);
+    // Nothing of it is touched, its status included: two daemons would write it back and forth.
+    if (other !== null) return tell(desired, record, { ...progress, application: null, tracked: [], fault: other }, doors);
     progress.application = await mirror(desired, record, doors);
     // A rendering that failed keeps everything: nothing below can delete or change what it owns (I11).
     if (desired.fault === null) await converge(desired, record, progress, doors);
@@ -76,6 +79,14 @@ export async function runApplication(desired: DesiredApplication, record: Applic
     progress.fault ??= fault;
   }
   return tell(desired, record, progress, doors);
+}
+
+/** The fault that says so when another instance keeps this application on the hub. */
+function ownerElsewhere(record: ApplicationRecord, instance: string): Fault | null {
+  const owner = record.application?.metadata.annotations?.[INSTANCE_ANNOTATION];
+  if (owner === undefined || owner === instance) return null;
+  const named = (name: string): string => (name === '' ? 'the instance without a name' : `instance "${name}"`);
+  return new Fault('plan/ownership', `Application ${record.namespace}/${record.name} is kept by ${named(owner)} of Lateen, this is ${named(instance)}: delete it there, or change the annotation ${INSTANCE_ANNOTATION} of the object on the hub`);
 }
 
 async function mirror(desired: DesiredApplication, record: ApplicationRecord, doors: ApplicationDoors): Promise<KubeObject> {
@@ -244,8 +255,9 @@ function reportsOf(desired: DesiredApplication, progress: Progress): readonly Ob
     reports.set(text, { key: item.change.key, ...objectHealth(item.live), drift, fault: item.fault });
   }
   for (const item of progress.kept) reports.set(keyText(item.key), item);
-  // An object that a suspended or failed run has not come to yet is no news.
-  const reached = progress.journal?.finished === true ? reports : new Map([...reports].filter(([text, item]) => item.health !== 'Missing' || progress.touched.has(text)));
+  // An object that a suspended or failed run has not come to yet is no news, nor one of a component whose step was skipped.
+  const made = new Set(progress.tracked.filter((entry) => entry.component === '').map((entry) => keyText(entry.key)));
+  const reached = new Map([...reports].filter(([text, item]) => item.health !== 'Missing' || progress.touched.has(text) || (progress.journal?.finished === true && made.has(text))));
   return [...(desired.fault === null ? reached : reports)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, report]) => report);
 }
 
