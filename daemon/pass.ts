@@ -16,7 +16,7 @@ import type { Desired, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Repo, Transport } from './model/ports.ts';
 import type { ApplicationReport, Report, Tracked } from './model/status.ts';
 import { trackedOf, union } from './plan/inventory.ts';
-import { leavingDocuments, leavingRecords, plan } from './plan/plan.ts';
+import { isKept, leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
 import { approvalsOf, overBudget, type DeletionBudget } from './plan/prune.ts';
 import { documentsTracker } from './plan/records.ts';
 import type { ClusterVersion } from './render/context.ts';
@@ -83,7 +83,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     report = { ...report, diagnostics: catalog.diagnostics };
     const hub = await remember(doors, signal);
     desired = await render({ //                                                               3 render
-      catalog, known: { hub: hub.definitions, pack: doors.pack }, records: hub.records, memo: memory.render,
+      catalog, known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack }, records: hub.records, memo: memory.render,
       environment: { cue: doors.cue, clusterVersion: hub.version, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal), signal },
     });
     doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: desired.objects.length + desired.applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length });
@@ -112,7 +112,7 @@ interface Remembered {
   readonly version: ClusterVersion;
   readonly documents: readonly Tracked[];
   readonly documentsObject: KubeObject | null;
-  /** How many objects are owned in all. */
+  /** How many objects this instance owns in all. */
   readonly owned: number;
 }
 
@@ -125,8 +125,9 @@ async function remember(doors: Doors, signal: AbortSignal): Promise<Remembered> 
   if (kept !== undefined && 'fault' in kept) throw kept.fault;
   const documentsObject = kept !== undefined && 'live' in kept ? kept.live : null;
   const documents = documentsObject === null ? [] : trackedOf(documentsObject);
-  let owned = 0;
-  for (const record of records.values()) owned += union(...record.trackers.map(trackedOf)).length;
+  // Another instance's objects make our budget no larger.
+  let owned = documents.length;
+  for (const record of records.values()) if (isKept(record, doors.instance)) owned += union(...record.trackers.map(trackedOf)).length;
   return { records, definitions: facts.definitions, version: facts.version, documents, documentsObject, owned };
 }
 

@@ -1,7 +1,7 @@
 /** Stage 4 as a whole: what would be done, for `lateen plan` and for the budget. Pure and byte-stable (I8). */
-import type { Catalog, RepositoryConfig } from '../model/catalog.ts';
+import { DEFAULT_NAMESPACE, type Catalog, type RepositoryConfig } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
-import { keyText } from '../model/object.ts';
+import { keyText, type KubeObject } from '../model/object.ts';
 import type { ApplicationPlan, Change, Desired, DesiredApplication, Plan, Wanted } from '../model/plan.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
 import type { Observation, Tracked } from '../model/status.ts';
@@ -34,7 +34,7 @@ export function leavingRecords(records: ReadonlyMap<string, ApplicationRecord>, 
 }
 
 /** Lateen keeps this Application, and it is this instance that does. */
-function isKept(record: ApplicationRecord, instance: string): boolean {
+export function isKept(record: ApplicationRecord, instance: string): boolean {
   return record.application?.metadata.annotations?.[INSTANCE_ANNOTATION] === instance || record.trackers.some((tracker) => record.name !== '' && record.namespace !== '' && tracker.metadata.labels?.[INSTANCE_LABEL] === (instance || 'default'));
 }
 
@@ -42,8 +42,21 @@ function isKept(record: ApplicationRecord, instance: string): boolean {
 export function leavingDocuments(tracked: readonly Tracked[], desired: Desired, catalog: Catalog): readonly Tracked[] {
   if (catalog.unreadable.length > 0) return [];
   const wanted = new Set(desired.objects.map((item) => keyText(item.key)));
-  const broken = (entry: Tracked): boolean => catalog.broken.some((item) => item.kind === entry.key.kind && item.name === entry.key.name && (item.namespace === '' || item.namespace === entry.key.namespace));
-  return without(tracked, wanted).filter((entry) => !broken(entry));
+  return without(tracked, wanted).filter((entry) => !isBroken(entry, catalog));
+}
+
+/** The document of this entry is in the commit and cannot be used (I11). */
+const isBroken = (entry: Tracked, catalog: Catalog): boolean => catalog.broken.some((item) => item.kind === entry.key.kind && item.name === entry.key.name && (item.namespace === '' || item.namespace === entry.key.namespace));
+
+/**
+ * The hub's definitions without those that came from this repository and leave it with this commit: the pass that removes
+ * one must not still render with it, or the next pass on the same commit would say otherwise (I8).
+ */
+export function stayingDefinitions(onHub: readonly KubeObject[], tracked: readonly Tracked[], catalog: Catalog): readonly KubeObject[] {
+  if (catalog.unreadable.length > 0 || !catalog.config.prune) return onHub;
+  const present = new Set(catalog.definitions.map(({ object }) => `${object.kind}/${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
+  const leaving = new Set(tracked.filter((entry) => entry.key.kind.endsWith('Definition') && !isBroken(entry, catalog)).map((entry) => `${entry.key.kind}/${entry.key.namespace}/${entry.key.name}`).filter((name) => !present.has(name)));
+  return onHub.filter((object) => !leaving.has(`${object.kind}/${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`));
 }
 
 /** Everything that the commit would change. */
