@@ -67,6 +67,17 @@ export function learnUserinfo(remote: Remote, redactor: Redactor): void {
   redactor.learn(encodeURIComponent(secret));
 }
 
+/** Makes the passwords known that the environment's proxy URLs may hold: curl repeats such a URL in its errors. */
+export function learnProxies(environment: Readonly<Record<string, string | undefined>>, redactor: Redactor): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (!/^(?:https?|all)_proxy$/i.test(name) || value === undefined || !URL.canParse(value)) continue;
+    const { password } = new URL(value);
+    if (password === '') continue;
+    redactor.learn(password);
+    redactor.learn(decodeURIComponent(password));
+  }
+}
+
 async function readToken(file: string): Promise<string> {
   let text: string;
   try {

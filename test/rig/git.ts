@@ -266,8 +266,10 @@ export interface SshGitServer {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-/** Where sshd is installed; null when it is not. It wants to be called by its whole path. */
+/** Where sshd is installed, as a whole path, which it insists on; null when it is not or cannot be started by us. */
 export async function findSshd(): Promise<string | null> {
+  // As root it wants this directory, which the distribution's start script makes.
+  if (process.getuid?.() === 0 && !(await access('/run/sshd').then(() => true, () => false))) return null;
   for (const folder of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']) {
     const path = join(folder, 'sshd');
     if (await access(path).then(() => true, () => false)) return path;

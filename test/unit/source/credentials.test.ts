@@ -112,6 +112,14 @@ test('a server that is gone, or never answers, is unreachable', async () => {
   await assert.rejects(source.fetch(never), { code: 'source/unreachable', kind: 'transient' });
 });
 
+test('the password of a proxy is known to the redactor before anything is asked', async () => {
+  await using dir = await temporaryDirectory();
+  const redactor = testRedactor();
+  await using source = await openTestSource(dir.path, dir.path, { environment: { HTTPS_PROXY: 'http://ada:pr0xy%21pass@proxy.example.com:3128' } }, redactor);
+  assert.ok(redactor.learned.has('pr0xy!pass') && redactor.learned.has('pr0xy%21pass'));
+  assert.equal(source.localDirectory, dir.path);
+});
+
 test('nothing of the machine\'s git configuration and none of its hooks is used', async () => {
   await using dir = await temporaryDirectory();
   const { bare, work } = await repoWithWorkTree(dir.path);
@@ -145,7 +153,7 @@ test('over ssh the key, the hosts and nothing else of the machine are used', asy
 
 const sshd = await findSshd();
 
-test('a real sshd lets the right key in and is held to its host key', { skip: sshd === null && 'sshd is not installed' }, async () => {
+test('a real sshd lets the right key in and is held to its host key', { skip: sshd === null && 'sshd is not installed, or not prepared for root' }, async () => {
   await using dir = await temporaryDirectory();
   const { bare, work } = await repoWithWorkTree(dir.path);
   await work.commit({ 'a.yaml': '1' });

@@ -169,3 +169,15 @@ test('a secret that the redactor knows is in no file and no message of the branc
   assert.equal(await bare.show('lateen-status', 'a.yaml'), 'password: ***\n');
   assert.doesNotMatch(await bare.git('log', '-p', 'lateen-status'), /hunter2/);
 });
+
+test('all files of the branch are read at once, also what another wrote since', async () => {
+  await using dir = await temporaryDirectory();
+  const bare = await repository(dir.path);
+  await using source = await openTestSource(dir.path, bare.path);
+  assert.deepEqual(await source.statusFiles(never), new Map());
+  await source.commit(statusCommit({ 'a/b.yaml': '1' }), never);
+  const person = await workTree(join(dir.path, 'person'), bare.path, 'lateen-status');
+  await person.commit({ 'c.yaml': '2' });
+  await person.push();
+  assert.deepEqual(await source.statusFiles(never), new Map([['a/b.yaml', '1'], ['c.yaml', '2']]));
+});
