@@ -39,15 +39,30 @@ export function applicationStatus(input: HubStatusInput): JsonObject {
   };
 }
 
-function conditions(input: HubStatusInput): readonly JsonObject[] {
-  const before = new Map<string, JsonObject>();
-  const old = (input.live?.['status'] as JsonObject | undefined)?.['conditions'];
-  if (Array.isArray(old)) for (const item of old as readonly JsonObject[]) before.set(String(item['type']), item);
-  const make = (type: string, status: string, reason: string, message: string): JsonObject => {
+/** The conditions of an Application as it is on the hub, with these put in; others stay as they are. */
+export function withConditions(live: KubeObject, told: readonly Condition[], now: string): readonly JsonObject[] {
+  const make = maker(live, now);
+  const others = oldConditions(live).filter((item) => !told.some((own) => own.type === item['type']));
+  return [...others, ...told.map((item) => make(item.type, item.status, item.reason, item.message))];
+}
+
+function oldConditions(live: KubeObject | null): readonly JsonObject[] {
+  const old = (live?.['status'] as JsonObject | undefined)?.['conditions'];
+  return Array.isArray(old) ? (old as readonly JsonObject[]) : [];
+}
+
+/** Makes conditions that keep the time of their last transition. */
+function maker(live: KubeObject | null, now: string): (type: string, status: string, reason: string, message: string) => JsonObject {
+  const before = new Map(oldConditions(live).map((item) => [String(item['type']), item]));
+  return (type, status, reason, message) => {
     const known = before.get(type);
-    const since = known !== undefined && known['status'] === status && typeof known['lastTransitionTime'] === 'string' ? known['lastTransitionTime'] : input.now;
+    const since = known !== undefined && known['status'] === status && typeof known['lastTransitionTime'] === 'string' ? known['lastTransitionTime'] : now;
     return { type, status, reason, ...(message === '' ? {} : { message }), lastTransitionTime: since };
   };
+}
+
+function conditions(input: HubStatusInput): readonly JsonObject[] {
+  const make = maker(input.live, input.now);
   const failedAt = input.fault === null ? null : input.fault.code.startsWith('load/') || input.fault.code === 'render/unknown-type' ? 'Parsed' : input.fault.code.startsWith('render/') ? 'Render' : 'Revision';
   const all: JsonObject[] = [];
   for (const type of STAGES[input.dialect]) {

@@ -53,7 +53,7 @@ function readme(report: Report): string {
     const why = app.conditions.find((item) => item.type === 'Ready');
     return `| [${app.namespace}/${app.name}](${applicationFile(app.namespace, app.name)}) | ${app.phase} | ${readyOf(app)} | ${app.latestRevision} | ${app.appliedRevision.slice(0, 10)} | ${cell(why?.message ?? '')} |`;
   });
-  const errors = report.diagnostics.filter((item) => item.severity === 'error').map((item) => `- \`${item.origin === undefined ? '' : `${item.origin.path}:${item.origin.line}:${item.origin.column}: `}${item.code}\`: ${cell(item.message)}${item.hint === undefined ? '' : ` ${cell(item.hint)}`}`);
+  const errors = unique(report.diagnostics).filter((item) => item.severity === 'error').map((item) => `- \`${item.origin === undefined ? '' : `${item.origin.path}:${item.origin.line}:${item.origin.column}: `}${item.code}\`: ${cell(item.message)}${item.hint === undefined ? '' : ` ${cell(item.hint)}`}`);
   return [
     '# What is running', '', 'Written by Lateen: this branch is the record of what happened; nothing on it is read as input.', '',
     '| Application | Phase | Ready | Revision | Commit | |', '|---|---|---|---|---|---|', ...rows, '',
@@ -66,9 +66,14 @@ function repositoryYaml(report: Report): string {
     apiVersion: 'lateen.dev/v1alpha1', kind: 'RepositoryStatus',
     ...omitEmpty({
       fault: report.fault === null ? undefined : { code: report.fault.code, message: report.fault.message },
-      objects: report.objects.map(objectOf), diagnostics: report.diagnostics.map(diagnosticOf),
+      objects: report.objects.map(objectOf), diagnostics: unique(report.diagnostics).map(diagnosticOf),
     }),
   }, 'as-is');
+}
+
+/** A mistake that is told of an application and of the repository is one mistake. */
+function unique(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return [...new Map(diagnostics.map((item) => [JSON.stringify(diagnosticOf(item)), item])).values()];
 }
 
 /**
@@ -80,7 +85,10 @@ export function publish(report: Report, known: KnownFiles): Published | null {
   for (const app of report.applications) files.set(applicationFile(app.namespace, app.name), applicationYaml(app, false));
   for (const app of report.leaving) files.set(applicationFile(app.namespace, app.name), applicationYaml(app, true));
   files.set(REPOSITORY_FILE, repositoryYaml(report));
-  files.set(README_FILE, readme(report));
+  // A pass that could not be made knows nothing of the applications: what was said of them stands.
+  if (report.fault !== null) for (const [path, content] of known) if (path.startsWith('applications/') && !files.has(path)) files.set(path, content);
+  const readmeBefore = known.get(README_FILE);
+  files.set(README_FILE, report.fault !== null && report.applications.length === 0 && readmeBefore !== undefined ? readmeBefore : readme(report));
   const changes = new Map<string, string | null>();
   for (const [path, content] of files) if (known.get(path) !== content) changes.set(path, content);
   // Files of other writers on the branch are theirs.
