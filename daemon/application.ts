@@ -5,7 +5,7 @@
 import type { Log } from './lib/log.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
-import { Fault, toFault } from './model/fault.ts';
+import { Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type JsonObject, type KubeObject } from './model/object.ts';
 import type { DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
@@ -67,7 +67,7 @@ export async function runApplication(desired: DesiredApplication, record: Applic
   try {
     const other = ownerElsewhere(record, doors.instance);
     // Nothing of it is touched, its status included: two daemons would write it back and forth.
-    if (other !== null) return tell(desired, record, { ...progress, application: null, tracked: [], fault: other }, doors);
+    if (other !== null) return await tell(desired, record, { ...progress, application: null, tracked: [], fault: other }, doors);
     progress.application = await mirror(desired, record, doors);
     // A rendering that failed keeps everything: nothing below can delete or change what it owns (I11).
     if (desired.fault === null) await converge(desired, record, progress, doors);
@@ -281,9 +281,18 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
   return {
     namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
     appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
-    services: progress.services, journal: progress.journal, objects, latestRevision: desired.revision.name, diagnostics: desired.diagnostics,
+    services: progress.services, journal: progress.journal, objects, latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...refusals(desired, objects)],
     fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
   };
+}
+
+/** What an API server refused, at the component it comes from. */
+function refusals(desired: DesiredApplication, objects: readonly ObjectReport[]): readonly Diagnostic[] {
+  const wanted = [...desired.components.values()].flatMap((component) => component.objects);
+  return objects.filter((object) => object.fault !== null && (object.fault.kind === 'invalid' || object.fault.kind === 'denied')).map((object): Diagnostic => ({
+    code: object.fault?.code ?? 'transport/invalid', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: object.fault?.message ?? '',
+    origin: wanted.find((item) => keyText(item.key) === keyText(object.key))?.origin ?? desired.document.origin,
+  }));
 }
 
 async function saveStatus(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, told: { readonly phase: string; readonly conditions: ApplicationReport['conditions'] }, doors: ApplicationDoors): Promise<void> {
