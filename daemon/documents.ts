@@ -23,8 +23,13 @@ export interface DocumentsInput {
   readonly leaving: readonly Tracked[];
 }
 
+export interface DocumentsResult {
+  readonly reports: readonly ObjectReport[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 /** Applies and removes. One document's failure holds up no other; each failure is a diagnostic at its line. */
-export async function runDocuments(input: DocumentsInput, doors: ApplicationDoors): Promise<{ readonly reports: readonly ObjectReport[]; readonly diagnostics: readonly Diagnostic[] }> {
+export async function runDocuments(input: DocumentsInput, doors: ApplicationDoors): Promise<DocumentsResult> {
   const { transport, signal } = doors;
   const reports: ObjectReport[] = [];
   const diagnostics: Diagnostic[] = [];

@@ -62,6 +62,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   const running = loop;
   const { localDirectory } = wired.doors.repo;
   await using _watch = localDirectory === null ? { [Symbol.asyncDispose]: () => Promise.resolve() } : await watchLocal(localDirectory, () => running.ticks.repository(), { ignoredBranch: config.statusBranch, clock } as never);
+  void wired.watchApplications((name) => running.ticks.application(name), signal);
   void poll(config.intervalMs, 0.1, clock, () => running.ticks.repository(), signal);
   await loop.run(signal);
   if (lost.signal.aborted) throw lost.signal.reason;
@@ -147,7 +148,7 @@ async function renderDirectory(flags: Flags, path: string, base: Base, signal: A
   const catalog = load(await readDirectory(path));
   await using cue = wireCue(base);
   const desired = await render({
-    catalog, known: { hub: [], pack: await readPack() }, records: new Map(), memo: new Map(),
+    catalog, known: { hub: [], pack: await readPack() }, records: new Map(), memo: new Map(), only: null,
     environment: { cue, clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' }, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)), signal },
   });
   void flags;

@@ -14,6 +14,7 @@ import type { ClusterVersion } from './render/context.ts';
 import { openCue, type Cue } from './render/cue/cue.ts';
 import { readPack } from './render/pack.ts';
 import { openSource, type Source, type SourceOptions } from './source/source.ts';
+import { rememberOwnWrites, watchApplications } from './transport/application-watch.ts';
 import { openCache } from './transport/cache.ts';
 import { openHttp } from './transport/http.ts';
 import { findVelaCore, prepareHub, readDefinitions } from './transport/hub.ts';
@@ -86,6 +87,8 @@ export interface Wired extends AsyncDisposable {
   readonly transport: Transport;
   /** Takes the Lease, refuses beside vela-core, and makes the hub ready. Called once, before the first pass. */
   readonly begin: (signal: AbortSignal) => Promise<void>;
+  /** Tells of Applications that others changed on the hub, until the signal fires. */
+  readonly watchApplications: (onChange: (name: string) => void, signal: AbortSignal) => Promise<void>;
 }
 
 export interface WireOptions {
@@ -119,7 +122,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const cache = options.onChange === null ? null : stack.use(openCache({ clock, onChange: options.onChange }));
   const clusters = (name: string): Promise<KubeClient> => (name === LOCAL ? Promise.resolve(client) : Promise.reject(new Fault('transport/unreachable', `failed to get cluster ${name}: not found`, { kind: 'waiting' })));
   const transport = openTransport({ clusters, effects, redactor, cache });
-  const records = openRecords(client, effects, redactor);
+  const { records, isOwn } = rememberOwnWrites(openRecords(client, effects, redactor));
   const doors = {
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
     transport, records, cue, http: openHttp(), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget,
@@ -134,6 +137,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
       const written = await prepareHub(client, crds, effects, clock, signal);
       if (written.length > 0) log.info('hub prepared', { written });
     },
+    watchApplications: (onChange, signal) => watchApplications(client, isOwn, onChange, clock, signal),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -83,8 +83,8 @@ export interface ApplicationRecord {
 
 /** The hub's own records: how Lateen remembers. Each write is one effect. */
 export interface Records {
-  /** Everything that is kept, by `namespace/name`. */
-  readonly open: (signal: AbortSignal) => Promise<ReadonlyMap<string, ApplicationRecord>>;
+  /** Everything that is kept, by `namespace/name`; with `only`, of these applications. */
+  readonly open: (signal: AbortSignal, only?: ReadonlySet<string>) => Promise<ReadonlyMap<string, ApplicationRecord>>;
   /** Creates or updates by server-side apply and answers with the server's object. */
   readonly save: (effect: Effect, object: KubeObject, signal: AbortSignal) => Promise<KubeObject>;
   /** Merge-patches the status subresource. */

@@ -4,7 +4,7 @@
  */
 import { hashOf } from '../lib/json.ts';
 import { mapLimit } from '../lib/queue.ts';
-import type { Catalog, Dialect, Document } from '../model/catalog.ts';
+import { DEFAULT_NAMESPACE, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
 import type { CueObject } from '../model/cue.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import { keyOf, LOCAL, type Json, type KubeObject } from '../model/object.ts';
@@ -30,6 +30,8 @@ export interface RenderInput {
   readonly records: ReadonlyMap<string, ApplicationRecord>;
   readonly environment: Omit<RenderEnvironment, 'definitions'>;
   readonly memo: RenderMemo;
+  /** Only these applications, by `namespace/name`; null for all, with the repository's documents. */
+  readonly only: ReadonlySet<string> | null;
 }
 
 /** Applications that are rendered at the same time; the evaluator's pool has its own, smaller bound. */
@@ -43,11 +45,14 @@ export async function render(input: RenderInput): Promise<Desired> {
   const definitions = definitionsOf(catalog.definitions, input.known);
   const environment: RenderEnvironment = { ...input.environment, definitions };
   const present = new Set<string>();
-  const applications = await mapLimit(catalog.applications, AT_ONCE_MAX, async (document) => {
+  const { only } = input;
+  const documents = only === null ? catalog.applications : catalog.applications.filter(({ object }) => only.has(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
+  const applications = await mapLimit(documents, AT_ONCE_MAX, async (document) => {
     const app = readApplication(document, dialectOf(catalog, document));
     present.add(nameOf(app));
     return renderApplication(input, environment, app);
   }, environment.signal);
+  if (only !== null) return { applications, objects: [] };
   for (const name of input.memo.keys()) if (!present.has(name)) input.memo.delete(name);
   return { applications, objects: await wantedDocuments(environment, catalog) };
 }

@@ -36,6 +36,8 @@ export function healthFrom(cue: CueEvaluator, dialect: Dialect, memo: HealthMemo
     const key = hashOf([rendered.name, rendered.template, rendered.parameter, rendered.status, rendered.traits, rendered.context, versionOf(output), Object.entries(outputs).map(([name, item]) => `${name}=${versionOf(item)}`)]);
     const known = memo.get(key);
     if (known !== undefined) return known;
+    // Just applied: no policy can find it well before its controller has looked at it, so none is evaluated.
+    if (output !== null && rendered.status.healthPolicy !== undefined && objectHealth(output).message === UNOBSERVED) return { ...WELL, healthy: false, traits: rendered.traits.map((trait) => ({ ...WELL, type: trait.type })) };
     const context = { ...rendered.context, output: (output ?? {}) as unknown as CueJson, outputs: outputs as unknown as CueJson } as unknown as CueObject;
     const own = await evaluate(rendered.status, rendered.template, rendered.parameter as CueJson, context);
     const traits = await Promise.all(rendered.traits.map(async (trait) => ({ ...(await evaluate(trait.status, trait.template, trait.parameter as CueJson, context)), type: trait.type })));
@@ -45,6 +47,8 @@ export function healthFrom(cue: CueEvaluator, dialect: Dialect, memo: HealthMemo
     return result;
   };
 }
+
+const UNOBSERVED = 'not observed by its controller yet';
 
 type Told = Pick<ObjectReport, 'health' | 'message'>;
 const current: Told = { health: 'Current', message: '' };
@@ -103,8 +107,8 @@ export function objectHealth(live: KubeObject | null): Told {
   if (live.metadata.deletionTimestamp !== undefined) return inProgress('being deleted');
   const status = (live['status'] ?? {}) as JsonObject;
   const generation = live.metadata.generation ?? 0;
-  if (typeof status['observedGeneration'] === 'number' && status['observedGeneration'] < generation) return inProgress('not observed by its controller yet');
-  if (NEEDS_STATUS.has(live.kind) && Object.keys(status).length === 0) return inProgress('not observed by its controller yet');
+  if (typeof status['observedGeneration'] === 'number' && status['observedGeneration'] < generation) return inProgress(UNOBSERVED);
+  if (NEEDS_STATUS.has(live.kind) && Object.keys(status).length === 0) return inProgress(UNOBSERVED);
   const rule = RULES[live.kind];
   if (rule !== undefined) return rule((live['spec'] ?? {}) as JsonObject, status);
   const stalled = conditionsOf(status).find((item) => item['type'] === 'Stalled' && item['status'] === 'True');

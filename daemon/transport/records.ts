@@ -26,7 +26,7 @@ const VELA_FINALIZERS: ReadonlySet<string> = new Set([
 /** The port {@link Records} on the hub. Faults: transport/*. */
 export function openRecords(client: KubeClient, effects: Effects, redactor: Redactor): Records {
   return {
-    open: (signal) => readAll(client, redactor, signal),
+    open: (signal, only) => (only === undefined || only.size > SOME_MAX ? readAll(client, redactor, signal) : readSome(client, redactor, only, signal)),
     save(effect, object, signal) {
       return effects.run(effect, describe(object), async () => {
         if (object.kind === 'Secret') redactor.learnSecret(object);
@@ -69,6 +69,26 @@ async function removeRecord(client: KubeClient, object: KubeObject, signal: Abor
 
 const describe = (object: KubeObject): string =>
   `${object.kind} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name ?? ''}`;
+
+/** Beyond so many applications one list of everything is cheaper than four requests for each. */
+const SOME_MAX = 24;
+
+/** The records of these applications. Names that do not fit a label are found by reading everything. */
+async function readSome(client: KubeClient, redactor: Redactor, only: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, ApplicationRecord>> {
+  const places = [...only].map((place) => ({ place, namespace: place.slice(0, place.indexOf('/')), name: place.slice(place.indexOf('/') + 1) }));
+  if (places.some(({ namespace, name }) => name.length > 63 || namespace.length > 63)) return readAll(client, redactor, signal);
+  const records = await Promise.all(places.map(async ({ place, namespace, name }): Promise<[string, ApplicationRecord]> => {
+    const [application, trackers, revisions, journals] = await Promise.all([
+      client.get({ apiVersion: OAM, kind: 'Application', namespace, name }, signal),
+      client.list({ apiVersion: OAM, kind: 'ResourceTracker', namespace: '', labels: `app.oam.dev/name=${name},app.oam.dev/namespace=${namespace}` }, signal),
+      client.list({ apiVersion: OAM, kind: 'ApplicationRevision', namespace, labels: `app.oam.dev/name=${name}`, metadataOnly: true }, signal),
+      client.list({ apiVersion: 'v1', kind: 'Secret', namespace, labels: `${JOURNAL_LABEL}=${name}` }, signal),
+    ]);
+    for (const journal of journals.items) redactor.learnSecret(journal);
+    return [place, { namespace, name, application, trackers: trackers.items, revisions: revisions.items, journal: journals.items[0] ?? null }];
+  }));
+  return new Map(records);
+}
 
 async function readAll(client: KubeClient, redactor: Redactor, signal: AbortSignal): Promise<ReadonlyMap<string, ApplicationRecord>> {
   const list = async (query: Omit<ListQuery, 'namespace'>): Promise<readonly KubeObject[]> => {

@@ -1,0 +1,66 @@
+/** What the hub keeps for us, read at the start of a pass: all of it, or only some applications'. */
+import type { KubeObject, ObjectKey } from './model/object.ts';
+import { keyText, LOCAL } from './model/object.ts';
+import type { Desired } from './model/plan.ts';
+import type { ApplicationRecord, Records, Transport } from './model/ports.ts';
+import type { Tracked } from './model/status.ts';
+import { trackedOf, union } from './plan/inventory.ts';
+import { isKept } from './plan/plan.ts';
+import { documentsTracker } from './plan/records.ts';
+import type { ClusterVersion } from './render/context.ts';
+
+/** Definitions that live on the hub, and its version. */
+export interface HubFacts {
+  readonly definitions: readonly KubeObject[];
+  readonly version: ClusterVersion;
+}
+
+export interface Remembered extends HubFacts {
+  readonly records: ReadonlyMap<string, ApplicationRecord>;
+  /** Inventory of the repository's own documents. */
+  readonly documents: readonly Tracked[];
+  /** How many objects this instance owns in all. */
+  readonly owned: number;
+}
+
+export interface RememberDoors {
+  readonly transport: Transport;
+  readonly records: Records;
+  readonly hubFacts: (signal: AbortSignal) => Promise<HubFacts>;
+  readonly instance: string;
+}
+
+/** Reads everything. Faults: transport/*, for without it nothing can be decided. */
+export async function rememberAll(doors: RememberDoors, signal: AbortSignal): Promise<Remembered> {
+  const tracker = documentsTracker(doors.instance, []);
+  const key: ObjectKey = { cluster: LOCAL, apiVersion: tracker.apiVersion, kind: tracker.kind, namespace: '', name: tracker.metadata.name ?? '' };
+  const [records, facts, seen] = await Promise.all([doors.records.open(signal), doors.hubFacts(signal), doors.transport.observe([key], signal)]);
+  const kept = seen.get(keyText(key));
+  if (kept !== undefined && 'fault' in kept) throw kept.fault;
+  const documents = kept !== undefined && 'live' in kept ? trackedOf(kept.live) : [];
+  // Another instance's objects make our budget no larger.
+  let owned = documents.length;
+  for (const record of records.values()) if (isKept(record, doors.instance)) owned += union(...record.trackers.map(trackedOf)).length;
+  return { ...facts, records, documents, owned };
+}
+
+/** Reads the records of some applications; the rest is as the last whole pass found it. */
+export async function rememberSome(doors: RememberDoors, only: ReadonlySet<string>, last: Remembered, signal: AbortSignal): Promise<Remembered> {
+  return { ...last, records: await doors.records.open(signal, only) };
+}
+
+/** Everything that is asked for or owned: what a pass has to look at. */
+export function keysOf(desired: Desired, hub: Remembered, withDocuments: boolean): readonly ObjectKey[] {
+  const keys = new Map<string, ObjectKey>();
+  const add = (key: ObjectKey): void => void keys.set(keyText(key), key);
+  for (const app of desired.applications) {
+    for (const component of app.components.values()) component.objects.forEach((wanted) => add(wanted.key));
+    app.policyObjects.forEach((wanted) => add(wanted.key));
+  }
+  if (withDocuments) {
+    desired.objects.forEach((wanted) => add(wanted.key));
+    hub.documents.forEach((entry) => add(entry.key));
+  }
+  for (const record of hub.records.values()) for (const entry of union(...record.trackers.map(trackedOf))) add(entry.key);
+  return [...keys.values()];
+}
