@@ -1,7 +1,7 @@
 /** `lateen.yaml`, the users' configuration at the root of the repository. */
 import { parseYaml } from '../lib/yaml.ts';
 import type { Dialect, Document, RepositoryConfig, Tree } from '../model/catalog.ts';
-import type { Diagnostic } from '../model/fault.ts';
+import type { Diagnostic, Origin } from '../model/fault.ts';
 import type { RepositoryConfig as ConfigFile } from '../../schemas/types.ts';
 import { validate } from './validate.ts';
 
@@ -21,7 +21,12 @@ export function readConfig(tree: Tree): { readonly config: RepositoryConfig | nu
   if (errors.length > 0) return { config: null, diagnostics: errors };
   if (value === undefined) return { config: DEFAULT_CONFIG, diagnostics: [] };
   const diagnostics = validate('config.schema.json', value, locate);
-  return diagnostics.length > 0 ? { config: null, diagnostics } : { config: withDefaults(value as ConfigFile), diagnostics };
+  return diagnostics.length > 0 ? { config: null, diagnostics } : { config: withDefaults(value as ConfigFile), diagnostics: withoutEffect(value as ConfigFile, locate) };
+}
+
+function withoutEffect(file: ConfigFile, locate: (path: readonly (string | number)[]) => Origin): Diagnostic[] {
+  if (file.plan === undefined) return [];
+  return [{ code: 'load/unsupported', severity: 'warning', message: '`plan` has no effect yet: nothing is planned beside the source branch', origin: locate(['plan']), hint: 'Remove it.' }];
 }
 
 function withDefaults(file: ConfigFile): RepositoryConfig {

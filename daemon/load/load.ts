@@ -104,7 +104,14 @@ function catalogOf(tree: Tree, config: RepositoryConfig, { items, unreadable, di
       if (!broken.has(key)) broken.set(key, { kind, namespace, name, origin });
     }
   }
+  all.push(...shelves.initializers.map(notYet));
   return { revision: tree.revision, config, ...shelves, broken: [...broken.values()], unreadable, diagnostics: all.toSorted(byOrigin) };
+}
+
+/** Read and checked, and that is all: said aloud, so that nobody waits for it. */
+function notYet({ object, origin }: Document): Diagnostic {
+  const { namespace, name } = object.metadata;
+  return { code: 'load/unsupported', severity: 'error', message: `Initializers are not delivered yet: nothing is done for ${name}`, origin, application: `${namespace}/${name}`, hint: 'List the file under `ignore` in lateen.yaml, or deliver its components as an Application.' };
 }
 
 function named(diagnostic: Diagnostic, item: Item): Diagnostic {

@@ -199,6 +199,7 @@ test('Initializers that wait for each other are all told, also through vela-syst
   assert.deepEqual(lines(catalog), [
     'a.yaml:11:17 error load/cycle Initializers wait for each other: vela-system/a -> vela-system/b -> vela-system/a | Take one of the dependsOn entries out.',
     'b.yaml:11:17 error load/cycle Initializers wait for each other: vela-system/b -> vela-system/a -> vela-system/b | Take one of the dependsOn entries out.',
+    'c.yaml:1:1 error load/unsupported Initializers are not delivered yet: nothing is done for c | List the file under `ignore` in lateen.yaml, or deliver its components as an Application.',
   ]);
   assert.deepEqual(names(catalog.initializers), ['team/c']);
   assert.equal(catalog.diagnostics[0]?.application, 'vela-system/a');
@@ -210,6 +211,10 @@ test('mistakes inside of an Initializer stand at the lines of its template', () 
     'a.yaml:9:15 error load/schema "A" is not a valid name | Use lower-case letters, digits and "-", beginning and ending with a letter or digit.',
     'a.yaml:11:21 error load/reference component "A" depends on "b", which is not there | Remove the entry.',
   ]);
+});
+
+test('what lateen.yaml asks for and has no effect yet is told', () => {
+  assert.deepEqual(lines(loadFiles({ 'lateen.yaml': 'prune: false\nplan:\n  refs: [next]\n' })), ['lateen.yaml:2:1 warning load/unsupported `plan` has no effect yet: nothing is planned beside the source branch | Remove it.']);
 });
 
 test('what other tools understand is skipped with a word about it', () => {
