@@ -214,7 +214,7 @@ test('mistakes inside of an Initializer stand at the lines of its template', () 
 });
 
 test('what lateen.yaml asks for and has no effect yet is told', () => {
-  assert.deepEqual(lines(loadFiles({ 'lateen.yaml': 'prune: false\nplan:\n  refs: [next]\n' })), ['lateen.yaml:2:1 warning load/unsupported `plan` has no effect yet: nothing is planned beside the source branch | Remove it.']);
+  assert.deepEqual(lines(loadFiles({ 'lateen.yaml': 'prune: false\nplan:\n  refs: [next]\n' })), ['lateen.yaml:3:3 warning load/unsupported `plan` has no effect yet: nothing is planned beside the source branch | Remove it.']);
 });
 
 test('what other tools understand is skipped with a word about it', () => {
