@@ -7,7 +7,7 @@ import type { Tracked } from './model/status.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { isKept } from './plan/plan.ts';
 import { documentsTracker } from './plan/records.ts';
-import type { ClusterVersion } from './render/context.ts';
+import type { ClusterVersion } from './model/cluster-version.ts';
 
 /** Definitions that live on the hub, and its version. */
 export interface HubFacts {

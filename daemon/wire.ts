@@ -10,7 +10,7 @@ import { Fault } from './model/fault.ts';
 import { LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
 import { EFFECTS, type Clock, type Effects, type Redactor, type Transport } from './model/ports.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
-import type { ClusterVersion } from './render/context.ts';
+import type { ClusterVersion } from './model/cluster-version.ts';
 import { openCue, type Cue } from './render/cue/cue.ts';
 import { readPack } from './render/pack.ts';
 import { openSource, type Source, type SourceOptions } from './source/source.ts';

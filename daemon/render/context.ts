@@ -1,16 +1,10 @@
 /** The `context` that KubeVela gives to a template (spec/kubevela.md 2.2). */
+import type { ClusterVersion } from '../model/cluster-version.ts';
 import type { JsonObject } from '../model/object.ts';
 import type { PlacementRef, RevisionRef } from '../model/plan.ts';
 import type { ApplicationSpec, ComponentSpec } from './application.ts';
 
 export const HERE: PlacementRef = { cluster: '', namespace: '', replicaKey: '' };
-
-export interface ClusterVersion {
-  readonly major: string;
-  readonly minor: number;
-  readonly gitVersion: string;
-  readonly platform: string;
-}
 
 /**
  * KubeVela 1.1: what a workload sees as `context.revision`; later replaced by the component revision's name in traits

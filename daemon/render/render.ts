@@ -12,7 +12,7 @@ import { PLAIN_RULES, type Desired, type DesiredApplication, type PlacementRef, 
 import type { ApplicationRecord } from '../model/ports.ts';
 import { readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
 import { findDefinitions, renderComponent, type RenderEnvironment } from './component.ts';
-import { HERE, policyContext, type ClusterVersion } from './context.ts';
+import { HERE, policyContext } from './context.ts';
 import { definitionsOf, type Definition, type Definitions, type KnownDefinitions } from './definitions.ts';
 import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
 import { renderLabels, withMeta } from './names.ts';
@@ -183,4 +183,3 @@ async function wantedDocuments(environment: RenderEnvironment, catalog: Catalog)
   return orderObjects(wanted);
 }
 
-export type { ClusterVersion };
