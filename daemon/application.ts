@@ -14,13 +14,14 @@ import { decide, type Owner } from './plan/decide.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
 import { prune, type Approvals } from './plan/prune.ts';
 import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, isMirrored, revisionObject, SOURCE_ANNOTATION, surplusRevisions, trackerName, trackerObject } from './plan/records.ts';
+import { keepFinished, recallJournal, shownJournal } from './recall.ts';
 import { healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
 import { applicationStatus } from './status/hub.ts';
 import { conditionsOf, phaseOf } from './status/phase.ts';
 import { ACTIONS } from './workflow/actions/actions.ts';
 import { deliveryFor } from './workflow/delivery.ts';
-import { freshJournal, runNameOf, runWorkflow, timeText } from './workflow/engine.ts';
-import { hidesNothing, journalSecret, readJournal, shownWorkflow } from './workflow/journal.ts';
+import { freshJournal, runWorkflow, timeText } from './workflow/engine.ts';
+import { hidesNothing, journalSecret, shownWorkflow } from './workflow/journal.ts';
 import type { Delivered } from './workflow/run.ts';
 
 /** What a pass gives to each of its applications. */
@@ -71,7 +72,7 @@ export async function runApplication(desired: DesiredApplication, record: Applic
     progress.application = await mirror(desired, record, doors);
     // A rendering that failed keeps everything: nothing below can delete or change what it owns (I11).
     if (desired.fault === null) await converge(desired, record, progress, doors);
-    else progress.journal = journalOf(desired, record);
+    else progress.journal = shownJournal(desired, record);
   } catch (error) {
     const fault = toFault(error);
     if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
@@ -96,21 +97,15 @@ async function mirror(desired: DesiredApplication, record: ApplicationRecord, do
   return doors.records.save('application', wanted, doors.signal);
 }
 
-/** The journal of the run that belongs to this content; empty when there is none. A restarted workflow begins anew. */
-function journalOf(desired: DesiredApplication, record: ApplicationRecord): Journal | null {
-  const status = record.application?.['status'] as JsonObject | undefined;
-  const journal = readJournal(status?.['workflow'], record.journal);
-  return journal.appRevision === runNameOf(desired) && status?.['workflow'] !== undefined ? journal : null;
-}
-
 async function converge(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<void> {
   const application = progress.application as KubeObject;
   const inventory = inventoryOf(desired, record, application, progress, doors);
+  const revision = revisionObject(desired, application, componentRevisionsText(desired));
   const isNewRevision = !record.revisions.some((revision) => revision.metadata.name === desired.revision.name);
   const known = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.policyObjects);
   // The names first, then the effects: a process killed after any of them finds its own again (I6).
   await Promise.all([
-    isNewRevision ? doors.records.save('revision', revisionObject(desired, application, componentRevisionsText(desired)), doors.signal) : null,
+    isNewRevision ? doors.records.save('revision', revision, doors.signal) : null,
     inventory.track(known.map((wanted) => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator: 'workflow', skipGC: wanted.rules.gc === 'never' }))),
   ]);
   const owner: Owner = { namespace: desired.namespace, name: desired.name, dialect: desired.dialect };
@@ -120,7 +115,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
     track: inventory.track, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
   });
   await delivery.deliver(desired.policyObjects, 'policy');
-  const before = journalOf(desired, record) ?? freshJournal(desired, doors.clock.now());
+  const before = (await recallJournal(desired, record, doors.transport, doors.signal)) ?? freshJournal(desired, doors.clock.now());
   const keep = async (journal: Journal): Promise<void> => {
     progress.journal = journal;
     await doors.records.save('journal', journalSecret(desired.namespace, desired.name, journal), doors.signal);
@@ -138,6 +133,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   progress.retryAfterMs = result.retryAfterMs;
   progress.services = await servicesOf(desired, delivery, progress, result.services);
   if (!hidesNothing(result.journal) && JSON.stringify(journalSecret(desired.namespace, desired.name, result.journal)['data']) !== JSON.stringify(record.journal?.['data'])) await keep(result.journal);
+  await keepFinished(desired, revision, before, result.journal, doors.records, doors.signal);
   if (result.journal.finished && result.journal.state === 'succeeded') await removeStale(desired, record, progress, owner, doors);
 }
 

@@ -98,7 +98,10 @@ const FIELD_OF: Readonly<Record<string, string>> = {
   ComponentDefinition: 'componentDefinitions', WorkloadDefinition: 'workloadDefinitions', TraitDefinition: 'traitDefinitions', PolicyDefinition: 'policyDefinitions', WorkflowStepDefinition: 'workflowStepDefinitions',
 };
 
-/** The ApplicationRevision of this content, with the definitions it was rendered with. Owned by the Application. */
+/**
+ * The ApplicationRevision of this content, with the definitions it was rendered with. KubeVela makes the Application its
+ * owner; here it must outlive an Application that somebody deletes, for it keeps the copy of a finished run's journal.
+ */
 export function revisionObject(desired: DesiredApplication, application: KubeObject, componentRevisions: string): KubeObject {
   const definitions: Record<string, Record<string, unknown>> = {};
   for (const object of desired.definitions.values()) {
@@ -112,7 +115,6 @@ export function revisionObject(desired: DesiredApplication, application: KubeObj
       name: desired.revision.name, namespace: desired.namespace,
       labels: { 'app.oam.dev/name': desired.name.slice(0, 63), 'app.oam.dev/app-revision-hash': desired.revision.hash },
       ...(long || componentRevisions !== '{}' ? { annotations: { ...(long ? { [APPLICATION_ANNOTATION]: `${desired.namespace}/${desired.name}` } : {}), ...(componentRevisions === '{}' ? {} : { 'lateen.dev/component-revisions': componentRevisions }) } } : {}),
-      ownerReferences: [{ apiVersion: API, kind: 'Application', name: desired.name, uid: application.metadata.uid ?? '', controller: true }],
     },
     spec: { application: snapshot(application), ...definitions } as unknown as JsonObject,
   };
