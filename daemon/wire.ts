@@ -8,7 +8,7 @@ import { systemClock } from './lib/retry.ts';
 import { createLoadCache } from './load/load.ts';
 import { Fault } from './model/fault.ts';
 import { LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
-import { EFFECTS, type Clock, type Effects, type Redactor, type Transport } from './model/ports.ts';
+import type { Clock, Effects, Http, Redactor, Transport } from './model/ports.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
 import { openCue, type Cue } from './render/cue/cue.ts';
@@ -125,7 +125,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const { records, isOwn } = rememberOwnWrites(openRecords(client, effects, redactor));
   const doors = {
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
-    transport, records, cue, http: openHttp(), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget,
+    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget,
   };
   const owned = stack.move();
   return {
@@ -144,6 +144,11 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
 
 function decorated(effects: Effects, decorate: EffectsDecorator | undefined): Effects {
   return decorate === undefined ? effects : decorate(effects);
+}
+
+/** A request that may change something is an effect: not without the Lease, and a test may cut there. */
+function effectful(http: Http, effects: Effects): Http {
+  return (request, signal) => (['GET', 'HEAD', 'OPTIONS'].includes(request.method) ? http(request, signal) : effects.run('call', `${request.method} ${URL.parse(request.url)?.origin ?? ''}`, () => http(request, signal)));
 }
 
 /** The methods of a source as own properties, so that one of them can be replaced. */
@@ -166,6 +171,3 @@ async function hubFacts(client: KubeClient, transport: Transport, signal: AbortS
     version: { major: read.major ?? '', minor: Number.parseInt(read.minor ?? '0', 10) || 0, gitVersion: read.gitVersion ?? '', platform: read.platform ?? '' },
   };
 }
-
-/** Every effect there is, in order: tests walk through it. */
-export const ALL_EFFECTS = EFFECTS;

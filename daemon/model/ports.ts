@@ -105,7 +105,7 @@ export interface Lease {
  * Every kind of effect on the world, in the order in which a pass has them. Each goes through `Effects.run`, so that
  * one place checks the Lease before it and a test can kill the process right before or after any of them (I6).
  */
-export const EFFECTS = ['lease', 'system', 'object', 'application', 'revision', 'journal', 'tracker', 'apply', 'call', 'delete', 'status', 'untrack', 'forget', 'push'] as const;
+export const EFFECTS = ['lease', 'system', 'application', 'revision', 'journal', 'tracker', 'apply', 'call', 'delete', 'status', 'untrack', 'forget', 'push'] as const;
 export type Effect = (typeof EFFECTS)[number];
 
 export interface Effects {

@@ -1,6 +1,6 @@
 /** `Application.status` as KubeVela writes it, so that kubectl and the vela CLI show what they expect. Pure. */
 import type { Dialect } from '../model/catalog.ts';
-import { LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
+import { keyText, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { Condition, ServiceHealth, Tracked } from '../model/status.ts';
 import type { Fault } from '../model/fault.ts';
 import { reasonOf } from './phase.ts';
@@ -34,7 +34,7 @@ export function applicationStatus(input: HubStatusInput): JsonObject {
     status: input.phase,
     services: input.services.map((service) => serviceOf(service, input.dialect)),
     ...(input.workflow === null ? {} : { workflow: input.workflow }),
-    ...(input.dialect === '1.10' ? { appliedResources: input.tracked.map(appliedResource) } : {}),
+    ...(input.dialect === '1.10' ? { appliedResources: input.tracked.map((entry) => [keyText(entry.key), entry] as const).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => appliedResource(entry)) } : {}),
     latestRevision: { name: input.revision.name, revision: input.revision.number, revisionHash: input.revision.hash },
   };
 }
