@@ -17,7 +17,7 @@ import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
 import { readDirectory } from './source/directory.ts';
 import { watchLocal, poll } from './source/watch.ts';
-import { wire, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
+import { whereServed, wire, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
 
 /** Where a verb prints, and what ends it. */
 export interface Terminal {
@@ -202,7 +202,7 @@ export async function planVerb(flags: Flags, output: Output, terminal: Terminal)
 export async function statusVerb(flags: Flags, output: Output, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags));
   await using wired = await wire(base, wireOptions({ writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null }, terminal));
-  const applications = await wired.transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Application', '', '', terminal.signal);
+  const applications = await whereServed(wired.transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Application', '', '', terminal.signal));
   const rows = await mapLimit(applications.filter((app) => app.metadata.annotations?.['lateen.dev/instance'] !== undefined), 8, (app) => {
     const status = (app['status'] ?? {}) as JsonObject;
     const ready = (Array.isArray(status['conditions']) ? (status['conditions'] as readonly JsonObject[]) : []).find((item) => item['type'] === 'Ready');

@@ -158,11 +158,19 @@ function bound(source: Source): Source {
 
 const DEFINITIONS = ['ComponentDefinition', 'TraitDefinition', 'PolicyDefinition', 'WorkflowStepDefinition', 'WorkloadDefinition'] as const;
 
+/** None where the kind is not installed: `plan` and `status` look at hubs that no pass has made ready yet. */
+export function whereServed(list: Promise<readonly KubeObject[]>): Promise<readonly KubeObject[]> {
+  return list.catch((error: unknown) => {
+    if (error instanceof Fault && error.code === 'transport/no-kind') return [];
+    throw error;
+  });
+}
+
 /** X-Definitions on the hub, and its version as templates see it. */
 async function hubFacts(client: KubeClient, transport: Transport, signal: AbortSignal): Promise<{ readonly definitions: readonly KubeObject[]; readonly version: ClusterVersion }> {
   const [version, ...lists] = await Promise.all([
     client.raw({ method: 'GET', path: '/version', accept: 'application/json', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true }, signal),
-    ...DEFINITIONS.map((kind) => transport.list(LOCAL, 'core.oam.dev/v1beta1', kind, '', '', signal)),
+    ...DEFINITIONS.map((kind) => whereServed(transport.list(LOCAL, 'core.oam.dev/v1beta1', kind, '', '', signal))),
   ]);
   const read = JSON.parse(version.text) as { readonly major?: string; readonly minor?: string; readonly gitVersion?: string; readonly platform?: string };
   return {

@@ -58,7 +58,12 @@ function annotated(object: KubeObject, name: string, value: string): KubeObject 
 
 function unstamped(object: KubeObject): KubeObject {
   const annotations = object.metadata.annotations;
-  if (annotations === undefined || annotations === null) return object;
+  if (annotations === undefined) return object;
+  // `annotations:` without any is as good as none: with them the hash would be another one after the first stamp.
+  if (annotations === null || Object.keys(annotations).length === 0) {
+    const { annotations: _none, ...metadata } = object.metadata;
+    return { ...object, metadata };
+  }
   const { [RENDER_HASH_ANNOTATION]: hash, [LAST_APPLIED_ANNOTATION]: copy, ...others } = annotations;
   const chosen = copy === '-' || copy === 'skip' ? { ...others, [LAST_APPLIED_ANNOTATION]: copy } : others;
   if (hash === undefined && (copy === undefined || chosen !== others)) return object;

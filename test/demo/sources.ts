@@ -46,10 +46,10 @@ export function followLog(screen: Screen, onPass: (pass: PassLine) => void): Log
     'started': () => screen.event('daemon', 'started', 'quiet'),
     'new commit': (line) => screen.event('commit', `${text(line.commit).slice(0, 10)} seen: ${text(line['subject'])} (${text(line['author'])})`),
     'rendered': (line) => {
-      const told = `${count(line['applications'], 'application')}, ${count(line['objects'], 'object')}`;
-      if (`${line.commit ?? ''} ${told}` === rendered) return;
-      rendered = `${line.commit ?? ''} ${told}`;
-      screen.event('rendered', told);
+      // Later passes over the same commit render what they look at again.
+      if (line.commit === rendered) return;
+      rendered = line.commit ?? '';
+      screen.event('rendered', `${count(line['applications'], 'application')}, ${count(line['objects'], 'object')}`);
     },
     'finding': (line) => screen.event('finding', `${text(line['at'] ?? '')}: ${text(line['code'])}: ${text(line['finding'])}${line['hint'] === undefined ? '' : ` (${text(line['hint'])})`}`, line.level === 'warn' ? 'bad' : 'waiting'),
     'pass': (line) => onPass({ commit: text(line.commit), settlement: line['settlement'] as Settlement, status: typeof line['status'] === 'string' ? line['status'] : null }),

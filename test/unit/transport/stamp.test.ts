@@ -28,6 +28,14 @@ test('I8: stamping twice changes nothing, and the order of fields does not count
   assert.notEqual(renderHashOf({ ...web, spec: { replicas: 2 } }), renderHashOf(web));
 });
 
+test('I8: no annotations, an empty map of them and a null are the same', () => {
+  for (const annotations of [{}, null]) {
+    const object = { ...web, metadata: { ...web.metadata, annotations } } as KubeObject;
+    assert.deepEqual(stamp(object), stamp(web));
+    assert.equal(renderHashOf(stamp(object)), renderHashOf(object));
+  }
+});
+
 test('no copy where KubeVela makes none', () => {
   const copyOf = (object: KubeObject): string | undefined => stamp(object).metadata.annotations?.[LAST_APPLIED_ANNOTATION];
   for (const kind of ['Secret', 'ConfigMap']) assert.equal(copyOf({ apiVersion: 'v1', kind, metadata: { name: 'a' } }), undefined);
