@@ -105,7 +105,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   const known = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.policyObjects);
   // The names first, then the effects: a process killed after any of them finds its own again (I6).
   await Promise.all([
-    isNewRevision ? doors.records.save('revision', revision, doors.signal) : null,
+    isNewRevision ? doors.records.keep('revision', revision, null, doors.signal) : null,
     inventory.track(known.map((wanted) => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator: 'workflow', skipGC: wanted.rules.gc === 'never' }))),
   ]);
   const owner: Owner = { namespace: desired.namespace, name: desired.name, dialect: desired.dialect };
@@ -116,9 +116,10 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   });
   await delivery.deliver(desired.policyObjects, 'policy');
   const before = (await recallJournal(desired, record, doors.transport, doors.signal)) ?? freshJournal(desired, doors.clock.now());
+  let secret = record.journal;
   const keep = async (journal: Journal): Promise<void> => {
     progress.journal = journal;
-    await doors.records.save('journal', journalSecret(desired.namespace, desired.name, journal), doors.signal);
+    secret = await doors.records.keep('journal', journalSecret(desired.namespace, desired.name, journal), secret, doors.signal);
   };
   // Names of objects that template steps make hang on the start time: it is kept before the first of them runs (I6).
   if (before.steps.length === 0 && !before.finished && desired.steps.some((step) => step.template !== null || step.subSteps.some((sub) => sub.template !== null))) {
@@ -148,17 +149,15 @@ function componentRevisionsText(desired: DesiredApplication): string {
 
 /** The tracker of this content: entries are kept on the hub before their objects are written. */
 function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, doors: ApplicationDoors): { readonly track: (entries: readonly Tracked[]) => Promise<void> } {
-  const mine = record.trackers.find((tracker) => tracker.metadata.name === trackerName(desired));
-  let entries = mine === undefined ? [] : trackedOf(mine);
-  let saved = mine !== undefined;
+  let mine = record.trackers.find((tracker) => tracker.metadata.name === trackerName(desired)) ?? null;
+  let entries = mine === null ? [] : trackedOf(mine);
   let last: Promise<void> = Promise.resolve();
   const add = async (more: readonly Tracked[]): Promise<void> => {
     const known = new Set(entries.map((entry) => keyText(entry.key)));
-    if (saved && more.every((entry) => known.has(keyText(entry.key)))) return;
-    if (!saved && more.length === 0) return;
+    if (mine !== null && more.every((entry) => known.has(keyText(entry.key)))) return;
+    if (mine === null && more.length === 0) return;
     entries = union(entries, more);
-    await doors.records.save('tracker', trackerObject(desired, application, entries, doors.instance), doors.signal);
-    saved = true;
+    mine = await doors.records.keep('tracker', trackerObject(desired, application, entries, doors.instance), mine, doors.signal);
     progress.tracked = union(progress.tracked, entries);
   };
   return {

@@ -85,8 +85,13 @@ export interface ApplicationRecord {
 export interface Records {
   /** Everything that is kept, by `namespace/name`; with `only`, of these applications. */
   readonly open: (signal: AbortSignal, only?: ReadonlySet<string>) => Promise<ReadonlyMap<string, ApplicationRecord>>;
-  /** Creates or updates by server-side apply and answers with the server's object. */
+  /** Creates or updates by server-side apply and answers with the server's object: for what others write into as well. */
   readonly save: (effect: Effect, object: KubeObject, signal: AbortSignal) => Promise<KubeObject>;
+  /**
+   * The same for what is Lateen's alone, which is cheaper for the API server: created when `live` is null, else patched
+   * where it differs. An object that is there after all is patched.
+   */
+  readonly keep: (effect: Effect, object: KubeObject, live: KubeObject | null, signal: AbortSignal) => Promise<KubeObject>;
   /** Merge-patches the status subresource. */
   readonly saveStatus: (object: KubeObject, status: JsonObject, signal: AbortSignal) => Promise<KubeObject>;
   readonly remove: (effect: Effect, object: KubeObject, signal: AbortSignal) => Promise<void>;

@@ -33,6 +33,7 @@ export function rememberOwnWrites(records: Records): OwnWrites {
     records: {
       open: records.open,
       save: async (effect, object, signal) => note(await records.save(effect, object, signal)),
+      keep: records.keep,
       saveStatus: async (object, status, signal) => note(await records.saveStatus(object, status, signal)),
       remove: records.remove,
     },

@@ -4,6 +4,7 @@ import { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { ApplicationRecord, Effects, Records, Redactor } from '../model/ports.ts';
 import { sendable } from './apply.ts';
+import { ApiFault } from './faults.ts';
 import type { KubeClient } from './kube.ts';
 import { targetOf } from './kube.ts';
 import { FIELD_MANAGER } from './managed-fields.ts';
@@ -34,6 +35,12 @@ export function openRecords(client: KubeClient, effects: Effects, redactor: Reda
         return (await client.apply(sendable(object, scope.namespaced), { fieldManager: FIELD_MANAGER, force: true }, signal)).object;
       });
     },
+    keep(effect, object, live, signal) {
+      return effects.run(effect, describe(object), async () => {
+        if (object.kind === 'Secret') redactor.learnSecret(object);
+        return keepOwn(client, object, live, signal);
+      });
+    },
     async saveStatus(object, status, signal) {
       const patch = mergePatchBetween(isRecord(object['status']) ? object['status'] : {}, status);
       if (patch === null) return object;
@@ -48,6 +55,36 @@ export function openRecords(client: KubeClient, effects: Effects, redactor: Reda
       return effects.run(effect, describe(object), () => removeRecord(client, object, signal));
     },
   };
+}
+
+async function keepOwn(client: KubeClient, object: KubeObject, live: KubeObject | null, signal: AbortSignal): Promise<KubeObject> {
+  if (live === null) {
+    try {
+      return (await client.create(object, { fieldManager: FIELD_MANAGER }, signal)).object;
+    } catch (error) {
+      if (!(error instanceof ApiFault && error.reason === 'AlreadyExists')) throw error;
+      const there = await client.get(targetOf(object), signal);
+      if (there === null) throw error;
+      return keepOwn(client, object, there, signal);
+    }
+  }
+  const { apiVersion: _version, kind: _kind, metadata: wanted, status: _status, ...content } = object;
+  const patch: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(content)) {
+    const difference = mergePatchBetween({ [field]: live[field] ?? null }, { [field]: value });
+    if (difference !== null) Object.assign(patch, difference);
+  }
+  const labels = missing(wanted.labels, live.metadata.labels);
+  const annotations = missing(wanted.annotations, live.metadata.annotations);
+  if (labels !== null || annotations !== null) patch['metadata'] = { ...(labels === null ? {} : { labels }), ...(annotations === null ? {} : { annotations }) };
+  if (Object.keys(patch).length === 0) return live;
+  return (await client.patch(targetOf(object), 'merge', patch, { fieldManager: FIELD_MANAGER }, signal)).object;
+}
+
+/** What of `wanted` is not in `live`; null when all of it is. */
+function missing(wanted: Readonly<Record<string, string>> = {}, live: Readonly<Record<string, string>> = {}): Record<string, string> | null {
+  const entries = Object.entries(wanted).filter(([key, value]) => live[key] !== value);
+  return entries.length === 0 ? null : Object.fromEntries(entries);
 }
 
 async function removeRecord(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<void> {
