@@ -1,4 +1,4 @@
-/** Makes a hub ready: the system namespace and KubeVela's kinds; and sees whether vela-core is at work there. */
+/** Makes a hub or a member ready: the system namespace, KubeVela's and OCM's kinds; and sees whether vela-core is at work there. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashOf, isRecord, parseJson } from '../lib/json.ts';
@@ -14,15 +14,28 @@ import { FIELD_MANAGER } from './managed-fields.ts';
 const SOURCE_ANNOTATION = 'lateen.dev/source-hash';
 const ESTABLISHED_WITHIN_MS = 30_000;
 
-/** KubeVela's kinds as Lateen installs them where they are absent: the files of a folder, sorted by name. */
+/** Where OCM's kinds are, below the folder of KubeVela's, and below that what a member needs. */
+const OCM_FOLDER = 'ocm';
+const MEMBER_FOLDER = 'member';
+
+/** KubeVela's kinds and OCM's as Lateen installs them on a hub where they are absent, each sorted by name. */
 export async function readDefinitions(folder: string): Promise<readonly KubeObject[]> {
+  return (await Promise.all([readFolder(folder), readFolder(join(folder, OCM_FOLDER))])).flat();
+}
+
+/** What a member needs of OCM's kinds (AppliedManifestWork); `folder` is that of {@link readDefinitions}. */
+export function readMemberDefinitions(folder: string): Promise<readonly KubeObject[]> {
+  return readFolder(join(folder, OCM_FOLDER, MEMBER_FOLDER));
+}
+
+async function readFolder(folder: string): Promise<readonly KubeObject[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
   return Promise.all(names.map(async (name) => parseJson(await readFile(join(folder, name), 'utf8')) as unknown as KubeObject));
 }
 
 /**
- * Creates what is absent: the namespace `vela-system` and the CRDs. A CRD that is there and not ours is left alone; one
- * of ours is brought up to date. Resolves when all of them are served. Gives the names of what was written.
+ * Creates what is absent: the namespace `vela-system` and the CRDs, as {@link installDefinitions} does. Gives the names
+ * of what was written, sorted. Faults: transport/*.
  */
 export async function prepareHub(
   client: KubeClient,
@@ -31,25 +44,42 @@ export async function prepareHub(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const written: string[] = [];
-  const write = async (object: KubeObject): Promise<void> => {
-    await effects.run('system', `${object.kind} ${object.metadata.name ?? ''}`, () =>
-      client.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal),
-    );
-    written.push(object.metadata.name ?? '');
-  };
   const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
-  const [live, present] = await Promise.all([client.get(targetOf(namespace), signal), listDefinitions(client, signal)]);
-  if (live === null) await write(namespace);
+  const isThere = (await client.get(targetOf(namespace), signal)) !== null;
+  if (!isThere) await effects.run('system', `Namespace ${SYSTEM_NAMESPACE}`, () => client.apply(namespace, { fieldManager: FIELD_MANAGER, force: true }, signal));
+  const written = await installDefinitions(client, definitions, '', effects, clock, signal);
+  return [...(isThere ? [] : [SYSTEM_NAMESPACE]), ...written].sort();
+}
+
+/**
+ * Creates CRDs that are absent. One that is there and not ours is left alone, and so is one of ours that another has
+ * taken over since (OCM's operator writes its own over what it finds); else ours is brought up to date. Resolves when
+ * all of them are served. `where` is "" for the hub, else the member's name. Gives the names of what was written.
+ */
+export async function installDefinitions(
+  client: KubeClient,
+  definitions: readonly KubeObject[],
+  where: string,
+  effects: Effects,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const present = await listDefinitions(client, signal);
   const mine: KubeObject[] = [];
   for (const definition of definitions) {
     const there = present.get(definition.metadata.name ?? '');
     const hash = hashOf(definition);
     const was = there?.metadata.annotations?.[SOURCE_ANNOTATION];
-    if (there === undefined || (was !== undefined && was !== hash))
+    if (there === undefined || (was !== undefined && was !== hash && !isTakenOver(there)))
       mine.push({ ...definition, metadata: { ...definition.metadata, annotations: { ...definition.metadata.annotations, [SOURCE_ANNOTATION]: hash } } });
   }
-  await Promise.all(mine.map(write));
+  await Promise.all(
+    mine.map((definition) =>
+      effects.run('system', `${definition.kind} ${definition.metadata.name ?? ''}${where === '' ? '' : ` on ${where}`}`, () =>
+        client.apply(definition, { fieldManager: FIELD_MANAGER, force: true }, signal),
+      ),
+    ),
+  );
   if (mine.length > 0) await untilEstablished(client, mine, clock, signal);
   await Promise.all(
     mine.flatMap(kindsOf).map(async ([apiVersion, kind]) => {
@@ -58,7 +88,15 @@ export async function prepareHub(
       await client.list({ apiVersion, kind, namespace: '', fields: 'metadata.name=-', metadataOnly: true }, signal);
     }),
   );
-  return written.sort();
+  return mine.map((definition) => definition.metadata.name ?? '').sort();
+}
+
+/** Whether another manager owns fields of the spec by now. */
+function isTakenOver(definition: KubeObject): boolean {
+  const entries = definition.metadata['managedFields'];
+  return (Array.isArray(entries) ? entries.filter(isRecord) : []).some(
+    ({ manager, subresource, fieldsV1 }) => manager !== FIELD_MANAGER && (subresource ?? '') === '' && isRecord(fieldsV1) && 'f:spec' in fieldsV1,
+  );
 }
 
 async function listDefinitions(client: KubeClient, signal: AbortSignal): Promise<ReadonlyMap<string, KubeObject>> {
@@ -78,7 +116,7 @@ async function untilEstablished(client: KubeClient, definitions: readonly KubeOb
       }),
     );
     if (waiting.size === 0) return;
-    if (clock.now() - startedMs > ESTABLISHED_WITHIN_MS) throw new Fault('transport/busy', `the hub does not serve ${[...waiting.keys()].join(', ')} yet`);
+    if (clock.now() - startedMs > ESTABLISHED_WITHIN_MS) throw new Fault('transport/busy', `the cluster does not serve ${[...waiting.keys()].join(', ')} yet`);
   }
 }
 
