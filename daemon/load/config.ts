@@ -1,6 +1,6 @@
 /** `lateen.yaml`, the users' configuration at the root of the repository. */
 import { parseYaml } from '../lib/yaml.ts';
-import type { Dialect, Document, RepositoryConfig, Tree } from '../model/catalog.ts';
+import type { RepositoryConfig, Tree } from '../model/catalog.ts';
 import type { Diagnostic, Origin } from '../model/fault.ts';
 import type { RepositoryConfig as ConfigFile } from '../../schemas/types.ts';
 import { validate } from './validate.ts';
@@ -50,20 +50,4 @@ function misnamed(tree: Tree): Diagnostic[] {
   const other = tree.files.find((file) => file.path === 'lateen.yml' || file.path === 'lateen.json');
   if (other === undefined) return [];
   return [{ code: 'load/not-an-object', severity: 'warning', message: `${other.path} is not read`, origin: { path: other.path, line: 1, column: 1 }, hint: `Call it ${CONFIG_PATH}.` }];
-}
-
-/** Whether `path` is the prefix itself or lies under it; "" holds everything. */
-export function isUnder(path: string, prefix: string): boolean {
-  return prefix === '' || path === prefix || path.startsWith(`${prefix}/`);
-}
-
-/**
- * The dialect that a document's annotation or lateen.yaml gives it: the longest path that fits, else the general one;
- * null where neither says anything.
- */
-export function configuredDialect(config: RepositoryConfig, { object, origin }: Document): Dialect | null {
-  const annotated = object.metadata.annotations?.['lateen.dev/kubevela'];
-  if (annotated === '1.1' || annotated === '1.10') return annotated;
-  const [longest] = config.dialects.filter((entry) => isUnder(origin.path, entry.path)).toSorted((a, b) => b.path.length - a.path.length);
-  return longest?.dialect ?? config.dialect;
 }

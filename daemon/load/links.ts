@@ -1,11 +1,10 @@
 /** Rules between documents: nothing stands twice, and what one names is there in another. */
 import type { Diagnostic } from '../model/fault.ts';
 import { groupOf } from '../model/object.ts';
-import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
+import { configuredDialect, SYSTEM_NAMESPACE } from '../model/catalog.ts';
 import type { RepositoryConfig } from '../model/catalog.ts';
 import type { ApplicationSpecPart } from '../../schemas/types.ts';
 import { didYouMeanHint, listed } from '../lib/text.ts';
-import { configuredDialect } from './config.ts';
 import { findCycle } from './cycle.ts';
 import type { Item } from './file.ts';
 import { SPEC_AT, namedSteps, reportRepeated, reporterFor, specOf } from './rules.ts';

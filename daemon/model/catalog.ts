@@ -92,3 +92,19 @@ export interface Catalog {
 export const DEFAULT_NAMESPACE = 'default';
 /** KubeVela's system namespace: definitions, credentials and cluster Secrets live there. */
 export const SYSTEM_NAMESPACE = 'vela-system';
+
+/** Whether `path` is the prefix itself or lies under it; "" holds everything. */
+export function isUnder(path: string, prefix: string): boolean {
+  return prefix === '' || path === prefix || path.startsWith(`${prefix}/`);
+}
+
+/**
+ * The dialect that a document's annotation or lateen.yaml gives it: the longest path that fits, else the general one;
+ * null where neither says anything.
+ */
+export function configuredDialect(config: RepositoryConfig, { object, origin }: Document): Dialect | null {
+  const annotated = object.metadata.annotations?.['lateen.dev/kubevela'];
+  if (annotated === '1.1' || annotated === '1.10') return annotated;
+  const [longest] = config.dialects.filter((entry) => isUnder(origin.path, entry.path)).toSorted((a, b) => b.path.length - a.path.length);
+  return longest?.dialect ?? config.dialect;
+}

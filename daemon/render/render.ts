@@ -4,7 +4,7 @@
  */
 import { hashOf } from '../lib/json.ts';
 import { mapLimit } from '../lib/queue.ts';
-import { DEFAULT_NAMESPACE, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
+import { configuredDialect, DEFAULT_NAMESPACE, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
 import type { CueObject } from '../model/cue.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import { keyOf, LOCAL, type Json, type KubeObject } from '../model/object.ts';
@@ -62,11 +62,8 @@ export async function render(input: RenderInput): Promise<Desired> {
  * 1.10, and 1.1 for what only 1.1 has.
  */
 export function dialectOf(catalog: Pick<Catalog, 'config'>, document: Document): Dialect {
-  const annotated = document.object.metadata.annotations?.['lateen.dev/kubevela'];
-  if (annotated === '1.1' || annotated === '1.10') return annotated;
-  const prefix = catalog.config.dialects.filter((item) => document.origin.path.startsWith(item.path)).sort((a, b) => b.path.length - a.path.length)[0];
-  if (prefix !== undefined) return prefix.dialect;
-  if (catalog.config.dialect !== null) return catalog.config.dialect;
+  const configured = configuredDialect(catalog.config, document);
+  if (configured !== null) return configured;
   const policies = (document.object['spec'] as { policies?: readonly { type?: unknown; properties?: { engine?: unknown } }[] } | undefined)?.policies;
   return Array.isArray(policies) && policies.some((policy) => policy?.type === 'env-binding' && policy.properties?.engine === 'ocm') ? '1.1' : '1.10';
 }
