@@ -6,7 +6,7 @@ import type { Log } from './lib/log.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
 import { Fault, toFault, type Diagnostic } from './model/fault.ts';
-import { keyText, type JsonObject, type KubeObject } from './model/object.ts';
+import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
 import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
@@ -112,7 +112,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   const delivery = deliveryFor({
     desired, transport: doors.transport, observed: progress.observed, touched: progress.touched, signal: doors.signal,
     decide: (wanted, observation) => decide(wanted, observation, owner, { correctDrift: correctsDrift(desired, doors.config) }),
-    track: inventory.track, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
+    track: inventory.track, untrack: inventory.untrack, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
   });
   await delivery.deliver(desired.policyObjects, 'policy');
   const before = (await recallJournal(desired, record, doors.transport, doors.signal)) ?? freshJournal(desired, doors.clock.now());
@@ -148,7 +148,7 @@ function componentRevisionsText(desired: DesiredApplication): string {
 }
 
 /** The tracker of this content: entries are kept on the hub before their objects are written. */
-function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, doors: ApplicationDoors): { readonly track: (entries: readonly Tracked[]) => Promise<void> } {
+function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, doors: ApplicationDoors): { readonly track: (entries: readonly Tracked[]) => Promise<void>; readonly untrack: (key: ObjectKey) => Promise<void> } {
   let mine = record.trackers.find((tracker) => tracker.metadata.name === trackerName(desired)) ?? null;
   let entries = mine === null ? [] : trackedOf(mine);
   let last: Promise<void> = Promise.resolve();
@@ -160,13 +160,16 @@ function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, app
     mine = await doors.records.keep('tracker', trackerObject(desired, application, entries, doors.instance), mine, doors.signal);
     progress.tracked = union(progress.tracked, entries);
   };
-  return {
-    // One after another: two steps of a DAG must not write each other's entries away.
-    track: (more) => {
-      last = last.then(() => add(more), () => add(more));
-      return last;
-    },
+  const drop = async (key: ObjectKey): Promise<void> => {
+    const left = without(entries, new Set([keyText(key)]));
+    if (left.length === entries.length) return;
+    entries = left;
+    mine = await doors.records.keep('untrack', trackerObject(desired, application, entries, doors.instance), mine, doors.signal);
+    progress.tracked = without(progress.tracked, new Set([keyText(key)]));
   };
+  // One after another: two steps of a DAG must not write each other's entries away.
+  const inTurn = (change: () => Promise<void>): Promise<void> => (last = last.then(change, change));
+  return { track: (more) => inTurn(() => add(more)), untrack: (key) => inTurn(() => drop(key)) };
 }
 
 /** Health of every component: what steps found in this pass, and for the others what is live. */

@@ -5,7 +5,7 @@
  */
 import { mapLimit } from '../lib/queue.ts';
 import { Fault, toFault } from '../model/fault.ts';
-import { keyOf, keyText, LOCAL, type KubeObject } from '../model/object.ts';
+import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from '../model/object.ts';
 import type { Change, DesiredApplication, RenderedComponent, Wanted } from '../model/plan.ts';
 import type { Transport } from '../model/ports.ts';
 import type { Observation, ServiceHealth, Tracked } from '../model/status.ts';
@@ -21,6 +21,8 @@ export interface DeliveryDoors {
   readonly decide: (wanted: Wanted, observation: Observation) => Change;
   /** Puts entries into the inventory; resolves when they are kept. Does nothing for entries that are there. */
   readonly track: (entries: readonly Tracked[]) => Promise<void>;
+  /** Takes an object out of the inventory again: a step has deleted it. */
+  readonly untrack: (key: ObjectKey) => Promise<void>;
   /** Live objects known so far in this pass, by keyText; filled further as objects are looked for and written. */
   readonly observed: Map<string, Observation>;
   /** Everything that this run asked for, by keyText: what is not in it when the run has finished may be pruned. */
@@ -127,8 +129,11 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
       if (seen === undefined || 'absent' in seen) return true;
       if ('fault' in seen) throw seen.fault;
       const gone = await transport.remove(key, seen.live.metadata.uid ?? '', 'cascading', signal);
-      if (gone) doors.observed.set(keyText(key), { absent: true });
-      return gone;
+      if (!gone) return false;
+      doors.observed.set(keyText(key), { absent: true });
+      doors.touched.delete(keyText(key));
+      await doors.untrack(key);
+      return true;
     },
   };
 }
