@@ -3,11 +3,12 @@
  * as it goes, remove what it no longer wants, and tell. Every exit tells (I4).
  */
 import type { Log } from './lib/log.ts';
+import { lastAppliedOf } from './lib/stamp.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
 import { Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
-import type { DesiredApplication } from './model/plan.ts';
+import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
 import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
 import { decide, type Owner } from './plan/decide.ts';
@@ -132,10 +133,23 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   });
   progress.journal = result.journal;
   progress.retryAfterMs = result.retryAfterMs;
+  if (before.finished) await delivery.deliver(stepObjects(progress), 'workflow');
   progress.services = await servicesOf(desired, delivery, progress, result.services);
   if (!hidesNothing(result.journal) && JSON.stringify(journalSecret(desired.namespace, desired.name, result.journal)['data']) !== JSON.stringify(record.journal?.['data'])) await keep(result.journal);
   await keepFinished(desired, revision, before, result.journal, doors.records, doors.signal);
   if (result.journal.finished && result.journal.state === 'succeeded') await removeStale(desired, record, progress, owner, doors);
+}
+
+/**
+ * Objects that steps made in a run that is over: what they should be stands on themselves, so that drift in them is put
+ * back without running the step again. KubeVela 1.10 keeps a copy in the ResourceTracker instead.
+ */
+function stepObjects(progress: Progress): readonly Wanted[] {
+  return progress.tracked.filter((entry) => entry.component === '' && entry.creator === 'workflow' && !progress.touched.has(keyText(entry.key))).flatMap((entry) => {
+    const seen = progress.observed.get(keyText(entry.key));
+    const object = seen !== undefined && 'live' in seen ? lastAppliedOf(seen.live) : null;
+    return object === null ? [] : [{ key: entry.key, object, component: '', trait: '', output: '', origin: null, rules: PLAIN_RULES }];
+  });
 }
 
 function correctsDrift(desired: DesiredApplication, config: RepositoryConfig): boolean {
