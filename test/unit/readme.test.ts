@@ -20,7 +20,7 @@ function section(title: string): string {
 
 test('the README has a row for every setting, and none besides', () => {
   const rows = section('Settings').split('\n').filter((line) => line.startsWith('| `--'));
-  assert.deepEqual(rows, SETTINGS.map(({ flag, fallback, help }) => `| \`--${flag}\` | ${(fallback as string) === '' ? '' : `\`${fallback}\``} | ${help} |`));
+  assert.deepEqual(rows, SETTINGS.map(({ flag, fallback, help }) => `| \`--${flag}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${help} |`));
 });
 
 test('the README names every code, by folder', () => {
