@@ -3,7 +3,7 @@
  *
  *   source -> load -> render -> plan -> workflow -> transport -> status -> source
  */
-import { runApplication, leaveApplication, type ApplicationDoors } from './application.ts';
+import { runApplication, type ApplicationDoors } from './application.ts';
 import { brokenApplications, tellBroken } from './broken.ts';
 import { runDocuments, type DocumentsResult } from './documents.ts';
 import { mapLimit } from './lib/queue.ts';
@@ -20,6 +20,7 @@ import type { Owner } from './plan/decide.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
 import { approvalsOf, overBudget, type DeletionBudget } from './plan/prune.ts';
+import { leaveApplication } from './removal.ts';
 import { keysOf, rememberAll, rememberSome, type HubFacts, type Remembered } from './remember.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderMemo } from './render/render.ts';

@@ -1,0 +1,111 @@
+/** What goes: objects that an application no longer wants, and applications whose documents are gone. */
+import type { ApplicationDoors } from './application.ts';
+import { Fault, toFault } from './model/fault.ts';
+import { keyText } from './model/object.ts';
+import type { DesiredApplication } from './model/plan.ts';
+import type { ApplicationRecord } from './model/ports.ts';
+import type { ApplicationReport, ObjectReport, Tracked } from './model/status.ts';
+import type { Owner } from './plan/decide.ts';
+import { trackedOf, union, without } from './plan/inventory.ts';
+import { prune } from './plan/prune.ts';
+import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, SOURCE_ANNOTATION, surplusRevisions, trackerName } from './plan/records.ts';
+import { objectHealth } from './status/health.ts';
+import type { Delivered } from './workflow/run.ts';
+
+/** Revisions kept beside the one in use. KubeVela: --application-revision-limit=10. */
+const REVISIONS_MAX = 10;
+
+/** What a removal reads of an application's progress, and what it adds. */
+export interface Removing {
+  readonly touched: ReadonlyMap<string, Delivered>;
+  tracked: readonly Tracked[];
+  /** Reports of what stays for now, and why. */
+  kept: readonly ObjectReport[];
+}
+
+/**
+ * Removes what older contents own and this one does not. Only after a run that succeeded, and not while an apply of this
+ * application failed (I3). KubeVela 1.10: mark and sweep of history trackers.
+ */
+export async function removeStale(desired: DesiredApplication, record: ApplicationRecord, progress: Removing, owner: Owner, doors: ApplicationDoors): Promise<void> {
+  const old = record.trackers.filter((tracker) => tracker.metadata.name !== trackerName(desired));
+  if (old.length > 0 && ![...progress.touched.values()].some((item) => item.fault !== null)) {
+    const current = new Set(progress.touched.keys());
+    for (const component of desired.components.values()) for (const wanted of component.objects) current.add(keyText(wanted.key));
+    const entries = without(union(...old.map(trackedOf)), current);
+    const left = doors.config.prune ? await removeEntries(entries, { owner, leaving: false }, progress, doors) : entries;
+    if (left.length === 0) for (const tracker of old) await doors.records.remove('untrack', tracker, doors.signal);
+    progress.tracked = union(without(progress.tracked, new Set(entries.map((entry) => keyText(entry.key)))), left);
+  }
+  for (const revision of surplusRevisions(record.revisions, desired.revision.name, REVISIONS_MAX)) await doors.records.remove('forget', revision, doors.signal);
+}
+
+/** Deletes what may be deleted; answers with the entries that stay in the inventory, and reports each of them. */
+async function removeEntries(entries: readonly Tracked[], whose: { readonly owner: Owner; readonly leaving: boolean }, progress: Pick<Removing, 'kept'>, doors: ApplicationDoors): Promise<readonly Tracked[]> {
+  if (entries.length === 0) return [];
+  // What is deleted is looked at now, not at the start of the pass: it may have become somebody else's meanwhile.
+  const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
+  const left: Tracked[] = [];
+  const kept: ObjectReport[] = [];
+  for (const change of prune({ entries, observations, ...whose, approvals: doors.approvals })) {
+    const text = keyText(change.key);
+    const entry = entries.find((item) => keyText(item.key) === text);
+    if (entry === undefined || change.action === 'keep') continue;
+    const stay = (fault: Fault | null, message: string): void => {
+      left.push(entry);
+      kept.push({ key: change.key, health: change.live === null ? 'Unknown' : objectHealth(change.live).health, message, drift: [], fault });
+    };
+    if (change.action === 'refuse') {
+      stay(change.fault, change.reason);
+      continue;
+    }
+    if (doors.heldBack.has(text)) {
+      stay(new Fault('plan/budget', `more would be deleted at once than the budget allows`), 'held back by the deletion budget');
+      continue;
+    }
+    try {
+      const gone = await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal);
+      if (!gone) stay(null, 'being deleted: a finalizer holds it');
+    } catch (error) {
+      const fault = toFault(error);
+      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      stay(fault, fault.message);
+    }
+  }
+  progress.kept = [...progress.kept, ...kept];
+  return left;
+}
+
+/**
+ * An application whose document is gone: everything it owns goes, then what the hub remembers of it. Reads the inventory
+ * and nothing else (I2). What is guarded, held back or hangs on a finalizer stays, with its record, and is reported.
+ */
+export async function leaveApplication(record: ApplicationRecord, doors: ApplicationDoors): Promise<ApplicationReport | null> {
+  const annotations = record.application?.metadata.annotations ?? {};
+  const progress: Pick<Removing, 'kept'> = { kept: [] };
+  const owner: Owner = { namespace: record.namespace, name: record.name, dialect: '1.10' };
+  let fault: Fault | null = null;
+  try {
+    const entries = union(...record.trackers.map(trackedOf));
+    const left = doors.config.prune ? await removeEntries(entries, { owner, leaving: true }, progress, doors) : entries;
+    if (left.length === 0) {
+      for (const tracker of record.trackers) await doors.records.remove('untrack', tracker, doors.signal);
+      for (const revision of record.revisions) await doors.records.remove('forget', revision, doors.signal);
+      if (record.journal !== null) await doors.records.remove('forget', record.journal, doors.signal);
+      // Last of all: while it is there, the next pass knows that something of this application is left to do.
+      if (record.application !== null) await doors.records.remove('forget', record.application, doors.signal);
+      return null;
+    }
+  } catch (error) {
+    fault = toFault(error);
+    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+  }
+  const guard = fault ?? progress.kept.find((item) => item.fault !== null)?.fault ?? null;
+  const message = guard?.message ?? 'objects are being deleted';
+  return {
+    namespace: record.namespace, name: record.name, path: annotations[SOURCE_ANNOTATION] ?? '', phase: 'deleting',
+    conditions: [{ type: 'Ready', status: 'False', reason: 'Deleting', message }, { type: 'Reconciling', status: guard === null ? 'True' : 'False', reason: 'Deleting', message: '' }, { type: 'Stalled', status: guard === null ? 'False' : 'True', reason: 'Deleting', message: guard === null ? '' : message }],
+    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '', services: [], journal: null, objects: progress.kept,
+    latestRevision: '', diagnostics: [], fault: guard, retryAfterMs: 2000,
+  };
+}
