@@ -165,7 +165,9 @@ export class Loop {
     const count = before?.told === told ? before.count + 1 : 1;
     this.#tries.set(name, { told, count });
     if (fault !== null) return consequence(fault, count).retryAfterMs;
-    return app.retryAfterMs === null ? null : app.retryAfterMs * 2 ** Math.min(count - 1, HEALTH_BACKOFF_MAX);
+    // A suspension with a duration ends when it ends, however often it was looked at meanwhile.
+    const backoff = app.journal?.suspend === true ? 1 : 2 ** Math.min(count - 1, HEALTH_BACKOFF_MAX);
+    return app.retryAfterMs === null ? null : app.retryAfterMs * backoff;
   }
 
   async #wait(signal: AbortSignal): Promise<void> {
