@@ -112,12 +112,27 @@ export interface ApplicationReport {
   readonly retryAfterMs: number | null;
 }
 
+/** What is said of one member cluster. */
+export interface ClusterReport {
+  readonly name: string;
+  readonly mode: 'direct' | 'ocm';
+  readonly accepted: boolean;
+  readonly available: 'True' | 'False' | 'Unknown';
+  /** gitVersion; "" while it is not known. */
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly fault: Fault | null;
+  /** What lies there, by application `namespace/name`, with the objects' health. */
+  readonly applications: readonly { readonly application: string; readonly objects: readonly ObjectReport[] }[];
+}
+
 /** One pass's result: what the status branch, the log and the exit code are made of. */
 export interface Report {
   readonly revision: Revision | null;
   readonly applications: readonly ApplicationReport[];
   /** Documents applied to the hub as they are. */
   readonly objects: readonly ObjectReport[];
+  readonly clusters: readonly ClusterReport[];
   /** Applications that left the repository, and what of them is still there. */
   readonly leaving: readonly ApplicationReport[];
   readonly diagnostics: readonly Diagnostic[];

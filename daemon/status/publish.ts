@@ -2,7 +2,7 @@
 import { printYaml } from '../lib/yaml.ts';
 import type { Diagnostic } from '../model/fault.ts';
 import { LOCAL } from '../model/object.ts';
-import type { ApplicationReport, ObjectReport, Report, StatusCommit, StepStatus } from '../model/status.ts';
+import type { ApplicationReport, ClusterReport, ObjectReport, Report, StatusCommit, StepStatus } from '../model/status.ts';
 
 export interface Published {
   readonly commit: StatusCommit;
@@ -13,6 +13,7 @@ export interface Published {
 /** The status files of the last commit that was pushed; null before the branch was read. */
 export type KnownFiles = ReadonlyMap<string, string>;
 
+export const clusterFile = (name: string): string => `clusters/${name}.yaml`;
 export const applicationFile = (namespace: string, name: string): string => `applications/${namespace}/${name}.yaml`;
 const REPOSITORY_FILE = 'repository.yaml';
 const README_FILE = 'README.md';
@@ -45,6 +46,19 @@ function applicationYaml(report: ApplicationReport, leaving: boolean): string {
   }, 'as-is');
 }
 
+/** The status file of one member cluster: is it there, and what lies on it. Nothing that changes with every heartbeat. */
+function clusterYaml(report: ClusterReport): string {
+  return printYaml({
+    apiVersion: 'lateen.dev/v1alpha1', kind: 'ClusterStatus', metadata: { name: report.name },
+    ...omitEmpty({
+      delivery: report.mode, accepted: report.accepted, available: report.available, kubernetes: report.version,
+      labels: Object.keys(report.labels).length === 0 ? undefined : report.labels,
+      error: report.fault === null ? undefined : { code: report.fault.code, message: report.fault.message },
+      applications: report.applications.map(({ application, objects }) => ({ application, objects: objects.map((object) => objectOf({ ...object, key: { ...object.key, cluster: LOCAL } })) })),
+    }),
+  }, 'as-is');
+}
+
 const readyOf = (report: ApplicationReport): string => report.conditions.find((item) => item.type === 'Ready')?.status ?? 'Unknown';
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ').slice(0, 160);
 
@@ -53,10 +67,12 @@ function readme(report: Report): string {
     const why = app.conditions.find((item) => item.type === 'Ready');
     return `| [${app.namespace}/${app.name}](${applicationFile(app.namespace, app.name)}) | ${app.phase} | ${readyOf(app)} | ${app.latestRevision} | ${app.appliedRevision.slice(0, 10)} | ${cell(why?.message ?? '')} |`;
   });
+  const clusters = report.clusters.map((cluster) => `| [${cluster.name}](${clusterFile(cluster.name)}) | ${cluster.mode} | ${cluster.available} | ${cluster.version} | ${cluster.applications.length} | ${cell(cluster.fault?.message ?? '')} |`);
   const errors = unique(report.diagnostics).filter((item) => item.severity === 'error').map((item) => `- \`${item.origin === undefined ? '' : `${item.origin.path}:${item.origin.line}:${item.origin.column}: `}${item.code}\`: ${cell(item.message)}${item.hint === undefined ? '' : ` ${cell(item.hint)}`}`);
   return [
     '# What is running', '', 'Written by Lateen: this branch is the record of what happened; nothing on it is read as input.', '',
     '| Application | Phase | Ready | Revision | Commit | |', '|---|---|---|---|---|---|', ...rows, '',
+    ...(clusters.length === 0 ? [] : ['| Cluster | Delivery | Available | Kubernetes | Applications | |', '|---|---|---|---|---|---|', ...clusters, '']),
     ...(errors.length === 0 ? [] : ['## Mistakes', '', ...errors, '']),
   ].join('\n');
 }
@@ -84,6 +100,7 @@ export function publish(report: Report, known: KnownFiles): Published | null {
   const files = new Map<string, string>();
   for (const app of report.applications) files.set(applicationFile(app.namespace, app.name), applicationYaml(app, false));
   for (const app of report.leaving) files.set(applicationFile(app.namespace, app.name), applicationYaml(app, true));
+  for (const cluster of report.clusters) files.set(clusterFile(cluster.name), clusterYaml(cluster));
   files.set(REPOSITORY_FILE, repositoryYaml(report));
   // A pass that could not be made knows nothing of the applications: what was said of them stands.
   if (report.fault !== null) for (const [path, content] of known) if (path.startsWith('applications/') && !files.has(path)) files.set(path, content);
@@ -92,18 +109,19 @@ export function publish(report: Report, known: KnownFiles): Published | null {
   const changes = new Map<string, string | null>();
   for (const [path, content] of files) if (known.get(path) !== content) changes.set(path, content);
   // Files of other writers on the branch are theirs.
-  for (const path of known.keys()) if (!files.has(path) && path.startsWith('applications/')) changes.set(path, null);
+  for (const path of known.keys()) if (!files.has(path) && /^(applications|clusters)\//.test(path)) changes.set(path, null);
   if (changes.size === 0) return null;
   const touched = [...report.applications, ...report.leaving].filter((app) => changes.has(applicationFile(app.namespace, app.name)));
+  const moved = report.clusters.filter((cluster) => changes.has(clusterFile(cluster.name)));
   const gone = [...changes].filter(([path, content]) => content === null && path.startsWith('applications/')).map(([path]) => path.slice('applications/'.length, -'.yaml'.length));
-  return { files, commit: { files: changes, subject: subjectOf(touched, gone), trailers: trailersOf(report, touched, gone) } };
+  return { files, commit: { files: changes, subject: subjectOf(touched, gone, moved), trailers: trailersOf(report, touched, gone, moved) } };
 }
 
-function subjectOf(touched: readonly ApplicationReport[], gone: readonly string[]): string {
+function subjectOf(touched: readonly ApplicationReport[], gone: readonly string[], clusters: readonly ClusterReport[]): string {
   const [first] = touched;
   if (touched.length === 1 && first !== undefined && gone.length === 0) return `${first.namespace}/${first.name}: ${first.phase}`;
   if (touched.length === 0 && gone.length === 1) return `${gone[0] ?? ''}: gone`;
-  if (touched.length === 0 && gone.length === 0) return 'repository: status changed';
+  if (touched.length === 0 && gone.length === 0) return clusters.length === 0 ? 'repository: status changed' : `${clusters.map((cluster) => cluster.name).slice(0, 3).join(', ')}: ${clusters.length === 1 ? `available ${clusters[0]?.available ?? ''}` : `${clusters.length} clusters changed`}`;
   const phases = new Map<string, number>();
   for (const app of touched) phases.set(app.phase, (phases.get(app.phase) ?? 0) + 1);
   if (gone.length > 0) phases.set('gone', gone.length);
@@ -113,10 +131,11 @@ function subjectOf(touched: readonly ApplicationReport[], gone: readonly string[
 /** Trailers name at most so many applications: beyond it the files tell. */
 const TRAILERS_MAX = 50;
 
-function trailersOf(report: Report, touched: readonly ApplicationReport[], gone: readonly string[]): StatusCommit['trailers'] {
+function trailersOf(report: Report, touched: readonly ApplicationReport[], gone: readonly string[], clusters: readonly ClusterReport[]): StatusCommit['trailers'] {
   const trailers: [string, string][] = [];
   if (report.revision !== null) trailers.push(['Source-Commit', report.revision.sha], ['Source-Author', report.revision.author]);
   for (const app of touched.slice(0, TRAILERS_MAX)) trailers.push(['Application', `${app.namespace}/${app.name}`], ['Phase', app.phase]);
   for (const name of gone.slice(0, TRAILERS_MAX)) trailers.push(['Application', name], ['Phase', 'gone']);
+  for (const cluster of clusters.slice(0, TRAILERS_MAX)) trailers.push(['Cluster', cluster.name]);
   return trailers;
 }
