@@ -54,11 +54,12 @@ export interface Daemon extends AsyncDisposable {
 
 /** Nothing of the person's own settings; the built evaluator is found where it always is. */
 function environment(): Record<string, string> {
-  return {
-    PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
-    ...(process.env['NODE_COMPILE_CACHE'] === undefined ? {} : { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] }),
-  };
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  return { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', XDG_CACHE_HOME: cache, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(cache, 'lateen', 'node') };
 }
+
+/** A daemon that lives for seconds gains nothing from an evaluator compiled twice: half of its CPU time goes there. */
+const NODE_FLAGS = ['--liftoff-only'];
 
 /** Starts the daemon with these arguments. */
 export function startDaemon(args: readonly string[], options: DaemonOptions = {}): Daemon {
@@ -68,7 +69,7 @@ export function startDaemon(args: readonly string[], options: DaemonOptions = {}
     ...(crash?.cut === undefined ? {} : { RIG_CUT: `${crash.cut.when} ${crash.cut.effect} ${crash.cut.nth}` }),
     ...(crash?.traceFile === undefined ? {} : { RIG_TRACE: crash.traceFile }),
   };
-  const child = spawn(process.execPath, [crash === undefined ? MAIN : CRASH_MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...NODE_FLAGS, crash === undefined ? MAIN : CRASH_MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   let heard: () => void = () => {};
@@ -188,6 +189,7 @@ export async function openScenario(options: ScenarioOptions): Promise<Scenario> 
   if (options.withNamespace !== false) await hub.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   const statusBranch = instance === '' ? 'lateen-status' : `lateen-status-${instance}`;
   const flags = ['--repo', bare.path, '--kubeconfig', options.kubeconfig, '--work-dir', join(directory.path, 'lateen'), ...(instance === '' ? [] : ['--instance', instance]), '--log-format', 'json', '--cue-workers', '1'];
+  const daemons: Daemon[] = [];
   const read = async (path: string): Promise<StatusFile | null> => {
     const text = await bare.show(statusBranch, path);
     return text === null ? null : (loadAll(text)[0] as StatusFile);
@@ -203,13 +205,17 @@ export async function openScenario(options: ScenarioOptions): Promise<Scenario> 
     },
     once: (...args) => runDaemon(['once', ...flags, '--wait', '60s', ...args]),
     verb: (name, daemonOptions, ...args) => runDaemon([name, ...flags, ...args], daemonOptions),
-    run: (daemonOptions = {}, ...args) => startDaemon(['run', ...flags, '--interval', '5s', ...args], daemonOptions),
+    run: (daemonOptions = {}, ...args) => {
+      const daemon = startDaemon(['run', ...flags, '--interval', '5s', ...args], daemonOptions);
+      daemons.push(daemon);
+      return daemon;
+    },
     untilStatus: async (name, accept, timeoutMs = 30_000) => {
       let last: StatusFile | null = null;
       const found = await until(`status of ${name}`, async () => {
         last = await status(name);
         return accept(last) ? { last } : undefined;
-      }, timeoutMs).catch((error: unknown) => { throw new Error(`${error instanceof Error ? error.message : ''}; last: ${JSON.stringify(last)?.slice(0, 3000)}`, { cause: error }); });
+      }, timeoutMs).catch((error: unknown) => { throw new Error(`${error instanceof Error ? error.message : ''}; last: ${JSON.stringify(last)?.slice(0, 3000)}; the daemon said:\n${daemons.map((daemon) => daemon.stderr().slice(-3000)).join('\n')}`, { cause: error }); });
       return found.last;
     },
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
