@@ -1,4 +1,5 @@
 /** What is to be done about one object: the decision of stage 4, pure. */
+import { withValuesOf } from '../lib/field-path.ts';
 import { renderHashOf, stamp, RENDER_HASH_ANNOTATION } from '../lib/stamp.ts';
 import { differences } from '../lib/subset.ts';
 import { Fault } from '../model/fault.ts';
@@ -84,8 +85,10 @@ export function decide(asked: Wanted, observation: Observation, owner: Owner, op
   }
   const drift = changedFields(wanted, live);
   if (drift.length === 0) return keep('as it should be');
-  if (!options.correctDrift || rules.keepOnDrift.includes('*')) return keep('drift, only reported', drift);
-  return { action: 'update', key: wanted.key, reason: 'drift', wanted, live, fields: drift, fault: null };
+  // KubeVela 1.10, apply-once: these paths keep the live value while the state is kept, and only then.
+  const put = changedFields({ ...wanted, object: withValuesOf(wanted.object, live, rules.keepOnDrift) }, live);
+  if (!options.correctDrift || put.length === 0) return keep('drift, only reported', drift);
+  return { action: 'update', key: wanted.key, reason: 'drift', wanted: { ...wanted, rules: { ...rules, keepOnUpdate: rules.keepOnDrift } }, live, fields: put, fault: null };
 }
 
 const OUR_ANNOTATIONS = /^\/metadata\/annotations\/(oam\.dev~1render-hash|app\.oam\.dev~1last-applied-configuration)$/;

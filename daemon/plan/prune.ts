@@ -2,9 +2,9 @@
  * What is to be deleted. Reads the inventory and what is live, and nothing else: no rendering, no CUE (I2). What cannot
  * be had back, and more than the budget at once, is kept until an Approval in Git says so (I11).
  */
-import type { Document } from '../model/catalog.ts';
+import { DEFAULT_NAMESPACE, type Document } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
-import { describeKey, keyText, type JsonObject, type ObjectKey } from '../model/object.ts';
+import { describeKey, keyText, LOCAL, type JsonObject, type ObjectKey } from '../model/object.ts';
 import type { Change } from '../model/plan.ts';
 import type { Observation, Tracked } from '../model/status.ts';
 import { ownership, type Owner } from './decide.ts';
@@ -25,9 +25,11 @@ export function approvalsOf(documents: readonly Document[], nowMs: number): Appr
     .filter((spec) => typeof spec['expires'] !== 'string' || Date.parse(spec['expires']) > nowMs);
   const target = (spec: JsonObject): JsonObject => (spec['target'] ?? {}) as JsonObject;
   const fits = (value: unknown, wanted: string | undefined): boolean => value === undefined || value === '' || value === wanted;
+  // What an Approval does not say, it does not approve everywhere: `default` (or none, where the kind has none), the hub.
+  const isAt = (spec: JsonObject, key: { readonly namespace: string; readonly cluster?: string }): boolean => (target(spec)['namespace'] ?? (key.namespace === '' ? '' : DEFAULT_NAMESPACE)) === key.namespace && (target(spec)['cluster'] || LOCAL) === (key.cluster ?? LOCAL);
   return {
-    allowsDelete: (key) => all.some((spec) => spec['action'] === 'delete' && target(spec)['kind'] === key.kind && target(spec)['name'] === key.name && fits(target(spec)['namespace'], key.namespace) && fits(target(spec)['cluster'], key.cluster)),
-    resumes: (namespace, application, step, hash) => all.some((spec) => spec['action'] === 'resume' && target(spec)['name'] === application && (target(spec)['namespace'] ?? 'default') === namespace && fits(spec['step'], step) && fits(spec['hash'], hash)),
+    allowsDelete: (key) => all.some((spec) => spec['action'] === 'delete' && target(spec)['kind'] === key.kind && target(spec)['name'] === key.name && isAt(spec, key)),
+    resumes: (namespace, application, step, hash) => all.some((spec) => spec['action'] === 'resume' && target(spec)['name'] === application && (target(spec)['namespace'] ?? DEFAULT_NAMESPACE) === namespace && fits(spec['step'], step) && fits(spec['hash'], hash)),
   };
 }
 
@@ -50,8 +52,9 @@ export function prune(input: PruneInput): readonly Change[] {
   return input.entries.toReversed().map((entry): Change => {
     const { key } = entry;
     const base = { key, wanted: null, fields: [], live: null, fault: null };
-    const observation = input.observations.get(keyText(key));
-    if (observation === undefined || 'absent' in observation) return { ...base, action: 'keep', reason: 'gone already' };
+    // What was not looked for is not known to be gone (I11).
+    const observation = input.observations.get(keyText(key)) ?? { fault: new Fault('transport/unreachable', `${describeKey(key)} was not looked at`) };
+    if ('absent' in observation) return { ...base, action: 'keep', reason: 'gone already' };
     if ('fault' in observation) return { ...base, action: 'refuse', reason: observation.fault.message, fault: observation.fault };
     const { live } = observation;
     if (entry.skipGC) return { ...base, live, action: 'keep', reason: 'left, as its garbage-collect policy says' };
