@@ -1,7 +1,7 @@
 /** The repository's own documents on their way through a pass: applied to the hub as they are, and removed with the file. */
 import type { ApplicationDoors } from './application.ts';
 import { mapLimit } from './lib/queue.ts';
-import { Fault, toFault, type Diagnostic } from './model/fault.ts';
+import { CODES, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText } from './model/object.ts';
 import type { Change, Wanted } from './model/plan.ts';
 import type { ObjectReport, Tracked } from './model/status.ts';
@@ -55,7 +55,7 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
 
   async function applyDocument(change: Change, { revision }: ApplicationDoors, found: Diagnostic[]): Promise<ObjectReport> {
     const told = (fault: Fault): ObjectReport => {
-      found.push({ code: fault.code, severity: 'error', message: fault.message, ...(change.wanted?.origin ? { origin: change.wanted.origin } : {}) });
+      found.push({ code: fault.code, severity: 'error', message: fault.message, hint: CODES[fault.code].action, ...(change.wanted?.origin ? { origin: change.wanted.origin } : {}) });
       return { key: change.key, ...(change.live === null ? { health: 'Missing' as const, message: fault.message } : objectHealth(change.live)), drift: [], fault };
     };
     if (change.fault !== null) return told(change.fault);
@@ -81,7 +81,7 @@ async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDo
     const fault = change.fault ?? (change.action === 'delete' && doors.heldBack.has(text) ? new Fault('plan/budget', 'more would be deleted at once than the budget allows') : null);
     if (fault !== null) {
       reports.push({ key: change.key, ...objectHealth(change.live), message: fault.message, drift: [], fault });
-      diagnostics.push({ code: fault.code, severity: 'warning', message: fault.message });
+      diagnostics.push({ code: fault.code, severity: 'warning', message: fault.message, hint: CODES[fault.code].action });
       continue;
     }
     if (change.action === 'keep') {

@@ -1,14 +1,15 @@
 /** From what the evaluator says to a diagnostic at the line of the repository that caused it. */
 import type { CueError, CueUnknownParameter } from '../model/cue.ts';
 import type { Locate, Path } from '../model/catalog.ts';
-import type { Code, Diagnostic, Origin, Severity } from '../model/fault.ts';
-import type { ApplicationSpec, ComponentSpec } from './application.ts';
+import { CODES, type Code, type Diagnostic, type Fault, type Origin, type Severity } from '../model/fault.ts';
+import type { ComponentRef } from '../model/plan.ts';
+import { asList, asText, type ApplicationSpec } from './application.ts';
 import type { Definition } from './definitions.ts';
 import { suggestion } from './rules.ts';
 
 export interface Where {
   readonly app: ApplicationSpec;
-  readonly component: ComponentSpec;
+  readonly component: ComponentRef;
   readonly own: Definition;
   readonly traits: readonly Definition[];
 }
@@ -26,37 +27,61 @@ const index = (text: string): string | number => (/^\d+$/.test(text) ? Number(te
 const below = (path: readonly string[]): Path => path.slice(1).map(index);
 
 /**
- * The line of a position inside a definition's template. A template is nearly always a block scalar, whose first line
- * is the one after its key; one that is quoted on a single line gives that line.
+ * Where a position inside a definition's template stands in its file. A template is nearly always a block scalar, whose
+ * content begins below its key, indented; one that is quoted beside its key gives that line.
  */
-export function templateOrigin(locate: Locate, template: string, line: number, column: number): Origin {
-  const at = locate(['spec', 'schematic', 'cue', 'template'], 'value');
-  return template.includes('\n') ? { path: at.path, line: at.line + line, column } : at;
+export function templateOrigin(locate: Locate, line: number, column: number): Origin {
+  const path = ['spec', 'schematic', 'cue', 'template'];
+  const at = locate(path, 'value');
+  return at.line > locate(path, 'key').line ? { path: at.path, line: at.line + line - 1, column: at.column + column - 1 } : at;
+}
+
+/** Where a component, or one of its traits, is written: in a patch the traits stand in another order, and not all of them. */
+function placeOf(app: ApplicationSpec, component: ComponentRef, trait: number | undefined): Path {
+  if (trait === undefined) return component.at;
+  const written = component.at.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[String(key)], app.document.object) as { readonly traits?: unknown } | undefined;
+  const index = asList(written?.traits).findIndex((item) => asText(item['type']) === component.traits[trait]?.type);
+  return index < 0 ? component.at : [...component.at, 'traits', index];
 }
 
 /** The diagnostic of one error of a component's rendering: at the property, at the template's line, or at the type. */
 export function diagnosticOf(where: Where, error: CueError, severity: Severity): Diagnostic {
   const { app, component } = where;
-  const at: Path = error.trait === undefined ? ['spec', 'components', component.index] : ['spec', 'components', component.index, 'traits', error.trait];
+  const at = placeOf(app, component, error.trait);
   const definition = error.trait === undefined ? where.own : where.traits[error.trait];
   const owner = error.trait === undefined ? `component "${component.name}" (${component.type})` : `trait "${component.traits[error.trait]?.type ?? ''}" of component "${component.name}"`;
   const code = CODE_OF[error.code];
   const locate = app.document.locate;
   if (error.code === 'parameter') {
     const path = below(error.path ?? []);
-    return { code, severity, application: nameOf(app), message: `${owner}: ${error.message}`, origin: locate([...at, 'properties', ...path]), hint: `See the parameter of ${definition?.kind ?? 'the definition'} "${definition?.name ?? ''}".` };
+    return { code, severity, application: nameOf(app), message: `${owner}: ${propertyText(path, error.message)}${error.message}`, origin: locate([...at, 'properties', ...path]), hint: `See the parameter of ${definition?.kind ?? 'the definition'} "${definition?.name ?? ''}".` };
   }
   if (error.line !== undefined && definition?.locate) {
-    return { code, severity, application: nameOf(app), message: `${owner}: ${definition.kind} "${definition.name}": ${error.message}`, origin: templateOrigin(definition.locate, definition.template, error.line, error.column ?? 1), hint: `Used by ${nameOf(app)} (${locate(at).path}:${locate(at).line}).` };
+    return { code, severity, application: nameOf(app), message: `${owner}: ${definition.kind} "${definition.name}": ${error.message}`, origin: templateOrigin(definition.locate, error.line, error.column ?? 1), hint: `Used by ${nameOf(app)} (${locate(at).path}:${locate(at).line}).` };
   }
   const place = definition === undefined || definition.from === 'repository' ? '' : ` (${definition.kind} "${definition.name}" of the ${definition.from === 'hub' ? 'hub' : 'built-in pack'}${error.line === undefined ? '' : `, template line ${error.line}`})`;
   return { code, severity, application: nameOf(app), message: `${owner}: ${error.message}${place}`, origin: locate([...at, 'type'], 'value') };
 }
 
+/** `property ports[0].port: `, unless the message says so itself. */
+function propertyText(path: Path, message: string): string {
+  const text = path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${part}`)).join('');
+  return text === '' || message.includes(text) ? '' : `property ${text}: `;
+}
+
+/** What the evaluator gave up on: at the type that asked for the template. */
+export function gaveUpDiagnostic(app: ApplicationSpec, component: ComponentRef, definition: Definition, fault: Fault): Diagnostic {
+  const at = definition.locate?.(['spec', 'schematic', 'cue', 'template'], 'key');
+  return {
+    code: fault.code, severity: 'error', application: nameOf(app), message: fault.message, origin: app.document.locate([...component.at, 'type'], 'value'),
+    hint: `${CODES[fault.code].action}${at === undefined ? '' : ` The template is at ${at.path}:${at.line}.`}`,
+  };
+}
+
 /** A property that the definition does not declare: KubeVela takes it silently, and it does nothing. */
 export function unknownPropertyDiagnostic(where: Where, unknown: CueUnknownParameter): Diagnostic {
   const { app, component } = where;
-  const at: Path = unknown.trait === undefined ? ['spec', 'components', component.index] : ['spec', 'components', component.index, 'traits', unknown.trait];
+  const at = placeOf(app, component, unknown.trait);
   const name = unknown.path.at(-1) ?? '';
   return {
     code: 'render/parameter', severity: 'warning', application: nameOf(app), origin: app.document.locate([...at, 'properties', ...below(unknown.path)], 'key'),
