@@ -1,6 +1,6 @@
 /** One component with its traits, rendered for one placement: labels, names and namespaces as KubeVela gives them. */
 import type { CueAuxiliary, CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
-import type { Diagnostic } from '../model/fault.ts';
+import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import type { JsonObject, KubeObject } from '../model/object.ts';
 import { keyOf, LOCAL } from '../model/object.ts';
 import type { PlacementRef, RenderedComponent, RenderedTrait, RevisionRef, Wanted } from '../model/plan.ts';
@@ -8,7 +8,7 @@ import { objectPolicies, type ApplicationSpec, type ComponentSpec } from './appl
 import type { ClusterVersion } from '../model/cluster-version.ts';
 import { componentContext, REVISION_PLACEHOLDER } from './context.ts';
 import { statusTemplatesOf, workloadOf, type Definition, type Definitions } from './definitions.ts';
-import { diagnosticOf, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
+import { diagnosticOf, gaveUpDiagnostic, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
 import { hashedName, inherited, renderLabels, withMeta, type Part } from './names.ts';
 import { rulesFor } from './rules.ts';
 
@@ -47,20 +47,26 @@ export function findDefinitions(definitions: Definitions, app: ApplicationSpec, 
 }
 
 /**
- * Renders `component` for `placement`. A mistake of the author comes back as diagnostics, with `component` null; the
- * evaluator's own failures (time, memory) are thrown Faults. KubeVela: spec/kubevela.md 2.1 to 2.7.
+ * Renders `component` for `placement`. A mistake of the author comes back as diagnostics, with `component` null, and
+ * so does a template that takes too much time or memory; the evaluator's own failures are thrown. KubeVela: spec/kubevela.md 2.1 to 2.7.
  */
 export async function renderComponent(env: RenderEnvironment, app: ApplicationSpec, component: ComponentSpec, placement: PlacementRef, revision: RevisionRef): Promise<ComponentRendering> {
   const found = findDefinitions(env.definitions, app, component);
   if (!('component' in found)) return { component: null, diagnostics: found };
   const context = componentContext(app, component, placement, revision, env.clusterVersion);
-  const result = await env.cue.renderComponent({
+  const rendering = env.cue.renderComponent({
     dialect: app.dialect,
     component: { name: component.name, type: component.type, template: found.component.template },
     parameter: component.properties as CueJson,
     context: context as CueObject,
     traits: component.traits.map((trait, i) => ({ type: trait.type, template: found.traits[i]?.template ?? '', parameter: trait.properties as CueJson, ...(app.dialect === '1.10' ? { context: { componentType: component.type } } : {}) })),
   }, { signal: env.signal });
+  const result = await rendering.catch((error: unknown) => {
+    const fault = toFault(error);
+    if (fault.kind !== 'invalid') throw fault;
+    return fault;
+  });
+  if (result instanceof Fault) return { component: null, diagnostics: [gaveUpDiagnostic(app, component, found.component, result)] };
   const where = { app, component, own: found.component, traits: found.traits };
   const diagnostics = [
     ...result.errors.map((error) => diagnosticOf(where, error, 'error')),
