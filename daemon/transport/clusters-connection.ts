@@ -88,6 +88,11 @@ export function credentialsOfConnection(connection: Connection): Credentials {
   };
 }
 
+/** An entry of a ManagedCluster's managedClusterClientConfigs. */
+export function clientConfigOf(connection: Connection): { readonly url: string; readonly caBundle?: string } {
+  return { url: connection.endpoint, ...(connection.ca === null ? {} : { caBundle: Buffer.from(connection.ca).toString('base64') }) };
+}
+
 /** The Secret that keeps a connection, in the form that `vela cluster join` of 1.2 and later gives it. */
 export function connectionSecret(name: string, connection: Connection): KubeObject {
   const { login } = connection;

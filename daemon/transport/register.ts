@@ -5,7 +5,7 @@ import { Fault } from '../model/fault.ts';
 import { LOCAL, type KubeObject } from '../model/object.ts';
 import type { Clock, Effects, Redactor } from '../model/ports.ts';
 import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
-import { connectionSecret, readConnection, type Connection } from './clusters-connection.ts';
+import { clientConfigOf, connectionSecret, readConnection, type Connection } from './clusters-connection.ts';
 import { targetOf, type KubeClient } from './kube.ts';
 import { FIELD_MANAGER } from './managed-fields.ts';
 import { CLUSTER_API, CLUSTER_SET_LABEL, SET_API } from './ocm-kinds.ts';
@@ -78,7 +78,7 @@ function registrationObjects(registration: Registration): readonly { readonly ob
     spec: {
       hubAcceptsClient: true,
       ...(leaseDurationSeconds === null ? {} : { leaseDurationSeconds }),
-      managedClusterClientConfigs: [{ url: connection.endpoint, ...(connection.ca === null ? {} : { caBundle: Buffer.from(connection.ca).toString('base64') }) }],
+      managedClusterClientConfigs: [clientConfigOf(connection)],
     },
   };
   return [
