@@ -39,12 +39,27 @@ export function pendingReason(step: Step, statuses: ReadonlyMap<string, StepStat
 
 /**
  * Whether a step without `if` is skipped. KubeVela 1.10: one after another, a step is skipped when any before it ended
- * neither succeeded nor skipped; in a DAG or with dependsOn, unless all that it depends on succeeded.
+ * neither succeeded nor skipped; in a DAG or with dependsOn, unless all that it depends on succeeded, and all that those
+ * depend on. `steps` are all of the workflow.
  */
-export function isSkippedByOthers(step: Step, mode: StepMode, before: readonly StepStatus[], statuses: ReadonlyMap<string, StepStatus>): boolean {
+export function isSkippedByOthers(step: Step, mode: StepMode, before: readonly StepStatus[], statuses: ReadonlyMap<string, StepStatus>, steps: readonly Step[]): boolean {
   if (step.if !== '') return false;
   if (mode === 'StepByStep' && step.dependsOn.length === 0) return before.some((status) => isFinished(status) && status.phase === 'failed');
-  return step.dependsOn.some((name) => isFinished(statuses.get(name)) && statuses.get(name)?.phase !== 'succeeded');
+  const all = new Map([...steps, ...steps.flatMap((item) => item.subSteps)].map((item) => [item.name, item.dependsOn]));
+  const visited = new Set<string>();
+  const isUnwell = (name: string): boolean => {
+    if (visited.has(name)) return false;
+    visited.add(name);
+    const status = statuses.get(name);
+    return (isFinished(status) && status?.phase !== 'succeeded') || (all.get(status?.name ?? name) ?? []).some(isUnwell);
+  };
+  return step.dependsOn.some(isUnwell);
+}
+
+/** A workflow variable by its name, or what is inside one: `connInfo.token`. Undefined where nobody has set it. */
+export function variableIn(variables: JsonObject, name: string): Json | undefined {
+  if (Object.hasOwn(variables, name)) return variables[name];
+  return name.split('.').reduce<Json | undefined>((at, part) => (at !== null && typeof at === 'object' && Object.hasOwn(at, part) ? (at as JsonObject)[part] : undefined), variables);
 }
 
 /** Evaluates a step's `if`. KubeVela 1.10: what is no concrete bool skips the step, with the reason in its message. */
@@ -66,14 +81,17 @@ function plainStatus(status: StepStatus): CueObject {
   };
 }
 
+/** The largest place in a list that a path may name: lists are filled up to it. */
+const PLACE_MAX = 10_000;
+
 /** `a.b[0]["c d"]` as its parts. Throws workflow/step-failed for a path that is none. */
 export function parsePath(text: string): readonly (string | number)[] {
   const parts: (string | number)[] = [];
   const pattern = /\.?([^.[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\.?"((?:[^"\\]|\\.)*)"/y;
   while (pattern.lastIndex < text.length) {
     const match = pattern.exec(text);
-    if (match === null) throw new Fault('workflow/step-failed', `"${text}" is not a path`);
-    parts.push(match[2] !== undefined ? Number(match[2]) : (match[1] ?? match[3] ?? match[4] ?? ''));
+    if (match === null || Number(match[2] ?? 0) > PLACE_MAX) throw new Fault('workflow/step-failed', `"${text}" is not a path`);
+    parts.push(match[2] !== undefined ? Number(match[2]) : (match[1] ?? (match[3] ?? match[4] ?? '').replaceAll(/\\(.)/g, '$1')));
   }
   return parts;
 }

@@ -23,7 +23,7 @@ import type { Json } from '../model/object.ts';
 import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
 import { EMPTY_JOURNAL, type Clock, type Http, type Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
-import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, withInputs } from './conditions.ts';
+import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
 import { runCoded, isCoded, type StepResult } from './steps/coded.ts';
 import { runTemplate } from './steps/template.ts';
@@ -157,7 +157,7 @@ class Run {
     return fresh;
   }
 
-  #variable = (name: string): CueJson | undefined => this.#journal.variables[name] as CueJson | undefined;
+  #variable = (name: string): CueJson | undefined => variableIn(this.#journal.variables, name);
 
   async #runSteps(steps: readonly Step[], mode: StepMode, group: string): Promise<void> {
     if (mode === 'StepByStep') {
@@ -189,7 +189,7 @@ class Run {
   async #runStep(step: Step, mode: StepMode, before: readonly Step[], group: string): Promise<void> {
     const status = this.#status(step);
     const byName = statusesByName(this.#doors.desired.steps, this.#statuses);
-    if (isSkippedByOthers(step, mode, before.map((item) => this.#status(item)), byName)) return this.#finish(step, { phase: 'skipped', reason: 'Skip', message: '' });
+    if (isSkippedByOthers(step, mode, before.map((item) => this.#status(item)), byName, this.#doors.desired.steps)) return this.#finish(step, { phase: 'skipped', reason: 'Skip', message: '' });
     const context = stepContextObject(this.#doors.desired);
     if (step.if !== '' && status.firstExecuteTime === '') {
       const check = await evaluateIf(this.#doors.cue, step, byName, context, this.#variable);
