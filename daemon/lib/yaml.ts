@@ -258,7 +258,7 @@ function marksOf(chunk: string, limits: YamlLimits, index: number): Mark {
     }
     const parent = open.at(-1);
     if (document !== index || parent === undefined) continue;
-    const offset = startOf(event);
+    const offset = contentOf(chunk, event);
     if (parent.isMapping && parent.key === null) {
       parent.key = { text: event.type === EVENT_ID.SCALAR ? keyText(chunk, event) : '', offset };
       continue;
@@ -287,6 +287,13 @@ function startOf(event: Event | undefined): number {
     default:
       return -1;
   }
+}
+
+/** As {@link startOf}, behind the indentation of a block scalar. */
+function contentOf(chunk: string, event: Event): number {
+  let offset = startOf(event);
+  if (event.type === EVENT_ID.SCALAR && (event.style === SCALAR_STYLE.LITERAL_BLOCK || event.style === SCALAR_STYLE.FOLDED_BLOCK)) while (chunk[offset] === ' ') offset += 1;
+  return offset;
 }
 
 function find(root: Mark, path: readonly (string | number)[], part: 'key' | 'value' = 'value'): number {
