@@ -6,7 +6,7 @@ import type { Log } from './lib/log.ts';
 import { lastAppliedOf } from './lib/stamp.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
-import { Fault, toFault, type Diagnostic } from './model/fault.ts';
+import { CODES, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
@@ -247,7 +247,7 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
 function refusals(desired: DesiredApplication, objects: readonly ObjectReport[]): readonly Diagnostic[] {
   const wanted = [...desired.components.values()].flatMap((component) => component.objects);
   return objects.filter((object) => object.fault !== null && (object.fault.kind === 'invalid' || object.fault.kind === 'denied')).map((object): Diagnostic => ({
-    code: object.fault?.code ?? 'transport/invalid', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: object.fault?.message ?? '',
+    code: object.fault?.code ?? 'transport/invalid', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: object.fault?.message ?? '', hint: CODES[object.fault?.code ?? 'transport/invalid'].action,
     origin: wanted.find((item) => keyText(item.key) === keyText(object.key))?.origin ?? desired.document.origin,
   }));
 }

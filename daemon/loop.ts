@@ -199,10 +199,10 @@ export function settlementOf(result: PassResult): Settlement | 'moving' {
   if (result.pushFault !== null) return result.pushFault.kind === 'transient' ? 'moving' : 'error';
   const apps = [...report.applications, ...report.leaving];
   const isReady = (app: ApplicationReport): boolean => app.conditions.some((item) => item.type === 'Ready' && item.status === 'True');
-  const objectsWell = report.objects.every((object) => object.fault === null);
-  if (report.diagnostics.some((item) => item.severity === 'error') || !objectsWell) return apps.every((app) => isReady(app) || isStuck(app)) ? 'settled' : 'moving';
-  if (apps.every(isReady)) return 'ready';
-  return apps.every((app) => isReady(app) || isStuck(app)) ? 'settled' : 'moving';
+  const moves = report.objects.some((object) => (object.fault === null ? object.health === 'InProgress' || object.health === 'Unknown' : object.fault.kind === 'transient'));
+  if (moves || !apps.every((app) => isReady(app) || isStuck(app))) return 'moving';
+  const isWell = report.objects.every((object) => object.fault === null && object.health === 'Current') && report.diagnostics.every((item) => item.severity !== 'error');
+  return isWell && apps.every(isReady) ? 'ready' : 'settled';
 }
 
 /** Nothing of it goes on without something from outside. */
