@@ -152,6 +152,17 @@ suite('a commit and what it leaves behind', () => {
     assert.deepEqual(objects, ['ConfigMap/two-2', `CustomResourceDefinition/sails.${group}`, 'Sail/main']);
   });
 
+  test('a plain workload is waited for like any other', async () => {
+    await using it = await open('plainwork');
+    const ns = it.namespace;
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'plain', namespace: ns }, spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'a', image: 'nginx' }] } } } };
+    await it.push({ 'deployment.json': JSON.stringify(deployment) });
+    const end = await it.once();
+    assert.equal(end.code, 0, end.stdout + end.stderr);
+    assert.equal((await hub.client.get(`deployments/${ns}/plain`)).status.availableReplicas, 1);
+    assert.deepEqual((await it.repositoryStatus())?.['objects'].map((object: { health: string }) => object.health), ['Current']);
+  });
+
   test('dependsOn orders components, and an output of one is an input of the next', async () => {
     await using it = await open('flow');
     const ns = it.namespace;
