@@ -2,10 +2,12 @@
  * One Application's way through stages 4 to 7 of a pass: mirror it on the hub, name what it owns, run its workflow as far
  * as it goes, remove what it no longer wants, and tell. Every exit tells (I4).
  */
+import { keepEnvironments } from './environments.ts';
 import type { Log } from './lib/log.ts';
 import { lastAppliedOf } from './lib/stamp.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
+import type { Clusters } from './model/clusters.ts';
 import { CODES, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
@@ -29,6 +31,7 @@ import type { Delivered } from './workflow/run.ts';
 /** What a pass gives to each of its applications. */
 export interface ApplicationDoors {
   readonly transport: Transport;
+  readonly clusters: Clusters;
   readonly records: Records;
   readonly cue: CueEvaluator;
   readonly http: Http;
@@ -56,13 +59,15 @@ interface Progress {
   tracked: readonly Tracked[];
   kept: readonly ObjectReport[];
   fault: Fault | null;
+  /** Why a finished run could not be kept as it should be; "" when it could. */
+  keeping: string;
   retryAfterMs: number | null;
 }
 
 /** Takes one application as far as it goes now. Never throws but for cancellation and a lost Lease. */
 export async function runApplication(desired: DesiredApplication, record: ApplicationRecord, doors: ApplicationDoors): Promise<ApplicationReport> {
   const progress: Progress = {
-    application: record.application, journal: null, services: [], observed: new Map(doors.observed), touched: new Map(), tracked: union(...record.trackers.map(trackedOf)), kept: [], fault: desired.fault, retryAfterMs: null,
+    application: record.application, journal: null, services: [], observed: new Map(doors.observed), touched: new Map(), tracked: union(...record.trackers.map(trackedOf)), kept: [], fault: desired.fault, keeping: '', retryAfterMs: null,
   };
   try {
     const other = ownerElsewhere(record, doors.instance);
@@ -105,7 +110,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   // The names first, then the effects: a process killed after any of them finds its own again (I6).
   await Promise.all([
     isNewRevision ? doors.records.keep('revision', revision, null, doors.signal) : null,
-    inventory.track(known.map((wanted) => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator: 'workflow', skipGC: wanted.rules.gc === 'never' }))),
+    inventory.track([...known.map((wanted) => entryOf(wanted, 'workflow')), ...desired.placed.map((wanted) => entryOf(wanted, 'placement'))]),
   ]);
   const owner: Owner = { namespace: desired.namespace, name: desired.name, dialect: desired.dialect };
   const delivery = deliveryFor({
@@ -114,6 +119,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
     track: inventory.track, untrack: inventory.untrack, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
   });
   await delivery.deliver(desired.policyObjects, 'policy');
+  const bound = await keepEnvironments(desired, { clusters: doors.clusters, delivery, records: doors.records, touched: progress.touched, now: timeText(doors.clock.now()), signal: doors.signal });
   const before = (await recallJournal(desired, record, doors.transport, doors.signal)) ?? freshJournal(desired, doors.clock.now());
   let secret = record.journal;
   const keep = async (journal: Journal): Promise<void> => {
@@ -126,16 +132,17 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   }
   progress.journal = before;
   const result = await runWorkflow(before, {
-    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, clock: doors.clock, actions: ACTIONS, keep, signal: doors.signal,
+    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, signal: doors.signal,
     resumes: (step) => doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash),
   });
   progress.journal = result.journal;
-  progress.retryAfterMs = result.retryAfterMs;
+  progress.keeping = result.keeping;
+  progress.retryAfterMs = bound.retryAfterMs === null ? result.retryAfterMs : Math.min(bound.retryAfterMs, result.retryAfterMs ?? Infinity);
   if (before.finished) await delivery.deliver(stepObjects(progress), 'workflow');
   progress.services = await servicesOf(desired, delivery, progress, result.services);
   if (!hidesNothing(result.journal) && JSON.stringify(journalSecret(desired.namespace, desired.name, result.journal)['data']) !== JSON.stringify(record.journal?.['data'])) await keep(result.journal);
   await keepFinished(desired, revision, before, result.journal, doors.records, doors.signal);
-  if (result.journal.finished && result.journal.state === 'succeeded') await removeStale(desired, record, progress, owner, doors);
+  if (result.journal.finished && result.journal.state === 'succeeded') await removeStale(desired, record, progress, owner, doors, { isComplete: bound.isComplete && result.isComplete, placed: inventory.placed(), untrack: inventory.untrack });
 }
 
 /**
@@ -150,6 +157,8 @@ function stepObjects(progress: Progress): readonly Wanted[] {
   });
 }
 
+const entryOf = (wanted: Wanted, creator: string): Tracked => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator, skipGC: wanted.rules.gc === 'never' });
+
 function correctsDrift(desired: DesiredApplication, config: RepositoryConfig): boolean {
   const asked = desired.object.metadata.annotations?.['lateen.dev/drift'];
   return asked === 'report' ? false : asked === 'correct' ? true : config.drift === 'correct';
@@ -160,7 +169,7 @@ function componentRevisionsText(desired: DesiredApplication): string {
 }
 
 /** The tracker of this content: entries are kept on the hub before their objects are written. */
-function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, doors: ApplicationDoors): { readonly track: (entries: readonly Tracked[]) => Promise<void>; readonly untrack: (key: ObjectKey) => Promise<void> } {
+function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, doors: ApplicationDoors): { readonly track: (entries: readonly Tracked[]) => Promise<void>; readonly untrack: (key: ObjectKey) => Promise<void>; readonly placed: () => readonly Tracked[] } {
   let mine = record.trackers.find((tracker) => tracker.metadata.name === trackerName(desired)) ?? null;
   let entries = mine === null ? [] : trackedOf(mine);
   let last: Promise<void> = Promise.resolve();
@@ -181,7 +190,7 @@ function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, app
   };
   // One after another: two steps of a DAG must not write each other's entries away.
   const inTurn = (change: () => Promise<void>): Promise<void> => (last = last.then(change, change));
-  return { track: (more) => inTurn(() => add(more)), untrack: (key) => inTurn(() => drop(key)) };
+  return { track: (more) => inTurn(() => add(more)), untrack: (key) => inTurn(() => drop(key)), placed: () => entries.filter((entry) => entry.creator === 'placement') };
 }
 
 /** Health of every component: what steps found in this pass, and for the others what is live. */
@@ -221,7 +230,7 @@ function reportsOf(desired: DesiredApplication, progress: Progress): readonly Ob
 /** Builds the report, and writes the Application's status where it changed. */
 async function tell(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<ApplicationReport> {
   const objects = reportsOf(desired, progress);
-  const facts = { dialect: desired.dialect, fault: progress.fault, journal: progress.journal, services: progress.services, objects };
+  const facts = { dialect: desired.dialect, fault: progress.fault, journal: progress.journal, services: progress.services, objects, keeping: progress.keeping };
   const phase = phaseOf(facts);
   const conditions = conditionsOf(facts);
   const application = progress.application;
@@ -245,7 +254,7 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
 
 /** What an API server refused, at the component it comes from. */
 function refusals(desired: DesiredApplication, objects: readonly ObjectReport[]): readonly Diagnostic[] {
-  const wanted = [...desired.components.values()].flatMap((component) => component.objects);
+  const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.placed, desired.policyObjects);
   return objects.filter((object) => object.fault !== null && (object.fault.kind === 'invalid' || object.fault.kind === 'denied')).map((object): Diagnostic => ({
     code: object.fault?.code ?? 'transport/invalid', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: object.fault?.message ?? '', hint: CODES[object.fault?.code ?? 'transport/invalid'].action,
     origin: wanted.find((item) => keyText(item.key) === keyText(object.key))?.origin ?? desired.document.origin,

@@ -10,6 +10,7 @@ import { mapLimit } from './lib/queue.ts';
 import type { Log } from './lib/log.ts';
 import { load, type LoadCache } from './load/load.ts';
 import type { Catalog, Revision } from './model/catalog.ts';
+import { NO_CLUSTERS, type Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import { toFault, type Diagnostic, type Fault } from './model/fault.ts';
 import type { ObjectKey } from './model/object.ts';
@@ -30,6 +31,7 @@ import { publish } from './status/publish.ts';
 export interface Doors {
   readonly repo: Pick<Repo, 'tree' | 'commit' | 'statusFiles'>;
   readonly transport: Transport;
+  readonly clusters?: Clusters;
   readonly records: Records;
   readonly cue: CueEvaluator;
   readonly http: Http;
@@ -85,8 +87,9 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load }); // 1 source, 2 load
     report = { ...report, diagnostics: catalog.diagnostics };
     const hub = only === null || last === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, last.hub, signal);
+    const clusters = doors.clusters ?? NO_CLUSTERS;
     const desired = await render({ //                                                         3 render
-      catalog, only, known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack }, records: hub.records, memo: memory.render,
+      catalog, only, clusters, known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack }, records: hub.records, memo: memory.render,
       environment: { cue: doors.cue, clusterVersion: hub.version, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal), signal },
     });
     doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: desired.objects.length + desired.applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length });
@@ -99,7 +102,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
       return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, pushed: null, pushFault: null };
     }
     const heldBack = overBudget([...leaving.flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
-    const shared: ApplicationDoors = { ...doors, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
+    const shared: ApplicationDoors = { ...doors, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
     const reports = await mapLimit(desired.applications, APPLICATIONS_AT_ONCE_MAX, (app) => runApplication(app, recordOf(hub.records, app), shared), signal); // 5 workflow, 6 transport
     const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];

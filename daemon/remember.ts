@@ -56,6 +56,7 @@ export function keysOf(desired: Desired, hub: Remembered, withDocuments: boolean
   for (const app of desired.applications) {
     for (const component of app.components.values()) component.objects.forEach((wanted) => add(wanted.key));
     app.policyObjects.forEach((wanted) => add(wanted.key));
+    app.placed.forEach((wanted) => add(wanted.key));
   }
   if (withDocuments) {
     desired.objects.forEach((wanted) => add(wanted.key));

@@ -1,7 +1,7 @@
 /** What goes: objects that an application no longer wants, and applications whose documents are gone. */
 import type { ApplicationDoors } from './application.ts';
 import { Fault, toFault } from './model/fault.ts';
-import { keyText } from './model/object.ts';
+import { keyText, type ObjectKey } from './model/object.ts';
 import type { DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord } from './model/ports.ts';
 import type { ApplicationReport, ObjectReport, Tracked } from './model/status.ts';
@@ -27,17 +27,48 @@ export interface Removing {
  * Removes what older contents own and this one does not. Only after a run that succeeded, and not while an apply of this
  * application failed (I3). KubeVela 1.10: mark and sweep of history trackers.
  */
-export async function removeStale(desired: DesiredApplication, record: ApplicationRecord, progress: Removing, owner: Owner, doors: ApplicationDoors): Promise<void> {
+export async function removeStale(desired: DesiredApplication, record: ApplicationRecord, progress: Removing, owner: Owner, doors: ApplicationDoors, chosen: Chosen): Promise<void> {
+  if (chosen.isComplete && doors.config.prune) await removeMoved(desired, progress, owner, doors, chosen);
   const old = record.trackers.filter((tracker) => tracker.metadata.name !== trackerName(desired));
   if (old.length > 0 && ![...progress.touched.values()].some((item) => item.fault !== null)) {
-    const current = new Set(progress.touched.keys());
-    for (const component of desired.components.values()) for (const wanted of component.objects) current.add(keyText(wanted.key));
-    const entries = without(union(...old.map(trackedOf)), current);
+    const entries = without(union(...old.map(trackedOf)), wantedKeys(desired, progress));
     const left = doors.config.prune ? await removeEntries(entries, { owner, leaving: false }, progress, doors) : entries;
     if (left.length === 0) for (const tracker of old) await doors.records.remove('untrack', tracker, doors.signal);
     progress.tracked = union(without(progress.tracked, new Set(entries.map((entry) => keyText(entry.key)))), left);
   }
   for (const revision of surplusRevisions(record.revisions, desired.revision.name, REVISIONS_MAX)) await doors.records.remove('forget', revision, doors.signal);
+}
+
+/** What this run has asked for, or is known to ask for. */
+function wantedKeys(desired: DesiredApplication, progress: Removing): Set<string> {
+  const current = new Set(progress.touched.keys());
+  for (const component of desired.components.values()) for (const wanted of component.objects) current.add(keyText(wanted.key));
+  for (const wanted of desired.placed) current.add(keyText(wanted.key));
+  return current;
+}
+
+/** What this content has delivered to chosen clusters. */
+export interface Chosen {
+  /** Every step was come to: what none of them asked for is where the choice led before. */
+  readonly isComplete: boolean;
+  readonly placed: readonly Tracked[];
+  readonly untrack: (key: ObjectKey) => Promise<void>;
+}
+
+/**
+ * Removes what lies where the choice of clusters no longer leads, after it lies where it leads now: of a component whose
+ * apply failed everywhere nothing goes, nor anything in a cluster where an apply failed (I3).
+ */
+async function removeMoved(desired: DesiredApplication, progress: Removing, owner: Owner, doors: ApplicationDoors, chosen: Chosen): Promise<void> {
+  const touched = [...progress.touched.values()];
+  const failedIn = new Set(touched.filter((item) => item.fault !== null).map((item) => item.change.key.cluster));
+  const arrived = (component: string): boolean => {
+    const own = touched.filter((item) => item.change.wanted?.component === component);
+    return own.length === 0 || own.some((item) => item.fault === null);
+  };
+  const entries = without(chosen.placed, wantedKeys(desired, progress)).filter((entry) => !failedIn.has(entry.key.cluster) && arrived(entry.component));
+  const left = new Set((await removeEntries(entries, { owner, leaving: false }, progress, doors)).map((entry) => keyText(entry.key)));
+  for (const entry of entries) if (!left.has(keyText(entry.key))) await chosen.untrack(entry.key);
 }
 
 /** Deletes what may be deleted; answers with the entries that stay in the inventory, and reports each of them. */

@@ -39,3 +39,6 @@ export interface Clusters {
    */
   readonly decisions: (namespace: string, placement: string) => readonly string[] | null;
 }
+
+/** A hub without members. */
+export const NO_CLUSTERS: Clusters = { members: [], decisions: () => null };

@@ -1,5 +1,6 @@
 /** What should be, what differs, and how far a run has come. */
-import type { Dialect, Document } from './catalog.ts';
+import type { Dialect, Document, Path } from './catalog.ts';
+import type { Clusters, Member } from './clusters.ts';
 import type { Diagnostic, Fault, Origin } from './fault.ts';
 import type { Json, JsonObject, KubeObject, ObjectKey } from './object.ts';
 
@@ -66,6 +67,8 @@ export interface RenderedComponent {
   readonly context: JsonObject;
   readonly status: StatusTemplates;
   readonly traits: readonly RenderedTrait[];
+  /** Set when `objects` are ManifestWorks on the hub: the component whose objects they carry. */
+  readonly inside?: RenderedComponent;
 }
 
 export interface RenderedTrait {
@@ -113,22 +116,56 @@ export interface PlacementRef {
   readonly cluster: string;
   readonly namespace: string;
   readonly replicaKey: string;
+  /** The cluster as it was found; absent for the hub, and where nobody looked. */
+  readonly member?: Member;
 }
 
-/** What the workflow has to know of a component's spec. */
+/** One component as its author, or a policy, wants it. */
 export interface ComponentRef {
   readonly name: string;
   readonly type: string;
   readonly properties: Json;
+  readonly traits: readonly { readonly type: string; readonly properties: Json }[];
   readonly dependsOn: readonly string[];
   readonly inputs: readonly { readonly from: string; readonly parameterKey: string }[];
   readonly outputs: readonly { readonly name: string; readonly valueFrom: string }[];
+  /** Where it stands in the document. */
+  readonly at: Path;
+  /** KubeVela 1.10, replication policy: which copy it is; "" for the one there is without. */
+  readonly replicaKey: string;
+}
+
+/** What the policies of one deploy step come to: these components, each to every one of these places. */
+export interface Deployment {
+  readonly components: readonly ComponentRef[];
+  readonly placements: readonly PlacementRef[];
+}
+
+/** One environment of an env-binding policy (KubeVela 1.1): its own version of the components, and where they go. */
+export interface Environment {
+  readonly policy: string;
+  readonly name: string;
+  /** `ocm`: as ManifestWorks. `apply`: applied to the cluster as they are (engines local, single-cluster, cluster-gateway). */
+  readonly by: 'ocm' | 'apply';
+  /** Delivered by itself; false: by a step of the workflow. */
+  readonly created: boolean;
+  /** The cluster by name, or the Placement (in the Application's namespace) that chooses one by these labels. */
+  readonly choice: { readonly cluster: string } | { readonly placement: string; readonly labels: Readonly<Record<string, string>> };
+  /** In the order of the spec, rendered for nowhere in particular: 1.1's templates know nothing of clusters. */
+  readonly components: readonly RenderedComponent[];
+  readonly origin: Origin;
 }
 
 export interface PolicyRef {
   readonly name: string;
   readonly type: string;
   readonly properties: JsonObject;
+}
+
+export interface DeploymentOptions {
+  readonly clusters: Clusters;
+  /** Components made by Terraform are left out. KubeVela 1.10: true unless the step says otherwise. */
+  readonly ignoreTerraform: boolean;
 }
 
 /** What one Application asks for, ready to be compared and run. */
@@ -141,7 +178,10 @@ export interface DesiredApplication {
   readonly object: KubeObject;
   /** The ApplicationRevision that this content is. */
   readonly revision: RevisionRef;
-  /** By component name, in the order of the spec; a component whose inputs come from a step is rendered later. */
+  /**
+   * What goes to the hub, by component name, in the order of the spec; a component whose inputs come from a step is
+   * rendered later, and one that only goes to other clusters is not among them.
+   */
   readonly components: ReadonlyMap<string, RenderedComponent>;
   /** Objects that policies render (1.1: EnvBinding and the like). */
   readonly policyObjects: readonly Wanted[];
@@ -153,8 +193,17 @@ export interface DesiredApplication {
   readonly definitions: ReadonlyMap<string, KubeObject>;
   readonly componentSpecs: readonly ComponentRef[];
   readonly policies: readonly PolicyRef[];
-  /** Renders a component again: for another placement, or with properties that a step gave. Throws render/*. */
-  readonly render: (component: string, placement: PlacementRef, properties: Json | undefined, signal: AbortSignal) => Promise<RenderedComponent>;
+  /**
+   * Renders a component (by name, or as a policy has changed it) for a placement, or with properties that a step gave.
+   * What was rendered before is not evaluated again. Throws render/*, and transport/* of a cluster that cannot be asked.
+   */
+  readonly render: (component: string | ComponentRef, placement: PlacementRef, properties: Json | undefined, signal: AbortSignal) => Promise<RenderedComponent>;
+  /** KubeVela 1.10: what these policies of a deploy step come to. Throws render/policy, render/no-cluster. */
+  readonly deployment: (policies: readonly string[], inline: readonly PolicyRef[], options: DeploymentOptions) => Deployment;
+  /** KubeVela 1.1: the environments of env-binding policies. */
+  readonly environments: readonly Environment[];
+  /** Objects that steps are known to deliver elsewhere than `components` say: to member clusters, or for environments. */
+  readonly placed: readonly Wanted[];
   readonly diagnostics: readonly Diagnostic[];
   /** Set when it could not be rendered: it keeps everything it owns (I11). */
   readonly fault: Fault | null;

@@ -79,7 +79,7 @@ function planApplication(desired: DesiredApplication, input: PlanInput): Applica
   const record = input.records.get(`${namespace}/${name}`);
   if (desired.fault !== null) return { namespace, name, changes: [], restartsWorkflow: false };
   const owner: Owner = { namespace, name, dialect: desired.dialect };
-  const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.policyObjects);
+  const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.policyObjects, desired.placed);
   const changes: Change[] = wanted.map((item) => decide(item, input.observed.get(keyText(item.key)) ?? notLookedAt(item), owner, { correctDrift: input.config.drift === 'correct' }));
   const status = record?.application?.['status'] as { workflow?: { appRevision?: unknown } } | undefined;
   const restartsWorkflow = status?.workflow?.appRevision !== (desired.object.metadata.annotations?.['app.oam.dev/publishVersion'] ?? desired.revision.name);

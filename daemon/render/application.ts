@@ -1,19 +1,9 @@
 /** An Application document as render reads it: typed, with the names filled in that KubeVela's webhook would give. */
 import type { Dialect, Document } from '../model/catalog.ts';
 import { DEFAULT_NAMESPACE } from '../model/catalog.ts';
-import type { Json, JsonObject, KubeObject } from '../model/object.ts';
+import type { JsonObject, KubeObject } from '../model/object.ts';
+import type { ComponentRef } from '../model/plan.ts';
 import { OBJECT_POLICIES, type ObjectPolicy } from './rules.ts';
-
-export interface ComponentSpec {
-  readonly index: number;
-  readonly name: string;
-  readonly type: string;
-  readonly properties: Json;
-  readonly traits: readonly { readonly type: string; readonly properties: Json }[];
-  readonly dependsOn: readonly string[];
-  readonly inputs: readonly { readonly from: string; readonly parameterKey: string }[];
-  readonly outputs: readonly { readonly name: string; readonly valueFrom: string }[];
-}
 
 export interface PolicySpec {
   readonly index: number;
@@ -30,7 +20,7 @@ export interface ApplicationSpec {
   readonly namespace: string;
   readonly name: string;
   readonly dialect: Dialect;
-  readonly components: readonly ComponentSpec[];
+  readonly components: readonly ComponentRef[];
   readonly policies: readonly PolicySpec[];
   readonly workflow: JsonObject | null;
 }
@@ -73,7 +63,8 @@ export function readApplication(document: Document, dialect: Dialect): Applicati
   return {
     document, object, namespace, name: document.object.metadata.name ?? '', dialect,
     components: asList(spec['components']).map((component, index) => ({
-      index,
+      at: ['spec', 'components', index],
+      replicaKey: '',
       name: asText(component['name']),
       type: asText(component['type']),
       properties: component['properties'] ?? null,

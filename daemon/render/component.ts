@@ -3,8 +3,8 @@ import type { CueAuxiliary, CueEvaluator, CueJson, CueObject } from '../model/cu
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import type { JsonObject, KubeObject } from '../model/object.ts';
 import { keyOf, LOCAL } from '../model/object.ts';
-import type { PlacementRef, RenderedComponent, RenderedTrait, RevisionRef, Wanted } from '../model/plan.ts';
-import { objectPolicies, type ApplicationSpec, type ComponentSpec } from './application.ts';
+import type { ComponentRef, PlacementRef, RenderedComponent, RenderedTrait, RevisionRef, Wanted } from '../model/plan.ts';
+import { objectPolicies, type ApplicationSpec } from './application.ts';
 import type { ClusterVersion } from '../model/cluster-version.ts';
 import { componentContext, REVISION_PLACEHOLDER } from './context.ts';
 import { statusTemplatesOf, workloadOf, type Definition, type Definitions } from './definitions.ts';
@@ -22,6 +22,9 @@ export interface RenderEnvironment {
   readonly signal: AbortSignal;
 }
 
+/** Which of KubeVela 1.1's paths an object takes: 2.5 tells how each gives names. */
+export type RenderPath = 'application' | 'environment';
+
 export interface ComponentRendering {
   readonly component: RenderedComponent | null;
   readonly diagnostics: readonly Diagnostic[];
@@ -33,14 +36,14 @@ interface Found {
 }
 
 /** The definitions that a component uses, or what is wrong with its types. */
-export function findDefinitions(definitions: Definitions, app: ApplicationSpec, component: ComponentSpec): Found | readonly Diagnostic[] {
+export function findDefinitions(definitions: Definitions, app: ApplicationSpec, component: ComponentRef): Found | readonly Diagnostic[] {
   const missing: Diagnostic[] = [];
   const find = (kind: 'ComponentDefinition' | 'TraitDefinition', type: string, path: readonly (string | number)[]): Definition | null => {
     const found = definitions.find(app.dialect, kind, type, app.namespace);
     if (found === null) missing.push(unknownTypeDiagnostic(app, kind, type, path, definitions.names(app.dialect, kind, app.namespace)));
     return found;
   };
-  const at = ['spec', 'components', component.index];
+  const { at } = component;
   const own = find('ComponentDefinition', component.type, [...at, 'type']);
   const traits = component.traits.map((trait, i) => find('TraitDefinition', trait.type, [...at, 'traits', i, 'type']));
   return own === null || missing.length > 0 ? missing : { component: own, traits: traits.filter((trait) => trait !== null) };
@@ -50,7 +53,7 @@ export function findDefinitions(definitions: Definitions, app: ApplicationSpec, 
  * Renders `component` for `placement`. A mistake of the author comes back as diagnostics, with `component` null, and
  * so does a template that takes too much time or memory; the evaluator's own failures are thrown. KubeVela: spec/kubevela.md 2.1 to 2.7.
  */
-export async function renderComponent(env: RenderEnvironment, app: ApplicationSpec, component: ComponentSpec, placement: PlacementRef, revision: RevisionRef): Promise<ComponentRendering> {
+export async function renderComponent(env: RenderEnvironment, app: ApplicationSpec, component: ComponentRef, placement: PlacementRef, revision: RevisionRef, path: RenderPath = 'application'): Promise<ComponentRendering> {
   const found = findDefinitions(env.definitions, app, component);
   if (!('component' in found)) return { component: null, diagnostics: found };
   const context = componentContext(app, component, placement, revision, env.clusterVersion);
@@ -74,7 +77,7 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
     ...result.unknownParameters.map((unknown) => unknownPropertyDiagnostic(where, unknown)),
   ];
   if (result.errors.length > 0) return { component: null, diagnostics };
-  const objects = await wantedObjects(env, app, component, placement, revision, found, result.output, result.outputs);
+  const objects = await wantedObjects(env, app, component, { placement, revision, path }, found, result.output, result.outputs);
   return {
     diagnostics,
     component: {
@@ -101,7 +104,13 @@ function stageOf(definition: Definition | undefined): RenderedTrait['stage'] {
   return stage === 'PreDispatch' || stage === 'PostDispatch' ? stage : 'DefaultDispatch';
 }
 
-async function wantedObjects(env: RenderEnvironment, app: ApplicationSpec, component: ComponentSpec, placement: PlacementRef, revision: RevisionRef, found: Found, output: CueObject | null, outputs: readonly CueAuxiliary[]): Promise<readonly Wanted[]> {
+interface Circumstances {
+  readonly placement: PlacementRef;
+  readonly revision: RevisionRef;
+  readonly path: RenderPath;
+}
+
+async function wantedObjects(env: RenderEnvironment, app: ApplicationSpec, component: ComponentRef, { placement, revision, path }: Circumstances, found: Found, output: CueObject | null, outputs: readonly CueAuxiliary[]): Promise<readonly Wanted[]> {
   const parts: { part: Part; object: KubeObject; manages: boolean; controlPlane: boolean }[] = [];
   // A trait with manageWorkload delivers the workload itself, so the rendered one is not applied. KubeVela: rollout.
   const managed = found.traits.some((trait) => (trait.object['spec'] as JsonObject)['manageWorkload'] === true);
@@ -118,11 +127,23 @@ async function wantedObjects(env: RenderEnvironment, app: ApplicationSpec, compo
   const policies = objectPolicies(app);
   return Promise.all(parts.map(async ({ part, object, manages, controlPlane }): Promise<Wanted> => {
     const target = controlPlane ? { cluster: LOCAL, namespace: app.namespace, replicaKey: placement.replicaKey } : placement;
-    const named = app.dialect === '1.1' ? finish11(app, part, object, revision) : finish110(app, part, object, revision, target, manages);
+    const named = app.dialect === '1.1' ? finish11(app, part, object, { placement, revision, path }) : finish110(app, part, object, revision, target, manages);
     const cluster = target.cluster === '' ? LOCAL : target.cluster;
-    const whole = await env.isNamespaced(cluster, named.apiVersion, named.kind) === false ? withoutNamespace(named) : named;
-    return { key: keyOf(cluster, whole), object: whole, component: component.name, trait: part.traitType, output: part.output, origin: app.document.locate(['spec', 'components', component.index]), rules: rulesFor(policies, whole, part, component.type) };
+    const whole = await isNamespaced(env, placement, cluster, named) === false ? withoutNamespace(named) : named;
+    return { key: keyOf(cluster, whole), object: whole, component: component.name, trait: part.traitType, output: part.output, origin: app.document.locate(component.at), rules: rulesFor(policies, whole, part, component.type) };
   }));
+}
+
+/** Asks the cluster; where there is no way to it, or it does not answer, the hub knows the kind as well as any. */
+async function isNamespaced(env: RenderEnvironment, placement: PlacementRef, cluster: string, object: KubeObject): Promise<boolean | null> {
+  const ask = (name: string): Promise<boolean | null> => env.isNamespaced(name, object.apiVersion, object.kind);
+  if (cluster === LOCAL) return ask(LOCAL);
+  const own = placement.member?.mode === 'ocm' ? null : await ask(cluster).catch((error: unknown) => {
+    const fault = toFault(error);
+    if (fault.kind === 'cancelled' || fault.kind === 'bug') throw fault;
+    return null;
+  });
+  return own ?? ask(LOCAL);
 }
 
 function withoutNamespace(object: KubeObject): KubeObject {
@@ -150,8 +171,9 @@ function finish110(app: ApplicationSpec, part: Part, rendered: KubeObject, revis
 }
 
 /** KubeVela 1.1: spec/kubevela.md 2.4, 2.5; with a workflow or a policy only the render labels, else all. */
-function finish11(app: ApplicationSpec, part: Part, rendered: KubeObject, revision: RevisionRef): KubeObject {
+function finish11(app: ApplicationSpec, part: Part, rendered: KubeObject, { placement, revision, path }: Circumstances): KubeObject {
   const isDirect = app.workflow === null && app.policies.length === 0;
+  if (path === 'environment') return finishEnvironment(app, part, rendered, placement);
   const componentRevision = revision.components[part.component] ?? '';
   const replaced = part.traitType === '' ? rendered : (JSON.parse(JSON.stringify(rendered).replaceAll(REVISION_PLACEHOLDER, componentRevision)) as KubeObject);
   const labelled = withMeta({ ...replaced, metadata: replaced.metadata ?? {} }, renderLabels(app.name, revision.name, part));
@@ -163,4 +185,11 @@ function finish11(app: ApplicationSpec, part: Part, rendered: KubeObject, revisi
   const from = inherited('1.1', app.object);
   const own = withMeta(named, { 'app.oam.dev/resourceType': isWorkload ? 'WORKLOAD' : 'TRAIT', 'app.oam.dev/app-revision-hash': revision.hash, 'app.oam.dev/revision': componentRevision });
   return withMeta(own, from.labels, from.annotations, true);
+}
+
+/** KubeVela 1.1, env-binding: the workload is named like its component, a trait's object by its hash; no revision anywhere. */
+function finishEnvironment(app: ApplicationSpec, part: Part, rendered: KubeObject, placement: PlacementRef): KubeObject {
+  const labelled = withMeta({ ...rendered, metadata: rendered.metadata ?? {} }, renderLabels(app.name, '', part));
+  const name = part.traitType === '' ? part.component : labelled.metadata.name || hashedName('1.1', part.component, part.traitType, labelled);
+  return rename(labelled, name, placement.namespace || labelled.metadata.namespace || app.namespace);
 }

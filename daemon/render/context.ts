@@ -1,8 +1,8 @@
 /** The `context` that KubeVela gives to a template (spec/kubevela.md 2.2). */
 import type { ClusterVersion } from '../model/cluster-version.ts';
 import type { JsonObject } from '../model/object.ts';
-import type { PlacementRef, RevisionRef } from '../model/plan.ts';
-import type { ApplicationSpec, ComponentSpec } from './application.ts';
+import type { ComponentRef, PlacementRef, RevisionRef } from '../model/plan.ts';
+import type { ApplicationSpec } from './application.ts';
 
 export const HERE: PlacementRef = { cluster: '', namespace: '', replicaKey: '' };
 
@@ -13,7 +13,7 @@ export const HERE: PlacementRef = { cluster: '', namespace: '', replicaKey: '' }
 export const REVISION_PLACEHOLDER = 'KUBEVELA_COMPONENT_REVISION_PLACEHOLDER';
 
 /** The context of a component; `output` and `outputs` are the evaluator's. */
-export function componentContext(app: ApplicationSpec, component: ComponentSpec, placement: PlacementRef, revision: RevisionRef, version: ClusterVersion): JsonObject {
+export function componentContext(app: ApplicationSpec, component: ComponentRef, placement: PlacementRef, revision: RevisionRef, version: ClusterVersion): JsonObject {
   const metadata = app.object.metadata;
   const common = {
     name: component.name, namespace: app.namespace, appName: app.name, appRevision: revision.name, appRevisionNum: revision.number,
@@ -29,7 +29,7 @@ export function componentContext(app: ApplicationSpec, component: ComponentSpec,
     publishVersion: metadata.annotations?.['app.oam.dev/publishVersion'] ?? '',
     replicaKey: placement.replicaKey,
     cluster: placement.cluster === '' ? 'local' : placement.cluster,
-    clusterVersion: { ...version },
+    clusterVersion: { ...(placement.member?.version ?? version) },
     components: (app.object['spec'] as JsonObject)['components'] ?? [],
   };
 }

@@ -2,13 +2,14 @@
 import type { CueError, CueUnknownParameter } from '../model/cue.ts';
 import type { Locate, Path } from '../model/catalog.ts';
 import { CODES, type Code, type Diagnostic, type Fault, type Origin, type Severity } from '../model/fault.ts';
-import type { ApplicationSpec, ComponentSpec } from './application.ts';
+import type { ComponentRef } from '../model/plan.ts';
+import { asList, asText, type ApplicationSpec } from './application.ts';
 import type { Definition } from './definitions.ts';
 import { suggestion } from './rules.ts';
 
 export interface Where {
   readonly app: ApplicationSpec;
-  readonly component: ComponentSpec;
+  readonly component: ComponentRef;
   readonly own: Definition;
   readonly traits: readonly Definition[];
 }
@@ -35,10 +36,18 @@ export function templateOrigin(locate: Locate, line: number, column: number): Or
   return at.line > locate(path, 'key').line ? { path: at.path, line: at.line + line - 1, column: at.column + column - 1 } : at;
 }
 
+/** Where a component, or one of its traits, is written: in a patch the traits stand in another order, and not all of them. */
+function placeOf(app: ApplicationSpec, component: ComponentRef, trait: number | undefined): Path {
+  if (trait === undefined) return component.at;
+  const written = component.at.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[String(key)], app.document.object) as { readonly traits?: unknown } | undefined;
+  const index = asList(written?.traits).findIndex((item) => asText(item['type']) === component.traits[trait]?.type);
+  return index < 0 ? component.at : [...component.at, 'traits', index];
+}
+
 /** The diagnostic of one error of a component's rendering: at the property, at the template's line, or at the type. */
 export function diagnosticOf(where: Where, error: CueError, severity: Severity): Diagnostic {
   const { app, component } = where;
-  const at: Path = error.trait === undefined ? ['spec', 'components', component.index] : ['spec', 'components', component.index, 'traits', error.trait];
+  const at = placeOf(app, component, error.trait);
   const definition = error.trait === undefined ? where.own : where.traits[error.trait];
   const owner = error.trait === undefined ? `component "${component.name}" (${component.type})` : `trait "${component.traits[error.trait]?.type ?? ''}" of component "${component.name}"`;
   const code = CODE_OF[error.code];
@@ -61,10 +70,10 @@ function propertyText(path: Path, message: string): string {
 }
 
 /** What the evaluator gave up on: at the type that asked for the template. */
-export function gaveUpDiagnostic(app: ApplicationSpec, component: ComponentSpec, definition: Definition, fault: Fault): Diagnostic {
+export function gaveUpDiagnostic(app: ApplicationSpec, component: ComponentRef, definition: Definition, fault: Fault): Diagnostic {
   const at = definition.locate?.(['spec', 'schematic', 'cue', 'template'], 'key');
   return {
-    code: fault.code, severity: 'error', application: nameOf(app), message: fault.message, origin: app.document.locate(['spec', 'components', component.index, 'type'], 'value'),
+    code: fault.code, severity: 'error', application: nameOf(app), message: fault.message, origin: app.document.locate([...component.at, 'type'], 'value'),
     hint: `${CODES[fault.code].action}${at === undefined ? '' : ` The template is at ${at.path}:${at.line}.`}`,
   };
 }
@@ -72,7 +81,7 @@ export function gaveUpDiagnostic(app: ApplicationSpec, component: ComponentSpec,
 /** A property that the definition does not declare: KubeVela takes it silently, and it does nothing. */
 export function unknownPropertyDiagnostic(where: Where, unknown: CueUnknownParameter): Diagnostic {
   const { app, component } = where;
-  const at: Path = unknown.trait === undefined ? ['spec', 'components', component.index] : ['spec', 'components', component.index, 'traits', unknown.trait];
+  const at = placeOf(app, component, unknown.trait);
   const name = unknown.path.at(-1) ?? '';
   return {
     code: 'render/parameter', severity: 'warning', application: nameOf(app), origin: app.document.locate([...at, 'properties', ...below(unknown.path)], 'key'),

@@ -7,22 +7,29 @@ import { mapLimit } from '../lib/queue.ts';
 import { configuredDialect, DEFAULT_NAMESPACE, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
 import type { CueObject } from '../model/cue.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
-import { keyOf, LOCAL, type Json, type KubeObject } from '../model/object.ts';
-import { PLAIN_RULES, type Desired, type DesiredApplication, type PlacementRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
+import { keyOf, LOCAL, type KubeObject } from '../model/object.ts';
+import { PLAIN_RULES, type ComponentRef, type Desired, type DesiredApplication, type PlacementRef, type PolicyRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
+import { NO_CLUSTERS, type Clusters } from '../model/clusters.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
-import { readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
-import { findDefinitions, renderComponent, type RenderEnvironment } from './component.ts';
+import { asObject, asText, readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
+import { findDefinitions, renderComponent, type ComponentRendering, type RenderEnvironment } from './component.ts';
 import { HERE, policyContext } from './context.ts';
 import { definitionsOf, type Definition, type Definitions, type KnownDefinitions } from './definitions.ts';
 import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
+import { ENV_BINDING, envBindingProperties, environmentStepDiagnostics, placementObjects, renderEnvironments } from './environment.ts';
 import { renderLabels, withMeta } from './names.ts';
+import { deploymentOf, isDeployPolicy, policyDiagnostics } from './place.ts';
+import { hubComponents, placedObjects } from './place-known.ts';
 import { nameRevision } from './revision.ts';
 import { OBJECT_POLICIES } from './rules.ts';
 import { effectiveSteps, type EffectiveSteps } from './steps.ts';
 import { orderObjects } from './order.ts';
 
 /** Results of earlier passes by `namespace/name`, each good for one key. The caller keeps it between passes. */
-export type RenderMemo = Map<string, { readonly key: string; readonly desired: DesiredApplication }>;
+export type RenderMemo = Map<string, { readonly key: string; readonly desired: DesiredApplication; readonly renderFor: Renderer }>;
+
+/** Renders one component for one place, and remembers it. */
+type Renderer = (component: ComponentRef, placement: PlacementRef, signal: AbortSignal) => Promise<ComponentRendering>;
 
 export interface RenderInput {
   readonly catalog: Catalog;
@@ -30,6 +37,8 @@ export interface RenderInput {
   readonly records: ReadonlyMap<string, ApplicationRecord>;
   readonly environment: Omit<RenderEnvironment, 'definitions'>;
   readonly memo: RenderMemo;
+  /** Absent: there are none. */
+  readonly clusters?: Clusters;
   /** Only these applications, by `namespace/name`; null for all, with the repository's documents. */
   readonly only: ReadonlySet<string> | null;
 }
@@ -64,8 +73,8 @@ export async function render(input: RenderInput): Promise<Desired> {
 export function dialectOf(catalog: Pick<Catalog, 'config'>, document: Document): Dialect {
   const configured = configuredDialect(catalog.config, document);
   if (configured !== null) return configured;
-  const policies = (document.object['spec'] as { policies?: readonly { type?: unknown; properties?: { engine?: unknown } }[] } | undefined)?.policies;
-  return Array.isArray(policies) && policies.some((policy) => policy?.type === 'env-binding' && policy.properties?.engine === 'ocm') ? '1.1' : '1.10';
+  const policies = (document.object['spec'] as { policies?: readonly { type?: unknown; properties?: { engine?: unknown; clusterManagementEngine?: unknown } }[] } | undefined)?.policies;
+  return Array.isArray(policies) && policies.some((policy) => policy?.type === ENV_BINDING && (policy.properties?.engine ?? policy.properties?.clusterManagementEngine) === 'ocm') ? '1.1' : '1.10';
 }
 
 async function renderApplication(input: RenderInput, environment: RenderEnvironment, app: ApplicationSpec): Promise<DesiredApplication> {
@@ -74,17 +83,19 @@ async function renderApplication(input: RenderInput, environment: RenderEnvironm
   const plan = effectiveSteps(app, environment.definitions, input.catalog.workflows);
   const all = new Map([...used, ...plan.definitions].map((item) => [`${item.kind}/${item.name}`, item]));
   const revision = nameRevision(app, all, plan.steps, input.records.get(name));
-  const key = hashOf([revision, app.document.origin.path, app.document.origin.line, environment.clusterVersion]);
+  const shared = sharedPolicies(input.catalog, app);
+  const key = hashOf([revision, app.document.origin.path, app.document.origin.line, environment.clusterVersion, shared]);
   const hit = input.memo.get(name);
-  if (hit !== undefined && hit.key === key && hit.desired.document === app.document) return hit.desired;
-  const base = baseOf(environment, app, plan, revision, all);
-  const errors = [...diagnostics, ...plan.diagnostics];
-  if (errors.length > 0) return broken(base, errors, null);
+  const isKnown = hit !== undefined && hit.key === key && hit.desired.document === app.document;
+  const renderFor = isKnown ? hit.renderFor : rememberingRenderer(environment, app, revision);
+  const base = isKnown ? hit.desired : baseOf(environment, app, plan, { revision, shared, renderFor, used: all });
+  const errors = [...diagnostics, ...plan.diagnostics, ...environmentStepDiagnostics(app, plan.steps), ...policyDiagnostics(app)];
+  if (errors.some((item) => item.severity === 'error')) return broken(base, errors, null);
   try {
-    const desired = await renderParts(environment, app, base);
+    const desired = isKnown ? base : await renderParts(environment, app, base, renderFor);
     // A rendering that failed for the evaluator's sake (time, memory) is remembered too: only a change can mend it.
-    input.memo.set(name, { key, desired });
-    return desired;
+    input.memo.set(name, { key, desired, renderFor });
+    return desired.fault === null ? await withPlaced(desired, input.clusters ?? NO_CLUSTERS, (component, placement) => renderFor(component, placement, environment.signal)) : desired;
   } catch (error) {
     const fault = toFault(error);
     const place = app.document.origin;
@@ -97,34 +108,71 @@ function broken(base: DesiredApplication, diagnostics: readonly Diagnostic[], fa
   return { ...base, diagnostics, fault: fault ?? new Fault(first?.code ?? 'render/template', first?.message ?? 'could not be rendered') };
 }
 
-function baseOf(environment: RenderEnvironment, app: ApplicationSpec, plan: EffectiveSteps, revision: RevisionRef, used: ReadonlyMap<string, Definition>): DesiredApplication {
-  const again = async (name: string, placement: PlacementRef, properties: Json | undefined, signal: AbortSignal): Promise<RenderedComponent> => {
-    const spec = app.components.find((component) => component.name === name);
-    if (spec === undefined) throw new Fault('load/reference', `component ${name} not found`);
-    const result = await renderComponent({ ...environment, signal }, app, properties === undefined ? spec : { ...spec, properties }, placement, revision);
+/** Renderings of one application that are kept: it is bounded, for properties that a step gives may be new every time (I7). */
+const RENDERINGS_MAX = 1_000;
+
+function rememberingRenderer(environment: RenderEnvironment, app: ApplicationSpec, revision: RevisionRef): Renderer {
+  const known = new Map<string, ComponentRendering>();
+  return async (component, placement, signal) => {
+    const { member, ...place } = placement;
+    const key = hashOf([component, place, member?.mode, member?.version]);
+    const hit = known.get(key);
+    if (hit !== undefined) return hit;
+    const result = await renderComponent({ ...environment, signal }, app, component, placement, revision);
+    if (known.size >= RENDERINGS_MAX) known.delete(known.keys().next().value ?? '');
+    known.set(key, result);
+    return result;
+  };
+}
+
+/** Policy documents of the Application's namespace. KubeVela 1.10: a deploy step finds them by name as well. */
+function sharedPolicies(catalog: Catalog, app: ApplicationSpec): readonly PolicyRef[] {
+  return catalog.policies.filter(({ object }) => object.kind === 'Policy' && (object.metadata.namespace ?? DEFAULT_NAMESPACE) === app.namespace && isDeployPolicy(asText(object['type'])))
+    .map(({ object }) => ({ name: object.metadata.name ?? '', type: asText(object['type']), properties: asObject(object['properties']) }));
+}
+
+interface Base {
+  readonly revision: RevisionRef;
+  readonly shared: readonly PolicyRef[];
+  readonly renderFor: Renderer;
+  readonly used: ReadonlyMap<string, Definition>;
+}
+
+function baseOf(environment: RenderEnvironment, app: ApplicationSpec, plan: EffectiveSteps, { revision, shared, renderFor, used }: Base): DesiredApplication {
+  const again: DesiredApplication['render'] = async (component, placement, properties, signal) => {
+    const spec = typeof component === 'string' ? app.components.find((item) => item.name === component) : component;
+    if (spec === undefined) throw new Fault('load/reference', `component ${String(component)} not found`);
+    const result = await renderFor(properties === undefined ? spec : { ...spec, properties }, placement, signal);
     if (result.component !== null) return result.component;
     const first = result.diagnostics.find((item) => item.severity === 'error');
-    throw new Fault(first?.code ?? 'render/template', first?.message ?? `component ${name} could not be rendered`);
+    throw new Fault(first?.code ?? 'render/template', first?.message ?? `component ${spec.name} could not be rendered`);
   };
+  const isTerraform = (component: ComponentRef): boolean => {
+    const definition = environment.definitions.find(app.dialect, 'ComponentDefinition', component.type, app.namespace);
+    return asObject(asObject(definition?.object['spec'])['schematic'])['terraform'] !== undefined;
+  };
+  const policies = [...app.policies, ...shared.filter((item) => !app.policies.some((own) => own.name === item.name)).map((item) => ({ ...item, index: null }))];
   return {
     namespace: app.namespace, name: app.name, dialect: app.dialect, document: app.document, object: app.object, revision,
     components: new Map(), policyObjects: [], steps: plan.steps, mode: plan.mode, hasWorkflow: app.workflow !== null,
     definitions: new Map([...used].map(([at, item]) => [at, item.object])), componentSpecs: app.components, policies: app.policies,
-    render: again, diagnostics: [], fault: null,
+    render: again, deployment: (names, inline, options) => deploymentOf({ components: app.components, policies, isTerraform }, names, inline, options),
+    environments: [], placed: [], diagnostics: [], fault: null,
   };
 }
 
 /** A component whose inputs a step gives cannot be rendered before that step. */
 const waitsForInput = (app: ApplicationSpec, name: string): boolean => app.components.some((component) => component.name === name && component.inputs.length > 0);
 
-async function renderParts(environment: RenderEnvironment, app: ApplicationSpec, base: DesiredApplication): Promise<DesiredApplication> {
+async function renderParts(environment: RenderEnvironment, app: ApplicationSpec, base: DesiredApplication, renderFor: Renderer): Promise<DesiredApplication> {
   const components = new Map<string, RenderedComponent>();
   const diagnostics: Diagnostic[] = [];
+  const onHub = hubComponents(app, base.steps);
   for (const component of app.components) {
     if (waitsForInput(app, component.name)) continue;
-    const result = await renderComponent(environment, app, component, HERE, base.revision);
+    const result = await renderFor(component, HERE, environment.signal);
     diagnostics.push(...result.diagnostics);
-    if (result.component !== null) components.set(component.name, result.component);
+    if (result.component !== null && onHub.has(component.name)) components.set(component.name, result.component);
   }
   const policyObjects: Wanted[] = [];
   for (const policy of app.policies) {
@@ -132,9 +180,21 @@ async function renderParts(environment: RenderEnvironment, app: ApplicationSpec,
     diagnostics.push(...result.diagnostics);
     policyObjects.push(...result.objects);
   }
-  const desired = { ...base, components, policyObjects, diagnostics };
-  return diagnostics.some((item) => item.severity === 'error') ? broken(desired, diagnostics, null) : desired;
+  const bound = await renderEnvironments(environment, app, base.revision);
+  const desired = { ...base, components, policyObjects: [...policyObjects, ...placementObjects(app, bound.environments)], environments: bound.environments, diagnostics: distinct([...diagnostics, ...bound.diagnostics]) };
+  return desired.diagnostics.some((item) => item.severity === 'error') ? broken(desired, desired.diagnostics, null) : desired;
 }
+
+/** Where steps will deliver changes with the clusters, so it is looked at in every pass; what was rendered stays rendered. */
+async function withPlaced(desired: DesiredApplication, clusters: Clusters, renderFor: Parameters<typeof placedObjects>[2]): Promise<DesiredApplication> {
+  const placed = await placedObjects(desired, clusters, renderFor);
+  const diagnostics = distinct([...desired.diagnostics, ...placed.diagnostics]);
+  const whole = { ...desired, placed: placed.objects, diagnostics };
+  return diagnostics.some((item) => item.severity === 'error') ? broken(whole, diagnostics, null) : whole;
+}
+
+/** Each finding once, however many places it was rendered for. */
+const distinct = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] => [...new Map(diagnostics.map((item) => [`${item.message}|${item.origin?.path ?? ''}|${item.origin?.line ?? ''}`, item])).values()];
 
 function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { readonly used: readonly Definition[]; readonly diagnostics: readonly Diagnostic[] } {
   const used: Definition[] = [];
@@ -158,7 +218,7 @@ async function renderPolicy(environment: RenderEnvironment, app: ApplicationSpec
   if (CODED_POLICIES.has(policy.type)) return { objects: [], diagnostics: [] };
   const definition = environment.definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
   if (definition === null || definition.template === '') return { objects: [], diagnostics: [] };
-  const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: policy.properties as CueObject, context: policyContext(app, policy.name, revision) as CueObject });
+  const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: (app.dialect === '1.1' && policy.type === ENV_BINDING ? envBindingProperties(policy) : policy.properties) as CueObject, context: policyContext(app, policy.name, revision) as CueObject });
   const origin = app.document.locate(['spec', 'policies', policy.index, 'properties']);
   const diagnostics = result.errors.map((error): Diagnostic => ({ code: error.code === 'parameter' ? 'render/parameter' : 'render/template', severity: 'error', application: nameOf(app), origin, message: `policy "${policy.name}" (${policy.type}): ${error.message}` }));
   if (result.output === null || diagnostics.length > 0) return { objects: [], diagnostics };

@@ -1,7 +1,7 @@
 /** Which ApplicationRevision a content is. */
 import { hashOf } from '../lib/json.ts';
 import type { KubeObject } from '../model/object.ts';
-import type { RevisionRef, Step } from '../model/plan.ts';
+import type { ComponentRef, RevisionRef, Step } from '../model/plan.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
 import { ownAnnotations } from './context.ts';
 import type { ApplicationSpec } from './application.ts';
@@ -27,7 +27,7 @@ export function nameRevision(app: ApplicationSpec, used: ReadonlyMap<string, Def
   const known = record?.revisions ?? [];
   const same = known.find((revision) => revision.metadata.labels?.[REVISION_HASH_LABEL] === hash);
   const number = same === undefined ? Math.max(0, latestNumber(record), ...known.map(numberOf)) + 1 : numberOf(same);
-  const hashes = app.dialect === '1.1' ? Object.fromEntries(app.components.map((component) => [component.name, componentHash(app, component.index, used)])) : {};
+  const hashes = app.dialect === '1.1' ? Object.fromEntries(app.components.map((component) => [component.name, componentHash(component, used)])) : {};
   return { name: `${app.name}-v${number}`, number, hash, components: componentRevisions(hashes, known), componentHashes: hashes };
 }
 
@@ -39,9 +39,7 @@ function latestNumber(record: ApplicationRecord | undefined): number {
 }
 
 /** The hash that a component revision stands for. */
-function componentHash(app: ApplicationSpec, index: number, used: ReadonlyMap<string, Definition>): string {
-  const component = app.components[index];
-  if (component === undefined) return '';
+function componentHash(component: ComponentRef, used: ReadonlyMap<string, Definition>): string {
   return hashOf([component.type, component.properties, used.get(`ComponentDefinition/${component.type}`)?.hash ?? '']);
 }
 

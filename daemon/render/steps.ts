@@ -5,6 +5,7 @@ import type { JsonObject } from '../model/object.ts';
 import type { Step, StepMode } from '../model/plan.ts';
 import { asList, asObject, asText, asTexts, inputsOf, outputsOf, type ApplicationSpec } from './application.ts';
 import type { Definition, Definitions } from './definitions.ts';
+import { ENVIRONMENT_STEPS, envPolicies } from './environment.ts';
 import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
 import { suggestion } from './rules.ts';
 
@@ -42,7 +43,7 @@ export function effectiveSteps(app: ApplicationSpec, definitions: Definitions, w
   const read = (step: JsonObject, path: readonly (string | number)[] | null): Step => {
     const type = asText(step['type']);
     let template: string | null = null;
-    if (!CODED.has(type)) {
+    if (!CODED.has(type) && !(app.dialect === '1.1' && ENVIRONMENT_STEPS.has(type))) {
       const definition = definitions.find(app.dialect, 'WorkflowStepDefinition', type, app.namespace);
       if (definition === null) diagnostics.push(unknownTypeDiagnostic(app, 'WorkflowStepDefinition', type, [...(path ?? ['spec', 'workflow']), 'type'], definitions.names(app.dialect, 'WorkflowStepDefinition', app.namespace)));
       else {
@@ -81,6 +82,7 @@ function generatedSteps(app: ApplicationSpec): readonly JsonObject[] {
   const topologies = app.dialect === '1.10' ? named('topology') : [];
   if (topologies.length > 0) return topologies.map((topology) => ({ name: `deploy-${topology}`, type: 'deploy', properties: { policies: [...overrides, topology] } }));
   if (app.dialect === '1.10' && (overrides.length > 0 || app.components.some((component) => component.type === 'ref-objects'))) return [{ name: 'deploy', type: 'deploy', properties: { policies: overrides } }];
+  if (envPolicies(app).length > 0) return [];
   return app.components.map((component) => ({ name: component.name, type: 'apply-component', properties: { component: component.name } }));
 }
 

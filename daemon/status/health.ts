@@ -1,5 +1,6 @@
 /** Is it well? KubeVela's health policies through CUE for components, kstatus for every object. */
 import { hashOf } from '../lib/json.ts';
+import { WORK_API, workHealth } from '../lib/manifest-work.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
 import type { JsonObject, KubeObject } from '../model/object.ts';
 import type { RenderedComponent, StatusTemplates } from '../model/plan.ts';
@@ -88,6 +89,10 @@ const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => T
     const ready = conditionsOf(status).some((item) => item['type'] === 'Ready' && item['status'] === 'True');
     return ready || status['phase'] === 'Succeeded' ? current : inProgress(`phase ${String(status['phase'] ?? 'unknown')}`);
   },
+  EnvBinding: (_spec, status) => {
+    const synced = conditionsOf(status).find((item) => item['type'] === 'Synced');
+    return synced?.['status'] === 'False' ? inProgress(String(synced['message'] ?? 'not bound')) : current;
+  },
   CustomResourceDefinition: (_spec, status) => (conditionsOf(status).some((item) => item['type'] === 'Established' && item['status'] === 'True') ? current : inProgress('not established yet')),
 };
 
@@ -105,6 +110,7 @@ const NEEDS_STATUS = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Job', '
 export function objectHealth(live: KubeObject | null): Told {
   if (live === null) return { health: 'Missing', message: 'not there' };
   if (live.metadata.deletionTimestamp !== undefined) return inProgress('being deleted');
+  if (live.kind === 'ManifestWork' && live.apiVersion === WORK_API) return workHealth(live);
   const status = (live['status'] ?? {}) as JsonObject;
   const generation = live.metadata.generation ?? 0;
   if (typeof status['observedGeneration'] === 'number' && status['observedGeneration'] < generation) return inProgress(UNOBSERVED);

@@ -10,6 +10,8 @@ export interface PhaseInput {
   readonly journal: Journal | null;
   readonly services: readonly ServiceHealth[];
   readonly objects: readonly ObjectReport[];
+  /** Why a finished run could not be kept as it should be; "" or absent when it could. */
+  readonly keeping?: string;
 }
 
 /**
@@ -46,6 +48,7 @@ export function conditionsOf(input: PhaseInput): readonly Condition[] {
   if (!journal.finished) return progress('WorkflowRunning', waitingMessage(journal));
   const unwell = input.services.find((service) => !service.healthy);
   if (unwell !== undefined) return progress('Unhealthy', `component ${unwell.name}: ${unwell.message || 'not healthy'}`);
+  if (input.keeping !== undefined && input.keeping !== '') return progress('StateKeep', input.keeping);
   const object = input.objects.find((item) => item.health !== 'Current');
   if (object !== undefined) return (object.health === 'Failed' ? stall : progress)(object.health, `${object.key.kind} ${object.key.name}: ${object.message}`);
   return [condition('Ready', 'True', 'ReconcileSuccess', ''), condition('Reconciling', 'False', 'ReconcileSuccess', ''), condition('Stalled', 'False', 'ReconcileSuccess', '')];

@@ -3,6 +3,7 @@
  * the effect, so that a process killed in between has lost nothing (I6); deleting asks who owns the object, so that an
  * intent that never became an object deletes nobody else's.
  */
+import { carriedObject } from '../lib/manifest-work.ts';
 import { mapLimit } from '../lib/queue.ts';
 import { Fault, toFault } from '../model/fault.ts';
 import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from '../model/object.ts';
@@ -80,14 +81,14 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
   }
 
   function outcome(rendered: RenderedComponent, delivered: readonly Delivered[], health: Omit<ServiceHealth, 'name' | 'namespace' | 'cluster' | 'workload'>): ComponentOutcome {
-    const { output, outputs } = liveParts(rendered, doors.observed);
+    const { output, outputs } = livePartsOf(rendered, doors.observed);
     return {
       delivered, output, outputs, fault: delivered.find((item) => item.fault !== null)?.fault ?? null,
       health: { ...health, name: rendered.name, namespace: rendered.namespace, cluster: rendered.cluster, workload: rendered.workload },
     };
   }
 
-  async function component(rendered: RenderedComponent): Promise<ComponentOutcome> {
+  async function component(rendered: RenderedComponent, creator = 'workflow'): Promise<ComponentOutcome> {
     const stageOf = (wanted: Wanted): (typeof STAGES)[number] => rendered.traits.find((trait) => trait.type === wanted.trait)?.stage ?? 'DefaultDispatch';
     const delivered: Delivered[] = [];
     let last: ComponentOutcome | null = null;
@@ -96,7 +97,7 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
       if (objects.length === 0) continue;
       // KubeVela 1.10 (MultiStageComponentApply): a later stage waits until the one before it is healthy.
       if (last !== null && !last.health.healthy) break;
-      delivered.push(...(await deliver(objects, 'workflow')));
+      delivered.push(...(await deliver(objects, creator)));
       // A trait whose objects come later has no health yet: waiting for it here would be waiting for ever.
       const later = rendered.objects.filter((wanted) => STAGES.indexOf(stageOf(wanted)) > STAGES.indexOf(stage));
       const sofar = { ...rendered, objects: rendered.objects.filter((wanted) => !later.includes(wanted)), traits: rendered.traits.filter((trait) => !later.some((wanted) => wanted.trait === trait.type)) };
@@ -109,11 +110,11 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
   }
 
   async function healthFor(rendered: RenderedComponent, delivered: readonly Delivered[]): Promise<ComponentOutcome> {
-    const { output, outputs, complete } = liveParts(rendered, doors.observed);
+    const { output, outputs, complete } = livePartsOf(rendered, doors.observed);
     const failed = delivered.find((item) => item.fault !== null)?.fault;
     if (failed !== undefined && failed !== null) return outcome(rendered, delivered, { healthy: false, message: failed.message, details: {}, traits: rendered.traits.map((trait) => ({ type: trait.type, healthy: false, message: '', details: {} })) });
     if (!complete) return outcome(rendered, delivered, { healthy: false, message: 'not all objects are there', details: {}, traits: [] });
-    return outcome(rendered, delivered, await doors.healthOf(rendered, output, outputs, signal));
+    return outcome(rendered, delivered, await doors.healthOf(rendered.inside ?? rendered, output, outputs, signal));
   }
 
   return {
@@ -136,6 +137,22 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
       return true;
     },
   };
+}
+
+/** As {@link liveParts}; of objects that ManifestWorks carry, what the agent tells. */
+function livePartsOf(rendered: RenderedComponent, observed: ReadonlyMap<string, Observation>): ReturnType<typeof liveParts> {
+  if (rendered.inside === undefined) return liveParts(rendered, observed);
+  const works = rendered.objects.flatMap((wanted) => {
+    const seen = observed.get(keyText(wanted.key));
+    return seen !== undefined && 'live' in seen ? [seen.live] : [];
+  });
+  const told = new Map(observed);
+  for (const wanted of rendered.inside.objects) {
+    const object = wanted.key.cluster === LOCAL ? null : carriedObject(wanted, works);
+    if (object !== null) told.set(keyText(wanted.key), { live: object });
+    else if (wanted.key.cluster !== LOCAL) told.delete(keyText(wanted.key));
+  }
+  return liveParts(rendered.inside, told);
 }
 
 /** The live workload and auxiliary objects of a component, as templates see them under `context`. */

@@ -18,6 +18,7 @@
 import { createHash } from 'node:crypto';
 import { mapLimit } from '../lib/queue.ts';
 import { consequence, Fault, toFault } from '../model/fault.ts';
+import type { Clusters } from '../model/clusters.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
 import type { Json } from '../model/object.ts';
 import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
@@ -25,7 +26,8 @@ import { EMPTY_JOURNAL, type Clock, type Http, type Transport } from '../model/p
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
-import { runCoded, isCoded, type StepResult } from './steps/coded.ts';
+import { runCoded, isCoded } from './steps/coded.ts';
+import type { StepResult } from './steps/result.ts';
 import { runTemplate } from './steps/template.ts';
 
 export interface EngineDoors {
@@ -36,6 +38,7 @@ export interface EngineDoors {
   readonly http: Http;
   readonly clock: Clock;
   readonly actions: Actions;
+  readonly clusters: Clusters;
   /** An Approval in Git lets this step go on. */
   readonly resumes: (step: string) => boolean;
   /** Keeps the journal now: before and after an effect that must not happen twice. */
@@ -49,6 +52,10 @@ export interface EngineResult {
   readonly services: ReadonlyMap<string, ServiceHealth>;
   /** When it is worth going on; null: when something outside changes. */
   readonly retryAfterMs: number | null;
+  /** Every step that delivers was come to, so that what none of them asked for is wanted by none. */
+  readonly isComplete: boolean;
+  /** Why a step of a finished run could not be gone through once more; "" when all could. */
+  readonly keeping: string;
 }
 
 /** Steps of a DAG that run at the same time. */
@@ -81,12 +88,17 @@ export async function runWorkflow(journal: Journal, doors: EngineDoors): Promise
   return journal.finished ? run.keepState() : run.execute();
 }
 
+/** A definition of somebody's own may have the name of a step that is code in the other dialect. */
+const isCodedStep = (step: Step): boolean => step.template === null && isCoded(step.type);
+
 class Run {
   readonly #doors: EngineDoors;
   readonly #services = new Map<string, ServiceHealth>();
   readonly #statuses = new Map<string, StepStatus>();
   #journal: Journal;
   #retryAfterMs: number | null = null;
+  #isComplete = true;
+  #keeping = '';
 
   constructor(journal: Journal, doors: EngineDoors) {
     this.#doors = doors;
@@ -103,7 +115,7 @@ class Run {
     if (this.#journal.suspend) this.#resumeWhatMay();
     if (!this.#journal.suspend && !this.#journal.terminated) await this.#runSteps(desired.steps, desired.mode.steps, '');
     this.#conclude();
-    return { journal: this.#snapshot(), services: this.#services, retryAfterMs: this.#retryAfterMs };
+    return { journal: this.#snapshot(), services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
   }
 
   /**
@@ -113,20 +125,26 @@ class Run {
   async keepState(): Promise<EngineResult> {
     const visit = async (step: Step, group: string): Promise<void> => {
       for (const sub of step.subSteps) await visit(sub, step.name);
-      if (this.#statuses.get(step.name)?.phase !== 'succeeded' || !isCoded(step.type) || step.type === 'suspend') return;
+      if (this.#statuses.get(step.name)?.phase !== 'succeeded' || !isCodedStep(step) || step.type === 'suspend') return;
       try {
         const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, stepContextObject(this.#doors.desired));
         const result = await runCoded({ ...this.#contextFor(step, group, properties), resumed: true }, (name, health) => this.#services.set(name, health));
         if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
+        if (result.isIncomplete === true) {
+          this.#isComplete = false;
+          this.#keeping ||= `step ${step.name}: ${result.message}`;
+        }
       } catch (error) {
         const fault = toFault(error);
         if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+        this.#isComplete = false;
+        this.#keeping ||= `step ${step.name}: ${fault.message}`;
         // What could not be put back is told by the object's own report; the run stays finished.
         this.#soon(consequence(fault, 3).retryAfterMs ?? 60_000);
       }
     };
     for (const step of this.#doors.desired.steps) await visit(step, '');
-    return { journal: this.#journal, services: this.#services, retryAfterMs: this.#retryAfterMs };
+    return { journal: this.#journal, services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
   }
 
   /** Resumes suspended steps whose time is up or that an Approval names; with none left, the workflow goes on. */
@@ -220,7 +238,7 @@ class Run {
     try {
       const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, context);
       const stepContext = this.#contextFor(step, group, properties);
-      const result = isCoded(step.type) ? await runCoded(stepContext, (name, health) => this.#services.set(name, health)) : await runTemplate(stepContext, this.#doors.actions);
+      const result = isCodedStep(step) ? await runCoded(stepContext, (name, health) => this.#services.set(name, health)) : await runTemplate(stepContext, this.#doors.actions);
       this.#take(step, result);
     } catch (error) {
       const fault = toFault(error);
@@ -279,10 +297,10 @@ class Run {
   }
 
   #contextFor(step: Step, group: string, properties: Json): StepContext {
-    const { desired, delivery, transport, cue, http, clock, signal } = this.#doors;
+    const { desired, delivery, transport, cue, http, clock, clusters, signal } = this.#doors;
     const { id } = this.#status(step);
     return {
-      desired, step, stepId: id, group, properties, delivery, transport, cue, http, clock, signal,
+      desired, step, stepId: id, group, properties, delivery, transport, cue, http, clock, clusters, signal,
       resumed: this.#status(step).phase === 'running' && this.#journal.timers[`${id}/suspended`] !== undefined,
       variable: this.#variable,
       setVariable: (name, value) => { this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value as Json } }; },

@@ -1,5 +1,6 @@
 /** The words of a run: what a step may use, and what may come of it. Types only. */
 import type { CueEvaluator, CueJson, CueObject, CueStepCall } from '../model/cue.ts';
+import type { Clusters } from '../model/clusters.ts';
 import type { Fault } from '../model/fault.ts';
 import type { Json, KubeObject } from '../model/object.ts';
 import type { Change, DesiredApplication, RenderedComponent, Step, Wanted } from '../model/plan.ts';
@@ -28,10 +29,13 @@ export interface ComponentOutcome {
 
 /** Delivers objects for one application: decides, records the intent in the inventory, applies. */
 export interface Delivery {
-  /** One answer per object, in order. Never throws for one object. `creator` is recorded: workflow, policy. */
+  /**
+   * One answer per object, in order. Never throws for one object. `creator` is recorded: workflow, policy, or `placement` for what goes
+   * where clusters are chosen, and is pruned when the choice changes.
+   */
   readonly deliver: (wanted: readonly Wanted[], creator: string) => Promise<readonly Delivered[]>;
   /** A component by stages (PreDispatch, then the workload, then PostDispatch), each healthy before the next. */
-  readonly component: (rendered: RenderedComponent) => Promise<ComponentOutcome>;
+  readonly component: (rendered: RenderedComponent, creator?: string) => Promise<ComponentOutcome>;
   /** Health without applying anything. */
   readonly health: (rendered: RenderedComponent) => Promise<ComponentOutcome>;
   /** Deletes an object that belongs to this application or that a step names. True once it is gone. */
@@ -56,6 +60,7 @@ export interface StepContext {
   readonly cue: CueEvaluator;
   readonly http: Http;
   readonly clock: Clock;
+  readonly clusters: Clusters;
   readonly signal: AbortSignal;
   /** The step was suspended and somebody resumed it: its suspend call passes now. */
   readonly resumed: boolean;

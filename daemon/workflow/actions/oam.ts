@@ -3,9 +3,10 @@ import { equal, isRecord } from '../../lib/json.ts';
 import type { CueObject } from '../../model/cue.ts';
 import { Fault } from '../../model/fault.ts';
 import { describeKey, keyOf, keyText, LOCAL, type JsonObject, type KubeObject } from '../../model/object.ts';
-import type { PlacementRef, RenderedComponent, Wanted } from '../../model/plan.ts';
+import type { RenderedComponent, Wanted } from '../../model/plan.ts';
 import type { Action, StepContext } from '../run.ts';
 import { answer, complete, cueObject, fieldsOf, listOf, liveObject, refusal, textOf, type Provider } from './calls.ts';
+import { placementIn, renderedIn } from '../steps/placement.ts';
 import { patched } from './step-object.ts';
 
 /** How long after an apply it is worth looking for health again. */
@@ -41,7 +42,7 @@ const loadPolicies: Action = async (call, context) => answer({ value: byName(lis
  * than the Application's; name, type and traits are its own, since only what it declares is rendered.
  */
 async function renderedFor(params: CueObject, context: StepContext): Promise<RenderedComponent> {
-  const { desired, signal } = context;
+  const { desired } = context;
   const value = fieldsOf(params['value']);
   const name = textOf(value['name']);
   const own = componentsOf(desired.object).find((component) => component['name'] === name);
@@ -49,12 +50,9 @@ async function renderedFor(params: CueObject, context: StepContext): Promise<Ren
   for (const field of ['type', 'traits'] as const) {
     if (!equal(value[field] ?? own[field] ?? [], own[field] ?? [])) throw new Fault('workflow/unsupported', `a step cannot change the ${field} of component ${name}, only its properties`);
   }
-  const placement: PlacementRef = { cluster: textOf(params['cluster']), namespace: textOf(params['namespace']), replicaKey: '' };
-  const known = desired.components.get(name);
+  const placement = placementIn(context, textOf(params['cluster']), textOf(params['namespace']));
   const same = equal(value['properties'] ?? {}, own['properties'] ?? {});
-  const rendered = known !== undefined && same && placement.cluster === '' && placement.namespace === ''
-    ? known
-    : await desired.render(name, placement, same ? undefined : (value['properties'] as JsonObject | undefined) ?? {}, signal);
+  const rendered = await renderedIn(context, name, placement, same ? undefined : (value['properties'] as JsonObject | undefined) ?? {});
   return isRecord(params['patch']) ? withPatch(rendered, params['patch'] as CueObject, context) : rendered;
 }
 

@@ -1,56 +1,15 @@
-/** The step types whose behaviour is code: apply-component, apply-application, apply-remaining, suspend, deploy. */
-import type { CueJson } from '../../model/cue.ts';
+/** The step types whose behaviour is code. The larger ones have a file each; here are those that deliver components one by one, and suspend. */
 import { Fault } from '../../model/fault.ts';
 import type { Json, JsonObject } from '../../model/object.ts';
-import type { PlacementRef, RenderedComponent } from '../../model/plan.ts';
 import type { ServiceHealth } from '../../model/status.ts';
 import { setPath } from '../conditions.ts';
-import type { ComponentOutcome, StepContext } from '../run.ts';
-
-/** What came of a step in this pass. */
-export interface StepResult {
-  readonly kind: 'succeeded' | 'wait' | 'suspend' | 'break' | 'fail';
-  readonly message: string;
-  readonly outputs: Readonly<Record<string, CueJson>>;
-  readonly outputErrors?: Readonly<Record<string, string>>;
-  readonly retryAfterMs?: number;
-}
-
-type Coded = (context: StepContext, found: (key: string, health: ServiceHealth) => void) => Promise<StepResult>;
+import type { StepContext } from '../run.ts';
+import { deploy } from './deploy.ts';
+import { deployEnvironment } from './environment.ts';
+import { placementIn, renderedIn } from './placement.ts';
+import { DONE, HEALTH_INTERVAL_MS, outputsOf, serviceKey, type Coded, type StepResult } from './result.ts';
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const done: StepResult = { kind: 'succeeded', message: '', outputs: {} };
-
-/** How long after an apply it is worth looking for health again. A watch usually says so sooner. */
-const HEALTH_INTERVAL_MS = 500;
-
-function placementOf(properties: JsonObject): PlacementRef {
-  return { cluster: text(properties['cluster']), namespace: text(properties['namespace']), replicaKey: '' };
-}
-
-/** The component as the step wants it: as rendered before, or anew where inputs or a placement change it. */
-async function renderedFor(context: StepContext, name: string, placement: PlacementRef, properties: Json | undefined): Promise<RenderedComponent> {
-  const { desired } = context;
-  const known = desired.components.get(name);
-  const here = placement.cluster === '' && placement.namespace === '' && placement.replicaKey === '';
-  if (known !== undefined && here && properties === undefined) return known;
-  return desired.render(name, placement, properties, context.signal);
-}
-
-/** `output.…`, `outputs.<name>.…` or an expression over them. KubeVela 1.10: outputs of a component. */
-async function outputsOf(context: StepContext, outcome: ComponentOutcome): Promise<{ readonly outputs: Record<string, CueJson>; readonly outputErrors: Record<string, string> }> {
-  const outputs: Record<string, CueJson> = {};
-  const outputErrors: Record<string, string> = {};
-  const scope = { output: (outcome.output ?? {}) as unknown as CueJson, outputs: outcome.outputs as unknown as CueJson };
-  for (const { name, valueFrom } of context.step.outputs) {
-    const result = await context.cue.evaluateExpression({ expression: valueFrom, scope });
-    if (result.error === undefined) outputs[name] = result.value;
-    else outputErrors[name] = result.error.message;
-  }
-  return { outputs, outputErrors };
-}
-
-const serviceKey = (health: ServiceHealth): string => `${health.cluster}/${health.namespace}/${health.name}`;
 
 const applyComponent: Coded = async (context, found) => {
   const properties = (context.properties ?? {}) as JsonObject;
@@ -60,13 +19,13 @@ const applyComponent: Coded = async (context, found) => {
   const value = properties['value'] as JsonObject | undefined;
   // Inputs were put below `value.properties`; they go over what the Application says.
   const patched = value === undefined ? undefined : mergeOver(spec.properties, value['properties'] ?? {});
-  const rendered = await renderedFor(context, name, placementOf(properties), patched);
+  const rendered = await renderedIn(context, name, placementIn(context, text(properties['cluster']), text(properties['namespace'])), patched);
   const outcome = await context.delivery.component(rendered);
   found(serviceKey(outcome.health), outcome.health);
   if (outcome.fault !== null) throw outcome.fault;
   // KubeVela 1.1 goes on as soon as it is applied; health is looked at when all steps are through.
   if (!outcome.health.healthy && context.desired.dialect === '1.10') return { kind: 'wait', message: 'wait healthy', outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS };
-  return { ...done, ...(await outputsOf(context, outcome)) };
+  return { ...DONE, ...(await outputsOf(context, context.step.outputs, outcome)) };
 };
 
 function mergeOver(base: Json, over: Json): Json {
@@ -81,12 +40,12 @@ function mergeOver(base: Json, over: Json): Json {
 const applyAll = (names: (context: StepContext) => readonly string[]): Coded => async (context, found) => {
   const waiting: string[] = [];
   for (const name of names(context)) {
-    const outcome = await context.delivery.component(await renderedFor(context, name, { cluster: '', namespace: '', replicaKey: '' }, undefined));
+    const outcome = await context.delivery.component(await renderedIn(context, name, placementIn(context, '', ''), undefined));
     found(serviceKey(outcome.health), outcome.health);
     if (outcome.fault !== null) throw outcome.fault;
     if (!outcome.health.healthy) waiting.push(name);
   }
-  return waiting.length > 0 && context.desired.dialect === '1.10' ? { kind: 'wait', message: 'wait healthy', outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS } : done;
+  return waiting.length > 0 && context.desired.dialect === '1.10' ? { kind: 'wait', message: 'wait healthy', outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS } : DONE;
 };
 
 function remaining(context: StepContext): readonly string[] {
@@ -98,7 +57,7 @@ function remaining(context: StepContext): readonly string[] {
 
 /** KubeVela 1.10: suspends at once; goes on after `duration`, when resumed, or by an Approval. */
 const suspend: Coded = (context) => {
-  if (context.resumed) return Promise.resolve(done);
+  if (context.resumed) return Promise.resolve(DONE);
   const duration = text((context.properties as JsonObject | null)?.['duration']);
   const message = 'Suspended by field suspend';
   if (duration === '') return Promise.resolve({ kind: 'suspend', message, outputs: {} });
@@ -114,41 +73,6 @@ function goDurationMs(duration: string): number | null {
   return parts.reduce((sum, part) => sum + Number(part[1]) * (unit[part[2] ?? ''] ?? 0), 0);
 }
 
-/** KubeVela 1.10: components to the placements of topology policies. Placements other than the hub are not delivered yet. */
-const deploy: Coded = async (context, found) => {
-  const properties = (context.properties ?? {}) as JsonObject;
-  if (properties['auto'] === false && !context.resumed) return { kind: 'suspend', message: 'Suspended by field suspend', outputs: {} };
-  const placements: PlacementRef[] = [];
-  for (const name of Array.isArray(properties['policies']) ? properties['policies'] : []) {
-    const policy = context.desired.policies.find((item) => item.name === name);
-    if (policy === undefined) throw new Fault('load/reference', `policy ${String(name)} not found`);
-    if (policy.type === 'topology') placements.push(...topology(policy.properties));
-    else if (policy.type === 'override' || policy.type === 'replication') throw new Fault('workflow/unsupported', `policy ${policy.name} of type ${policy.type} is not supported by the step deploy yet`);
-  }
-  const waiting: string[] = [];
-  const seen = new Set<string>();
-  for (const placement of placements.length === 0 ? [{ cluster: '', namespace: '', replicaKey: '' }] : placements) {
-    const at = `${placement.cluster}/${placement.namespace}`;
-    if (seen.has(at)) continue;
-    seen.add(at);
-    for (const component of context.desired.componentSpecs) {
-      const outcome = await context.delivery.component(await renderedFor(context, component.name, placement, undefined));
-      found(serviceKey(outcome.health), outcome.health);
-      if (outcome.fault !== null) throw outcome.fault;
-      if (!outcome.health.healthy) waiting.push(`${at}//${component.name} is not healthy`);
-    }
-  }
-  return waiting.length > 0 ? { kind: 'wait', message: waiting.join(','), outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS } : done;
-};
-
-function topology(properties: JsonObject): readonly PlacementRef[] {
-  const clusters = Array.isArray(properties['clusters']) ? properties['clusters'].map(String) : properties['clusterLabelSelector'] === undefined ? ['local'] : [];
-  const away = clusters.find((cluster) => cluster !== 'local');
-  if (away !== undefined) throw new Fault('transport/unreachable', `failed to get cluster ${away}: not found`);
-  if (clusters.length === 0 && properties['allowEmpty'] !== true) throw new Fault('transport/unreachable', 'failed to find any cluster matches given labels');
-  return clusters.map((cluster) => ({ cluster, namespace: text(properties['namespace']), replicaKey: '' }));
-}
-
 const CODED: Readonly<Record<string, Coded>> = {
   'apply-component': applyComponent,
   'builtin-apply-component': applyComponent,
@@ -156,6 +80,10 @@ const CODED: Readonly<Record<string, Coded>> = {
   'apply-remaining': applyAll(remaining),
   suspend,
   deploy,
+  'multi-env': deployEnvironment,
+  deploy2cluster: deployEnvironment,
+  'mutil-env': deployEnvironment,
+  deploy2env: deployEnvironment,
 };
 
 /** Whether a step type is code. step-group is the engine's own. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CueObject } from '../../../../daemon/model/cue.ts';
 import { answerOf, ask } from './ask.ts';
-import { world, type World } from './world.ts';
+import type { Member } from '../../../../daemon/model/clusters.ts';
+import { member, world, type World } from './world.ts';
 
 const topology = (name: string, properties: CueObject) => ({ name, type: 'topology', properties });
 
@@ -11,8 +12,7 @@ function joined(here: World, name: string, labels: Record<string, string> = {}):
 }
 
 test('placements come from topology policies in order, each once, and are the hub without any', async () => {
-  const here = world({ policies: [topology('a', { clusters: ['local', 'east'], namespace: 'n' }), topology('b', { clusters: ['east'], namespace: 'n' }), topology('c', {}), { name: 'o', type: 'override', properties: {} }] });
-  joined(here, 'east');
+  const here = world({ members: [member('east')], policies: [topology('a', { clusters: ['local', 'east'], namespace: 'n' }), topology('b', { clusters: ['east'], namespace: 'n' }), topology('c', {}), { name: 'o', type: 'override', properties: {} }] });
   const placements = async (policies: string[]): Promise<unknown> => (await answerOf(here, 'multicluster.get-placements-from-topology-policies', { policies }))['placements'];
   assert.deepEqual(await placements(['a', 'b']), [{ cluster: 'local', namespace: 'n' }, { cluster: 'east', namespace: 'n' }]);
   assert.deepEqual(await placements(['c']), [{ cluster: 'local', namespace: '' }]);
@@ -21,14 +21,13 @@ test('placements come from topology policies in order, each once, and are the hu
 });
 
 test('a policy, a cluster or a selector that leads nowhere is named', async () => {
-  const here = world({ policies: [topology('a', { clusters: ['west'] }), topology('l', { clusterLabelSelector: { region: 'eu' } }), topology('e', { clusterLabelSelector: { region: 'eu' }, allowEmpty: true })] });
-  const of = (policy: string) => ask(here, 'op.get-placements-from-topology-policies', { policies: [policy] }, { style: 'flat' });
-  await assert.rejects(of('x'), { message: 'policy x not found' });
-  await assert.rejects(of('a'), { message: 'failed to get cluster west: not found' });
-  await assert.rejects(of('l'), { message: 'failed to find any cluster matches given labels' });
+  const policies = [topology('a', { clusters: ['wset'] }), topology('l', { clusterLabelSelector: { region: 'eu' } }), topology('e', { clusterLabelSelector: { region: 'eu' }, allowEmpty: true })];
+  const of = (policy: string, ...members: readonly Member[]) => ask(world({ policies, members }), 'op.get-placements-from-topology-policies', { policies: [policy] }, { style: 'flat' });
+  await assert.rejects(of('missing'), { message: 'policy missing not found' });
+  await assert.rejects(of('a', member('west')), { message: 'failed to get cluster wset: not found (did you mean "west"?)' });
+  await assert.rejects(of('l', member('west', { region: 'us' })), { message: 'failed to find any cluster matches given labels: region=eu (policy l)' });
   assert.deepEqual(await of('e'), { kind: 'result', value: { placements: [] } });
-  here.put({ apiVersion: 'cluster.open-cluster-management.io/v1', kind: 'ManagedCluster', metadata: { name: 'ocm-1', labels: { region: 'eu' } } });
-  assert.deepEqual(await of('l'), { kind: 'result', value: { placements: [{ cluster: 'ocm-1', namespace: '' }] } });
+  assert.deepEqual(await of('l', member('ocm-1', { region: 'eu', tier: 'test' })), { kind: 'result', value: { placements: [{ cluster: 'ocm-1', namespace: '' }] } });
 });
 
 test('the clusters that were joined are listed by name, without the hub', async () => {
@@ -45,7 +44,7 @@ test('deploy delivers every component to the hub and waits for their health', as
   here.componentHealth.healthy = true;
   assert.equal((await ask(here, 'multicluster.deploy', { policies: ['a'], parallelism: 5, inlinePolicies: [] })).kind, 'result');
   await assert.rejects(ask(here, 'multicluster.deploy', { policies: [], parallelism: 0 }), { message: 'parallelism cannot be smaller than 1' });
-  await assert.rejects(ask(here, 'multicluster.deploy', { policies: [], inlinePolicies: [{}] }), { code: 'workflow/unsupported' });
+  await assert.rejects(ask(here, 'multicluster.deploy', { policies: [], inlinePolicies: [{ type: 'topology', properties: { clusters: ['west'] } }] }), { code: 'render/no-cluster', message: 'failed to get cluster west: not found' });
 });
 
 function tracked(here: World, entries: readonly CueObject[]): void {

@@ -1,9 +1,11 @@
 /** A small world for steps: a cluster in memory, a clock that stands, a journal, and the real CUE evaluator where asked. */
 import type { CueEvaluator, CueJson, CueObject } from '../../../../daemon/model/cue.ts';
+import { NO_CLUSTERS, type Clusters, type Member } from '../../../../daemon/model/clusters.ts';
 import { Fault } from '../../../../daemon/model/fault.ts';
 import { keyOf, keyText, LOCAL, type JsonObject, type KubeObject } from '../../../../daemon/model/object.ts';
-import { PLAIN_RULES, type DesiredApplication, type RenderedComponent, type Step, type Wanted } from '../../../../daemon/model/plan.ts';
+import { PLAIN_RULES, type ComponentRef, type PlacementRef, type DesiredApplication, type Environment, type RenderedComponent, type Step, type Wanted } from '../../../../daemon/model/plan.ts';
 import type { Clock, Http, Transport } from '../../../../daemon/model/ports.ts';
+import { deploymentOf } from '../../../../daemon/render/place.ts';
 import type { ComponentOutcome, Delivered, Delivery, StepContext } from '../../../../daemon/workflow/run.ts';
 
 const CLUSTER_SCOPED = new Set(['Namespace', 'ClusterRole', 'ResourceTracker', 'ManagedCluster', 'Node']);
@@ -36,6 +38,9 @@ export interface Setting {
   readonly cue?: CueEvaluator;
   readonly http?: Http;
   readonly resumed?: boolean;
+  readonly environments?: readonly Environment[];
+  readonly members?: readonly Member[];
+  readonly decisions?: Clusters['decisions'];
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -92,16 +97,18 @@ function deliveryTo(world: Omit<World, 'context' | 'put'>): Delivery {
   };
 }
 
-function rendered(spec: JsonObject, properties: unknown, namespace: string): RenderedComponent {
+function rendered(spec: JsonObject, properties: unknown, placement: PlacementRef): RenderedComponent {
+  const namespace = placement.namespace || 'prod';
+  const cluster = placement.cluster || LOCAL;
   const name = String(spec['name']);
   const labels = { 'app.oam.dev/name': 'shop', 'app.oam.dev/component': name };
   const workload: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace, labels }, spec: properties };
   const service: KubeObject = { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace, labels: { ...labels, 'trait.oam.dev/type': 'expose', 'trait.oam.dev/resource': 'service' } }, spec: {} };
   return {
-    name, type: String(spec['type']), workload: { apiVersion: 'apps/v1', kind: 'Deployment' }, cluster: LOCAL, namespace, replicaKey: '', template: '', parameter: null, context: {}, status: {}, traits: [],
+    name, type: String(spec['type']), workload: { apiVersion: 'apps/v1', kind: 'Deployment' }, cluster, namespace, replicaKey: placement.replicaKey, template: '', parameter: null, context: {}, status: {}, traits: [],
     objects: [
-      { key: keyOf(LOCAL, workload), object: workload, component: name, trait: '', output: '', origin: null, rules: PLAIN_RULES },
-      { key: keyOf(LOCAL, service), object: service, component: name, trait: 'expose', output: 'service', origin: null, rules: PLAIN_RULES },
+      { key: keyOf(cluster, workload), object: workload, component: name, trait: '', output: '', origin: null, rules: PLAIN_RULES },
+      { key: keyOf(cluster, service), object: service, component: name, trait: 'expose', output: 'service', origin: null, rules: PLAIN_RULES },
     ],
   };
 }
@@ -112,17 +119,23 @@ function application(setting: Setting): DesiredApplication {
   const components = setting.components ?? [];
   const annotations = setting.annotations === undefined ? {} : { annotations: setting.annotations };
   const object: KubeObject = { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop', namespace: 'prod', labels: { team: 'a' }, ...annotations }, spec: { components, policies: setting.policies ?? [] } };
+  const list = <T>(value: unknown): readonly T[] => (Array.isArray(value) ? (value as T[]) : []);
+  const componentSpecs = components.map((spec, i): ComponentRef => ({
+    name: String(spec['name']), type: String(spec['type']), properties: spec['properties'] ?? null, traits: list(spec['traits']), dependsOn: list(spec['dependsOn']), inputs: list(spec['inputs']), outputs: list(spec['outputs']), at: ['spec', 'components', i], replicaKey: '',
+  }));
+  const policies = setting.policies ?? [];
   return {
     namespace: 'prod', name: 'shop', dialect: setting.dialect ?? '1.10', object, document: { object, origin: ORIGIN, locate: () => ORIGIN },
     revision: { name: 'shop-v3', number: 3, hash: 'h', components: {}, componentHashes: {} } as DesiredApplication['revision'],
-    components: new Map(components.map((spec) => [String(spec['name']), rendered(spec, spec['properties'], 'prod')])),
+    components: new Map(components.map((spec) => [String(spec['name']), rendered(spec, spec['properties'], { cluster: '', namespace: '', replicaKey: '' })])),
     policyObjects: [], steps: [], mode: { steps: 'StepByStep', subSteps: 'DAG' }, hasWorkflow: true, definitions: new Map(),
-    componentSpecs: components.map((spec) => ({ name: String(spec['name']), type: String(spec['type']), properties: spec['properties'] ?? null, dependsOn: [], inputs: [], outputs: [] })),
-    policies: setting.policies ?? [], diagnostics: [], fault: null,
-    render: async (name, placement, properties) => {
-      const spec = components.find((component) => component['name'] === name);
-      if (spec === undefined) throw new Error(`no component ${name}`);
-      return rendered(spec, properties ?? spec['properties'], placement.namespace === '' ? 'prod' : placement.namespace);
+    componentSpecs,
+    policies, diagnostics: [], fault: null, environments: setting.environments ?? [], placed: [],
+    deployment: (names, inline, options) => deploymentOf({ components: componentSpecs, policies: policies.map((policy, index) => ({ ...policy, index })), isTerraform: () => false }, names, inline, options),
+    render: async (component, placement, properties) => {
+      const spec = componentSpecs.find((item) => item.name === component) ?? component;
+      if (typeof spec === 'string') throw new Error(`no component ${spec}`);
+      return rendered({ name: spec.name, type: spec.type }, properties ?? spec.properties, placement);
     },
   };
 }
@@ -137,7 +150,7 @@ export function world(setting: Setting = {}): World {
   const context: StepContext = {
     desired: application(setting), stepId: 'abcdefghij', group: '', properties: setting.properties ?? {}, resumed: setting.resumed ?? false,
     step: { name: 'first', type: 'ours', properties: setting.properties ?? {}, if: '', timeoutMs: null, dependsOn: [], inputs: [], outputs: setting.outputs ?? [], template: setting.template ?? '', mode: 'DAG', subSteps: [] },
-    delivery: deliveryTo(state), transport: clusterInMemory(state), cue: setting.cue ?? noCue, clock, signal: new AbortController().signal,
+    delivery: deliveryTo(state), transport: clusterInMemory(state), cue: setting.cue ?? noCue, clock, clusters: { members: setting.members ?? [], decisions: setting.decisions ?? NO_CLUSTERS.decisions }, signal: new AbortController().signal,
     http: setting.http ?? (() => Promise.reject(new Error('this test makes no requests'))),
     variable: (name) => state.variables.get(name),
     setVariable: (name, value) => void state.variables.set(name, value),
@@ -157,4 +170,9 @@ export function world(setting: Setting = {}): World {
     },
   };
   return { ...state, context, put: (object) => void state.objects.set(keyText(keyOf(LOCAL, object)), object) };
+}
+
+/** A member cluster that is well. */
+export function member(name: string, labels: Readonly<Record<string, string>> = {}, over: Partial<Member> = {}): Member {
+  return { name, mode: 'direct', labels, claims: {}, accepted: true, available: 'True', taints: [], version: null, object: null, fault: null, ...over };
 }

@@ -1,0 +1,174 @@
+/**
+ * OCM's ManifestWork, the pure side: how objects are put into works, what a work's status says of them, and whether it is
+ * well. Source: OCM 1.3, api work/v1.
+ */
+import { LOCAL, groupOf, type Json, type JsonObject, type KubeObject } from '../model/object.ts';
+import { keyOf } from '../model/object.ts';
+import { PLAIN_RULES, type DesiredApplication, type Environment, type RenderedComponent, type StatusTemplates, type Wanted } from '../model/plan.ts';
+import { hashOf, isRecord, stableStringify, type Fields } from './json.ts';
+
+export const WORK_API = 'work.open-cluster-management.io/v1';
+
+/** OCM's webhook refuses more than 512,000 bytes of manifests in one work; what is below this is never near it. */
+const WORK_BYTES_MAX = 400_000;
+
+/** Bytes of a manifest as OCM counts them: Go's JSON, which writes `<`, `>` and `&` in six bytes. */
+function bytesOf(manifest: KubeObject): number {
+  const text = stableStringify(manifest);
+  return Buffer.byteLength(text) + 5 * (text.match(/[<>&\u2028\u2029]/g)?.length ?? 0) + 6;
+}
+
+/** Manifests in order, cut before a part grows over OCM's limit; one that is too large by itself is a part of its own. */
+export function partsOf(manifests: readonly KubeObject[], bytesMax = WORK_BYTES_MAX): readonly (readonly KubeObject[])[] {
+  const parts: KubeObject[][] = [];
+  let bytes = Infinity;
+  for (const manifest of manifests) {
+    const size = bytesOf(manifest);
+    if (bytes + size > bytesMax) [parts[parts.length], bytes] = [[], 0];
+    parts.at(-1)?.push(manifest);
+    bytes += size;
+  }
+  return parts;
+}
+
+interface WorkSpec {
+  readonly name: string;
+  /** The cluster, which is the work's namespace on the hub. */
+  readonly cluster: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly manifests: readonly KubeObject[];
+  readonly configs: readonly JsonObject[];
+}
+
+/** One ManifestWork, or where its manifests are too large `<name>`, `<name>-2`, `<name>-3` and so on. */
+export function manifestWorks(spec: WorkSpec): readonly KubeObject[] {
+  return partsOf(spec.manifests).map((manifests, i) => ({
+    apiVersion: WORK_API, kind: 'ManifestWork',
+    metadata: { name: i === 0 ? spec.name : `${spec.name}-${i + 1}`, namespace: spec.cluster, labels: spec.labels },
+    spec: { workload: { manifests }, ...(spec.configs.length === 0 ? {} : { manifestConfigs: spec.configs }) },
+  }));
+}
+
+const ownerLabels = (app: Pick<DesiredApplication, 'name' | 'namespace'>, component: string): Record<string, string> => ({ 'app.oam.dev/name': app.name, 'app.oam.dev/namespace': app.namespace, 'app.oam.dev/component': component });
+
+/** KubeVela 1.1: the name of the work of one component in one environment. */
+export const environmentWorkName = (environment: Pick<Environment, 'policy' | 'name'>, component: string): string => `${environment.policy}-${environment.name}-${component}`;
+
+/**
+ * What delivers components of an environment to `cluster`, for all of them or one. KubeVela 1.1: one ManifestWork for
+ * each component, its objects in it as they were rendered; other engines than OCM apply the objects themselves.
+ */
+export function environmentObjects(app: Pick<DesiredApplication, 'name' | 'namespace'>, environment: Environment, cluster: string, component: string | null): readonly Wanted[] {
+  return environment.components.filter((rendered) => component === null || rendered.name === component).flatMap((rendered): readonly Wanted[] => {
+    if (environment.by === 'apply') return rendered.objects.map((wanted) => ({ ...wanted, key: { ...wanted.key, cluster } }));
+    const works = manifestWorks({ name: environmentWorkName(environment, rendered.name), cluster, labels: ownerLabels(app, rendered.name), manifests: rendered.objects.map((wanted) => wanted.object), configs: [] });
+    return works.map((work) => workWanted(work, rendered));
+  });
+}
+
+const workWanted = (work: KubeObject, rendered: RenderedComponent): Wanted => ({
+  key: keyOf(LOCAL, work), object: work, component: rendered.name, trait: '', output: '', origin: rendered.objects[0]?.origin ?? null, rules: { ...PLAIN_RULES, takeOver: true },
+});
+
+/**
+ * A component for a cluster where OCM's agent applies: its objects in ManifestWorks on the hub, with feedback of what
+ * its health policies read. Objects that belong to the hub stay as they are.
+ */
+export function inWorks(app: Pick<DesiredApplication, 'name' | 'namespace'>, rendered: RenderedComponent): RenderedComponent {
+  const carried = rendered.objects.filter((wanted) => wanted.key.cluster !== LOCAL);
+  if (carried.length === 0) return rendered;
+  const name = `${app.name}-${rendered.name}`.slice(0, 150);
+  const works = manifestWorks({
+    name: `${name}-${hashOf([app.namespace, app.name, rendered.name, rendered.namespace, rendered.replicaKey]).slice(0, 8)}`, cluster: rendered.cluster, labels: ownerLabels(app, rendered.name),
+    manifests: carried.map((wanted) => wanted.object), configs: carried.flatMap((wanted) => feedbackOf(wanted, rendered)),
+  });
+  return { ...rendered, inside: rendered, objects: [...works.map((work) => workWanted(work, rendered)), ...rendered.objects.filter((wanted) => wanted.key.cluster === LOCAL)] };
+}
+
+/** Fields by which kstatus judges an object, beside those of its health policy. */
+const KSTATUS_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  Deployment: ['metadata.generation', 'status.observedGeneration', 'status.replicas', 'status.updatedReplicas', 'status.readyReplicas', 'status.availableReplicas'],
+  StatefulSet: ['metadata.generation', 'status.observedGeneration', 'status.replicas', 'status.updatedReplicas', 'status.readyReplicas'],
+  DaemonSet: ['metadata.generation', 'status.observedGeneration', 'status.desiredNumberScheduled', 'status.numberAvailable', 'status.updatedNumberScheduled', 'status.numberReady'],
+  Job: ['status.succeeded', 'status.failed', 'status.active'],
+};
+
+/** The scalar fields of a live object that templates read, as far as they are plain paths: `status.readyReplicas`. */
+export function fieldsRead(templates: StatusTemplates, output: string): readonly string[] {
+  const text = [templates.healthPolicy, templates.customStatus, templates.details].join('\n');
+  const owner = output === '' ? 'context\\.output' : `context\\.outputs(?:\\.${output}|\\["${output}"\\])`;
+  return [...text.matchAll(new RegExp(`${owner}\\.((?:status|metadata)(?:\\.\\w+)+)`, 'g'))].map((match) => match[1] ?? '');
+}
+
+function feedbackOf(wanted: Wanted, rendered: RenderedComponent): readonly JsonObject[] {
+  const templates = [rendered.status, ...rendered.traits.map((trait) => trait.status)];
+  const fields = [...new Set([...(KSTATUS_FIELDS[wanted.key.kind] ?? []), ...templates.flatMap((item) => fieldsRead(item, wanted.trait === '' ? '' : wanted.output))])];
+  if (fields.length === 0) return [];
+  return [{
+    resourceIdentifier: { group: groupOf(wanted.key.apiVersion), resource: pluralOf(wanted.key.kind), name: wanted.key.name, namespace: wanted.key.namespace },
+    feedbackRules: [{ type: 'JSONPaths', jsonPaths: fields.map((field) => ({ name: field, path: `.${field}` })) }],
+  }];
+}
+
+/** The plural as nearly every kind has it; a wrong one only costs the feedback. */
+function pluralOf(kind: string): string {
+  const name = kind.toLowerCase();
+  if (name.endsWith('y') && !/[aeiou]y$/.test(name)) return `${name.slice(0, -1)}ies`;
+  return /(?:s|x|ch|sh)$/.test(name) ? `${name}es` : `${name}s`;
+}
+
+const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.filter(isRecord) : []);
+const fieldOf = (value: unknown, name: string): unknown => (isRecord(value) ? value[name] : undefined);
+const conditionOf = (holder: unknown, type: string): Fields | undefined => listOf(fieldOf(holder, 'conditions')).find((item) => item['type'] === type);
+const manifestsOf = (work: KubeObject): readonly Fields[] => listOf(fieldOf(fieldOf(work['status'], 'resourceStatus'), 'manifests'));
+
+/**
+ * One object as far as the status of its work tells: what was sent, with the values of its feedback in their places.
+ * Null while the agent does not say that it is there.
+ */
+export function carriedObject(wanted: Wanted, works: readonly KubeObject[]): KubeObject | null {
+  const told = works.flatMap(manifestsOf).find((item) => {
+    const meta = fieldOf(item, 'resourceMeta');
+    return fieldOf(meta, 'kind') === wanted.key.kind && fieldOf(meta, 'group') === groupOf(wanted.key.apiVersion) && fieldOf(meta, 'name') === wanted.key.name && (fieldOf(meta, 'namespace') ?? '') === wanted.key.namespace;
+  });
+  if (told === undefined || conditionOf(told, 'Available')?.['status'] !== 'True') return null;
+  return listOf(fieldOf(fieldOf(told, 'statusFeedback'), 'values')).reduce<KubeObject>((object, item) => {
+    const field = fieldOf(item, 'fieldValue');
+    const value = fieldOf(field, 'integer') ?? fieldOf(field, 'string') ?? fieldOf(field, 'boolean');
+    const path = String(item['name']).split('.');
+    return value === undefined || (path[0] !== 'status' && path[0] !== 'metadata') ? object : (withValue(object as unknown as Json, path, value as Json) as unknown as KubeObject);
+  }, wanted.object);
+}
+
+function withValue(target: Json, [head, ...rest]: readonly string[], value: Json): Json {
+  if (head === undefined) return value;
+  const object = isRecord(target) ? (target as JsonObject) : {};
+  return { ...object, [head]: withValue(object[head] ?? null, rest, value) };
+}
+
+/**
+ * kstatus of a ManifestWork: Current when its agent has applied all of this generation and finds all of it there. OCM's
+ * `Available` means that an object exists, not that it is ready.
+ */
+export function workHealth(work: KubeObject): { readonly health: 'Current' | 'InProgress'; readonly message: string } {
+  const cluster = work.metadata.namespace ?? '';
+  for (const type of ['Applied', 'Available']) {
+    const condition = conditionOf(work['status'], type);
+    if (condition === undefined) return { health: 'InProgress', message: `cluster ${cluster} has not taken it yet` };
+    if (Number(condition['observedGeneration'] ?? 0) < (work.metadata.generation ?? 0)) return { health: 'InProgress', message: `cluster ${cluster} has not taken its newest content yet` };
+    if (condition['status'] !== 'True') return { health: 'InProgress', message: manifestMessage(work, type) ?? String(condition['message'] ?? `not ${type.toLowerCase()}`) };
+  }
+  return { health: 'Current', message: '' };
+}
+
+/** The first object that is to blame, by name. */
+function manifestMessage(work: KubeObject, type: string): string | undefined {
+  for (const item of manifestsOf(work)) {
+    const condition = conditionOf(item, type);
+    if (condition === undefined || condition['status'] === 'True') continue;
+    const meta = fieldOf(item, 'resourceMeta');
+    const place = [fieldOf(meta, 'namespace'), fieldOf(meta, 'name')].filter((part) => part !== '' && part !== undefined).join('/');
+    return `${String(fieldOf(meta, 'kind') ?? 'object')} ${place}: ${String(condition['message'] ?? '')}`;
+  }
+  return undefined;
+}
