@@ -27,6 +27,8 @@ export interface LoopDoors extends Doors {
 /** What the outside tells the loop; any number of ticks before the next pass count as one. */
 export interface Ticks {
   readonly repository: () => void;
+  /** Something happened that may touch any application. */
+  readonly everything: () => void;
   /** `namespace/name` of an application that something happened to. */
   readonly application: (name: string) => void;
 }
@@ -65,6 +67,11 @@ export class Loop {
 
   readonly ticks: Ticks = {
     repository: () => {
+      this.#fetch = true;
+      this.#wake();
+    },
+    everything: () => {
+      this.#lastFullMs = -Infinity;
       this.#fetch = true;
       this.#wake();
     },

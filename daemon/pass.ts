@@ -8,9 +8,9 @@ import { brokenApplications, tellBroken } from './broken.ts';
 import { runDocuments, type DocumentsResult } from './documents.ts';
 import { mapLimit } from './lib/queue.ts';
 import type { Log } from './lib/log.ts';
+import type { Members } from './members.ts';
 import { load, type LoadCache } from './load/load.ts';
 import type { Catalog, Revision } from './model/catalog.ts';
-import { NO_CLUSTERS, type Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import { toFault, type Diagnostic, type Fault } from './model/fault.ts';
 import type { ObjectKey } from './model/object.ts';
@@ -31,7 +31,8 @@ import { publish } from './status/publish.ts';
 export interface Doors {
   readonly repo: Pick<Repo, 'tree' | 'commit' | 'statusFiles'>;
   readonly transport: Transport;
-  readonly clusters?: Clusters;
+  /** Member clusters, and the work agent's turn on them. */
+  readonly members: Members;
   readonly records: Records;
   readonly cue: CueEvaluator;
   readonly http: Http;
@@ -87,7 +88,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load }); // 1 source, 2 load
     report = { ...report, diagnostics: catalog.diagnostics };
     const hub = only === null || last === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, last.hub, signal);
-    const clusters = doors.clusters ?? NO_CLUSTERS;
+    const clusters = await doors.members.look(signal);
     const desired = await render({ //                                                         3 render
       catalog, only, clusters, known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack }, records: hub.records, memo: memory.render,
       environment: { cue: doors.cue, clusterVersion: hub.version, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal), signal },
@@ -107,15 +108,17 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const reports = await mapLimit(desired.applications, APPLICATIONS_AT_ONCE_MAX, (app) => runApplication(app, recordOf(hub.records, app), shared), signal); // 5 workflow, 6 transport
     const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];
     const gone = await mapLimit(leaving, APPLICATIONS_AT_ONCE_MAX, (record) => leaveApplication(record, shared), signal);
+    await doors.members.works(clusters, signal);
     memory.reports = new Map([...(only === null ? [] : memory.reports), ...[...reports, ...broken].map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
-    memory.last = { sha: revision.sha, hub: only === null ? hub : { ...hub, records: new Map() }, repository, leaving: only === null || last === null ? gone.filter((item) => item !== null) : last.leaving };
-    const applications = [...memory.reports.values()];
-    report = { ...report, applications, objects: repository.reports, leaving: memory.last.leaving, diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
+    const applications = [...memory.reports.values()].map(doors.members.withCarried);
+    const told = doors.members.reports(clusters, applications);
+    memory.last = { clusters: told, sha: revision.sha, hub: only === null ? hub : { ...hub, records: new Map() }, repository, leaving: only === null || last === null ? gone.filter((item) => item !== null) : last.leaving };
+    report = { ...report, applications, clusters: told, objects: repository.reports, leaving: memory.last.leaving, diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
   } catch (error) {
     const fault = toFault(error);
     if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
     if (options.stop === 'plan') return { report: { ...report, fault }, plan: null, pushed: null, pushFault: null };
-    report = { ...report, applications: [...memory.reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], fault };
+    report = { ...report, applications: [...memory.reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], clusters: last?.clusters ?? [], fault };
   }
   return { report, plan: planned, ...(await tell(doors, memory, report, signal)) }; //          7 status, 8 source
 }

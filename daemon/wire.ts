@@ -9,6 +9,7 @@ import { createLoadCache } from './load/load.ts';
 import { Fault } from './model/fault.ts';
 import { LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Clock, Effects, Http, Redactor, Transport } from './model/ports.ts';
+import { NO_MEMBERS, openMembers } from './members.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
 import { openCue, type Cue } from './render/cue/cue.ts';
@@ -16,10 +17,13 @@ import { readPack } from './render/pack.ts';
 import { openSource, type Source, type SourceOptions } from './source/source.ts';
 import { rememberOwnWrites, watchApplications } from './transport/application-watch.ts';
 import { openCache } from './transport/cache.ts';
+import { viewClusters, watchClusters } from './transport/clusters-view.ts';
+import { openClusters } from './transport/clusters.ts';
 import { openHttp } from './transport/http.ts';
-import { findVelaCore, prepareHub, readDefinitions } from './transport/hub.ts';
+import { findVelaCore, prepareHub, readDefinitions, readMemberDefinitions } from './transport/hub.ts';
 import { connect, connectInCluster, type KubeClient } from './transport/kube.ts';
 import { openLease } from './transport/lease.ts';
+import { openTender } from './transport/managed-cluster.ts';
 import { openRecords } from './transport/records.ts';
 import { openTransport } from './transport/transport.ts';
 
@@ -89,6 +93,8 @@ export interface Wired extends AsyncDisposable {
   readonly begin: (signal: AbortSignal) => Promise<void>;
   /** Tells of Applications that others changed on the hub, until the signal fires. */
   readonly watchApplications: (onChange: (name: string) => void, signal: AbortSignal) => Promise<void>;
+  /** Keeps the hub's part of direct clusters, and tells when a cluster, a placement or a decision has changed. */
+  readonly tendClusters: (onChange: () => void, signal: AbortSignal) => Promise<void>;
 }
 
 export interface WireOptions {
@@ -120,10 +126,18 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
     return effect();
   } }, options.decorate);
   const cache = options.onChange === null ? null : stack.use(openCache({ clock, onChange: options.onChange }));
-  const clusters = (name: string): Promise<KubeClient> => (name === LOCAL ? Promise.resolve(client) : Promise.reject(new Fault('transport/unreachable', `failed to get cluster ${name}: not found`, { kind: 'waiting' })));
+  const registry = stack.use(openClusters({ hub: client, clock, redactor, allowNoCa: false }));
+  const clusters = (name: string): Promise<KubeClient> => (name === LOCAL ? Promise.resolve(client) : registry.client(name));
+  const crds = join(import.meta.dirname, '..', 'schemas', 'crds');
+  const definitions = await readMemberDefinitions(crds);
+  const tender = openTender({ hub: client, registry, effects, clock, memberDefinitions: definitions });
   const transport = openTransport({ clusters, effects, redactor, cache });
   const { records, isOwn } = rememberOwnWrites(openRecords(client, effects, redactor));
+  const members = options.writes
+    ? openMembers({ hub: client, registry, tender, definitions, effects, clock, redactor, log, graceMs: options.onChange === null ? 10_000 : 1_000, isTended: options.onChange !== null, onNews: (works) => works.forEach((key) => options.onChange?.(key)) })
+    : { ...NO_MEMBERS, look: (signal: AbortSignal) => viewClusters(client, registry, signal) };
   const doors = {
+    members,
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
     transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget,
   };
@@ -131,13 +145,21 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   return {
     doors, memory: emptyMemory(createLoadCache()), client, transport,
     begin: async (signal) => {
-      const crds = await readDefinitions(join(import.meta.dirname, '..', 'schemas', 'crds'));
       await effects.run('lease', 'acquire', () => lease.acquire(signal));
       await findVelaCore(client, clock, signal);
-      const written = await prepareHub(client, crds, effects, clock, signal);
+      const written = await prepareHub(client, await readDefinitions(crds), effects, clock, signal);
       if (written.length > 0) log.info('hub prepared', { written });
     },
     watchApplications: (onChange, signal) => watchApplications(client, isOwn, onChange, clock, signal),
+    tendClusters: async (onChange, signal) => {
+      await Promise.all([
+        watchClusters(client, onChange, clock, signal),
+        tender.run((round) => {
+          if (round instanceof Fault) log.debug('clusters not tended', { error: round });
+          else for (const { name, fault } of round) if (fault !== null) log.debug('cluster not tended', { cluster: name, error: fault });
+        }, signal),
+      ]);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -109,7 +109,8 @@ export function publish(report: Report, known: KnownFiles): Published | null {
   const changes = new Map<string, string | null>();
   for (const [path, content] of files) if (known.get(path) !== content) changes.set(path, content);
   // Files of other writers on the branch are theirs.
-  for (const path of known.keys()) if (!files.has(path) && /^(applications|clusters)\//.test(path)) changes.set(path, null);
+  // A pass that failed does not know what is gone.
+  if (report.fault === null) for (const path of known.keys()) if (!files.has(path) && /^(applications|clusters)\//.test(path)) changes.set(path, null);
   if (changes.size === 0) return null;
   const touched = [...report.applications, ...report.leaving].filter((app) => changes.has(applicationFile(app.namespace, app.name)));
   const moved = report.clusters.filter((cluster) => changes.has(clusterFile(cluster.name)));
