@@ -77,9 +77,8 @@ export function openClusters(options: ClustersOptions): ClusterRegistry {
     const old = opened.get(name);
     if (old === undefined) return;
     opened.delete(name);
-    const done = Promise.resolve(old.client[Symbol.asyncDispose]()).catch(() => {});
+    const done = Promise.resolve(old.client[Symbol.asyncDispose]()).catch(() => {}).finally(() => { closing.delete(done); });
     closing.add(done);
-    void done.then(() => closing.delete(done));
   };
 
   /** Reads a connection and keeps a client for it; the fault when it cannot be used. */
@@ -136,7 +135,7 @@ export function openClusters(options: ClustersOptions): ClusterRegistry {
       return there.client;
     },
     async [Symbol.asyncDispose]() {
-      for (const name of [...opened.keys()]) close(name);
+      for (const name of opened.keys()) close(name);
       await Promise.all(closing);
     },
   };

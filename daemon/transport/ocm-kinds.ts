@@ -22,17 +22,3 @@ export const UNAVAILABLE_TAINT = `${CLUSTER_GROUP}/unavailable`;
 /** The Lease in a cluster's namespace, its holder's name too. */
 export const CLUSTER_LEASE = 'managed-cluster-lease';
 export const CLUSTER_FINALIZERS: readonly string[] = [`${CLUSTER_GROUP}/resource-cleanup`, `${CLUSTER_GROUP}/api-resource-cleanup`];
-
-/** Kinds that KubeVela 1.1 writes in a version that OCM gave up, and the version that a hub serves now. */
-const SERVED: Readonly<Record<string, string>> = {
-  ManagedClusterSet: SET_API, ManagedClusterSetBinding: SET_API, Placement: PLACEMENT_API, PlacementDecision: PLACEMENT_API,
-};
-
-/**
- * The apiVersion under which a hub serves a kind of OCM: `cluster.open-cluster-management.io/v1alpha1` and `v1beta1` of
- * sets, bindings, placements and decisions become what OCM 0.12 to 1.3.1 serve, everything else stays. The fields that
- * KubeVela 1.1 uses are the same in all of them, so that is all there is to translate.
- */
-export function servedVersion(apiVersion: string, kind: string): string {
-  return apiVersion.startsWith(`${CLUSTER_GROUP}/`) ? (SERVED[kind] ?? apiVersion) : apiVersion;
-}

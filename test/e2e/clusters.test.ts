@@ -6,15 +6,22 @@ import { after, before, test } from 'node:test';
 import { load } from 'js-yaml';
 import { createRedactor } from '../../daemon/lib/redact.ts';
 import { systemClock } from '../../daemon/lib/retry.ts';
-import type { KubeObject } from '../../daemon/model/object.ts';
+import { keyOf, keyText, type KubeObject } from '../../daemon/model/object.ts';
+import { PLAIN_RULES } from '../../daemon/model/plan.ts';
 import type { Effects } from '../../daemon/model/ports.ts';
+import { connectionSecret } from '../../daemon/transport/clusters-connection.ts';
+import { viewClusters, watchClusters } from '../../daemon/transport/clusters-view.ts';
 import { openClusters, type ClusterRegistry } from '../../daemon/transport/clusters.ts';
 import { installDefinitions, readDefinitions, readMemberDefinitions } from '../../daemon/transport/hub.ts';
 import type { KubeClient } from '../../daemon/transport/kube.ts';
 import { openTender, type Tended, type Tender } from '../../daemon/transport/managed-cluster.ts';
+import { translateVersions } from '../../daemon/transport/ocm-versions.ts';
 import { readDecisions } from '../../daemon/transport/placement-writing.ts';
 import { registerDirect, unregisterDirect } from '../../daemon/transport/register.ts';
+import { openTransport } from '../../daemon/transport/transport.ts';
 import type { KubeObject as LabObject } from '../lab/client.ts';
+import { createAuthority, issueClient } from '../lab/pki.ts';
+import { until } from '../rig/daemon.ts';
 import { clientOf, connectionOf, CRDS, useMembers } from '../rig/members.ts';
 
 const RECORDED = join(import.meta.dirname, '../../../shared/cases/ocm-1.3');
@@ -78,7 +85,7 @@ test('after one round a registered cluster is joined and available, as OCM 1.3.1
   assert.deepEqual(faultsOf(await tender.tend(signal)), []);
   const cluster = await client.get('managedclusters/m1');
   assert.equal(cluster.spec.managedClusterClientConfigs[0].url, lab.planes.m1.server);
-  assert.deepEqual([...cluster.metadata['finalizers']].sort(), [`${CLUSTER}/api-resource-cleanup`, `${CLUSTER}/resource-cleanup`]);
+  assert.deepEqual((cluster.metadata['finalizers'] as string[]).toSorted(), [`${CLUSTER}/api-resource-cleanup`, `${CLUSTER}/resource-cleanup`]);
   assert.equal((await client.get('managedclusters/m2')).metadata['labels'][`${CLUSTER}/clusterset`], 'default');
   assert.equal((await client.get('namespaces/m1')).metadata['labels']['open-cluster-management.io/cluster-name'], 'm1');
   assert.equal((await client.get('leases/m1/managed-cluster-lease')).spec.holderIdentity, 'managed-cluster-lease');
@@ -206,6 +213,90 @@ test('a daemon that starts again sees from the lease that a cluster has been awa
     await lab.planes.m1.startApiServer();
   }
   await tendUntil('managedclusters/m1', (object) => availability(object) === 'True');
+});
+
+test('a Secret alone is a direct cluster; one that is refused says why and holds up no other', async () => {
+  const { client } = lab.planes.hub;
+  const connection = await connectionOf(lab.planes.m2);
+  const expired = issueClient(createAuthority('ca', new Date()), { commonName: 'lateen' }, new Date(clock.now() - 2 * 366 * 86_400_000));
+  const secrets = [
+    connectionSecret('alone', connection),
+    connectionSecret('expired', { ...connection, login: { cert: expired.certPem, key: expired.keyPem } }),
+    { ...connectionSecret('exec', connection), metadata: { name: 'exec', namespace: 'vela-system', labels: { 'cluster.core.oam.dev/cluster-credential-type': 'Dynamic', region: 'eu' } } },
+  ];
+  for (const secret of secrets) await client.create(secret as unknown as LabObject);
+  assert.deepEqual(faultsOf(await tender.tend(signal)), ['exec: transport/connection', 'expired: transport/connection']);
+  const seen = await viewClusters(hub, registry, signal);
+  const [alone, exec, old] = ['alone', 'exec', 'expired'].map((name) => seen.members.find((member) => member.name === name));
+  assert.deepEqual([alone?.mode, alone?.fault, alone?.object, alone?.available, alone?.accepted], ['direct', null, null, 'True', true]);
+  assert.equal(alone?.version?.minor, seen.members.find(({ name }) => name === 'm1')?.version?.minor);
+  assert.match(exec?.fault?.message ?? '', /asks for a program to log in with/);
+  assert.deepEqual(exec?.labels, { region: 'eu' });
+  assert.match(old?.fault?.message ?? '', /client certificate that expired on \d{4}-\d\d-\d\dT/);
+  assert.ok(await (await registry.client('alone')).get({ apiVersion: 'v1', kind: 'Namespace', namespace: '', name: 'default' }, signal));
+  await assert.rejects(registry.client('exec'), /asks for a program/);
+  assert.equal(await client.find('managedclusters/alone'), undefined);
+  for (const { metadata } of secrets) await client.delete(`secrets/vela-system/${metadata.name ?? ''}`);
+  await tender.tend(signal);
+  assert.deepEqual(registry.last().members.map(({ name }) => name), ['m1', 'm2']);
+});
+
+test('a connection that changes gets a new client, the same one keeps its own', async () => {
+  const { client } = lab.planes.hub;
+  const before = await registry.client('m2');
+  await client.patch('secrets/vela-system/m2', { metadata: { labels: { region: 'eu' } } });
+  await registry.read(signal);
+  assert.equal(await registry.client('m2'), before);
+  await client.patch('secrets/vela-system/m2', { data: { endpoint: Buffer.from(`${lab.planes.m1.server}`).toString('base64') } });
+  await registry.read(signal);
+  assert.equal((await registry.client('m2')).server, lab.planes.m1.server);
+  await client.patch('secrets/vela-system/m2', { data: { endpoint: Buffer.from(lab.planes.m2.server).toString('base64') } });
+  await registry.read(signal);
+  assert.deepEqual(faultsOf(await tender.tend(signal)), []);
+});
+
+test('a Placement that a document has as v1alpha1 is kept as the version that the hub serves', async () => {
+  const clusters = (): Promise<KubeClient> => Promise.resolve(hub);
+  const transport = translateVersions(openTransport({ clusters, effects: noted, redactor, cache: null }), clusters);
+  const object: KubeObject = { apiVersion: `${CLUSTER}/v1alpha1`, kind: 'Placement', metadata: { name: 'old-words', namespace: 'default' }, spec: { numberOfClusters: 1 } };
+  const key = keyOf('local', object);
+  const absent = await transport.observe([key], signal);
+  assert.deepEqual(absent.get(keyText(key)), { absent: true });
+  const receipt = await transport.apply({ key, object, rules: PLAIN_RULES, live: null, owned: true }, signal);
+  assert.deepEqual([receipt.key, receipt.object.apiVersion], [key, object.apiVersion]);
+  assert.equal((await lab.planes.hub.client.get('placements/default/old-words')).apiVersion, `${CLUSTER}/v1beta1`);
+  const seen = (await transport.observe([key], signal)).get(keyText(key));
+  assert.ok(seen !== undefined && 'live' in seen);
+  assert.equal(seen.live.apiVersion, object.apiVersion);
+  effects = [];
+  assert.equal((await transport.apply({ key, object, rules: PLAIN_RULES, live: seen.live, owned: true }, signal)).changed, false);
+  assert.deepEqual(effects, []);
+  assert.equal((await transport.list('local', object.apiVersion, 'Placement', 'default', '', signal)).some(({ metadata }) => metadata.name === 'old-words'), true);
+  assert.equal(await transport.isNamespaced('local', `${CLUSTER}/v1alpha1`, 'ManagedClusterSet', signal), false);
+  assert.equal(await transport.remove(key, seen.live.metadata.uid ?? '', 'cascading', signal), true);
+});
+
+test('a change of a cluster, a placement or a connection is told, a renewed lease is not', async () => {
+  const { client } = lab.planes.hub;
+  const stop = new AbortController();
+  const told: string[] = [];
+  const watching = watchClusters(hub, (kind, name) => told.push(`${kind} ${name}`), clock, stop.signal);
+  await client.patch('managedclusters/m2', { metadata: { labels: { warming: 'up' } } });
+  const hears = (what: string): Promise<unknown> => until(what, () => (told.includes(what) ? true : undefined));
+  // The watch begins some time after its call: knocked until it hears.
+  await until('ManagedCluster m2', async () => {
+    await client.patch('managedclusters/m2', { metadata: { labels: { warming: String(told.length) + String(clock.now()) } } });
+    return told.includes('ManagedCluster m2') ? true : undefined;
+  });
+  await client.patch('secrets/vela-system/m2', { metadata: { labels: { region: 'us' } } });
+  await hears('Secret m2');
+  told.length = 0;
+  await tender.tend(signal);
+  await client.create({ apiVersion: `${CLUSTER}/v1beta1`, kind: 'Placement', metadata: { name: 'heard', namespace: 'default' }, spec: {} });
+  await hears('Placement heard');
+  assert.deepEqual(told.filter((what) => what.endsWith(' m1')), []);
+  stop.abort();
+  await watching;
 });
 
 test('nothing is written for a cluster that OCM delivers to, or whose lease a klusterlet renews', async () => {
