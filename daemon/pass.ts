@@ -55,7 +55,7 @@ export interface Memory {
   /** What the status branch says; null before it was read. */
   files: ReadonlyMap<string, string> | null;
   /** What the last pass over this commit found beside the applications: a pass over some of them keeps it. */
-  last: { readonly sha: string; readonly hub: Remembered; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[] } | null;
+  last: { readonly sha: string; readonly hub: Remembered; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[]; readonly clusters: Report['clusters'] } | null;
 }
 
 export const emptyMemory = (cache: LoadCache): Memory => ({ load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, last: null });
