@@ -104,7 +104,8 @@ class Run {
     this.#doors = doors;
     this.#journal = journal;
     const visit = (status: StepStatus): void => {
-      this.#statuses.set(status.name, status);
+      // KubeVela 1.1 shows no ids; what is kept by them belongs to this step all the same.
+      this.#statuses.set(status.name, status.id === '' ? { ...status, id: stepId(doors.desired, journal.startTime, status.name) } : status);
       status.subSteps.forEach(visit);
     };
     journal.steps.forEach(visit);
@@ -147,16 +148,19 @@ class Run {
     return { journal: this.#journal, services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
   }
 
-  /** Resumes suspended steps whose time is up or that an Approval names; with none left, the workflow goes on. */
+  /**
+   * Resumes suspended steps whose time is up or that an Approval names; with none left, the workflow goes on. What a
+   * person has suspended while no step was, a person resumes. A group is suspended by what is in it, not by itself.
+   */
   #resumeWhatMay(): void {
     const now = this.#doors.clock.now();
-    for (const [name, status] of this.#statuses) {
-      if (status.phase !== 'suspending') continue;
+    const suspended = [...this.#statuses].filter(([, status]) => status.phase === 'suspending' && status.type !== 'step-group');
+    for (const [name, status] of suspended) {
       const due = this.#journal.timers[`${status.id}/resume`];
       if (due !== undefined && Date.parse(due) > now) this.#soon(Date.parse(due) - now);
       if ((due !== undefined && Date.parse(due) <= now) || this.#doors.resumes(name)) this.#set(name, { ...status, phase: 'running', message: '', reason: '' });
     }
-    if ([...this.#statuses.values()].every((status) => status.phase !== 'suspending')) this.#journal = { ...this.#journal, suspend: false, state: 'executing' };
+    if (suspended.length > 0 && suspended.every(([name]) => this.#statuses.get(name)?.phase !== 'suspending')) this.#journal = { ...this.#journal, suspend: false, state: 'executing' };
   }
 
   #soon(ms: number): void {
@@ -216,7 +220,12 @@ class Run {
     const now = this.#doors.clock.now();
     if (status.firstExecuteTime === '') this.#set(step.name, { ...status, firstExecuteTime: timeText(now), phase: 'running' });
     const since = Date.parse(this.#status(step).firstExecuteTime);
-    if (step.timeoutMs !== null && now - since > step.timeoutMs) return this.#finish(step, { phase: 'failed', reason: 'Timeout', message: '' });
+    if (step.timeoutMs !== null && now - since > step.timeoutMs) {
+      // KubeVela 1.10: what still runs in a group ends with it.
+      const begun = step.subSteps.filter((sub) => !isFinished(this.#status(sub)) && this.#status(sub).phase !== 'pending');
+      for (const late of [...begun, step]) this.#finish(late, { phase: 'failed', reason: 'Timeout', message: '' });
+      return;
+    }
     if (step.timeoutMs !== null) this.#soon(since + step.timeoutMs - now + 1000);
     if (step.type === 'step-group') return this.#runGroup(step);
     await this.#runLeaf(step, group, context);
@@ -354,9 +363,9 @@ class Run {
   }
 
   #snapshot(): Journal {
-    const show = (step: Step): StepStatus => ({ ...this.#status(step), subSteps: step.subSteps.filter((sub) => this.#statuses.has(sub.name)).map(show) });
-    const reached = this.#doors.desired.steps.filter((step) => this.#statuses.has(step.name) && (this.#status(step).phase !== 'pending' || this.#status(step).message !== ''));
-    return { ...this.#journal, steps: reached.map(show) };
+    const isReached = (step: Step): boolean => this.#statuses.has(step.name) && (this.#status(step).phase !== 'pending' || this.#status(step).message !== '');
+    const show = (step: Step): StepStatus => ({ ...this.#status(step), subSteps: step.subSteps.filter(isReached).map(show) });
+    return { ...this.#journal, steps: this.#doors.desired.steps.filter(isReached).map(show) };
   }
 }
 
