@@ -2,7 +2,7 @@
 import { hashOf } from '../lib/json.ts';
 import { WORK_API, workHealth } from '../lib/manifest-work.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
-import type { JsonObject, KubeObject } from '../model/object.ts';
+import { groupOf, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { RenderedComponent, StatusTemplates } from '../model/plan.ts';
 import type { Health, ObjectReport } from '../model/status.ts';
 import type { Dialect } from '../model/catalog.ts';
@@ -56,9 +56,12 @@ const current: Told = { health: 'Current', message: '' };
 const inProgress = (message: string): Told => ({ health: 'InProgress', message });
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
 
+/** Kind and group: a `Job` of another group than `batch` is another thing. */
+const kindOf = (object: KubeObject): string => [object.kind, groupOf(object.apiVersion)].filter((part) => part !== '').join('.');
+
 /** Per kind, kstatus' rule. What is not listed goes by its conditions. */
 const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => Told>> = {
-  Deployment: (spec, status) => {
+  'Deployment.apps': (spec, status) => {
     const wanted = spec['replicas'] === undefined ? 1 : number(spec['replicas']);
     const failed = conditionsOf(status).find((item) => item['type'] === 'Progressing' && item['reason'] === 'ProgressDeadlineExceeded');
     if (failed !== undefined) return { health: 'Failed', message: String(failed['message'] ?? 'progress deadline exceeded') };
@@ -66,15 +69,19 @@ const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => T
     if (number(status['replicas']) > wanted) return inProgress(`${number(status['replicas']) - wanted} old replicas still there`);
     return number(status['availableReplicas']) < wanted ? inProgress(`${number(status['availableReplicas'])} of ${wanted} replicas available`) : current;
   },
-  StatefulSet: (spec, status) => {
+  'StatefulSet.apps': (spec, status) => {
     const wanted = spec['replicas'] === undefined ? 1 : number(spec['replicas']);
+    // While pods are replaced those of the revision before are ready as well.
+    const partition = number((strategyOf(spec)['rollingUpdate'] as JsonObject | undefined)?.['partition']);
+    if (strategyOf(spec)['type'] !== 'OnDelete' && status['updateRevision'] !== status['currentRevision'] && number(status['updatedReplicas']) < wanted - partition) return inProgress(`${number(status['updatedReplicas'])} of ${wanted - partition} replicas updated`);
     return number(status['readyReplicas']) < wanted ? inProgress(`${number(status['readyReplicas'])} of ${wanted} replicas ready`) : current;
   },
-  DaemonSet: (_spec, status) => {
+  'DaemonSet.apps': (spec, status) => {
     const wanted = number(status['desiredNumberScheduled']);
+    if (strategyOf(spec)['type'] !== 'OnDelete' && number(status['updatedNumberScheduled']) < wanted) return inProgress(`${number(status['updatedNumberScheduled'])} of ${wanted} pods updated`);
     return number(status['numberAvailable']) < wanted ? inProgress(`${number(status['numberAvailable'])} of ${wanted} pods available`) : current;
   },
-  Job: (_spec, status) => {
+  'Job.batch': (_spec, status) => {
     const is = (type: string): JsonObject | undefined => conditionsOf(status).find((item) => item['type'] === type && item['status'] === 'True');
     if (is('Failed') !== undefined) return { health: 'Failed', message: String(is('Failed')?.['message'] ?? '') };
     return is('Complete') === undefined ? inProgress('not complete yet') : current;
@@ -89,19 +96,21 @@ const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => T
     const ready = conditionsOf(status).some((item) => item['type'] === 'Ready' && item['status'] === 'True');
     return ready || status['phase'] === 'Succeeded' ? current : inProgress(`phase ${String(status['phase'] ?? 'unknown')}`);
   },
-  EnvBinding: (_spec, status) => {
+  'EnvBinding.core.oam.dev': (_spec, status) => {
     const synced = conditionsOf(status).find((item) => item['type'] === 'Synced');
     return synced?.['status'] === 'False' ? inProgress(String(synced['message'] ?? 'not bound')) : current;
   },
-  CustomResourceDefinition: (_spec, status) => (conditionsOf(status).some((item) => item['type'] === 'Established' && item['status'] === 'True') ? current : inProgress('not established yet')),
+  'CustomResourceDefinition.apiextensions.k8s.io': (_spec, status) => (conditionsOf(status).some((item) => item['type'] === 'Established' && item['status'] === 'True') ? current : inProgress('not established yet')),
 };
+
+const strategyOf = (spec: JsonObject): JsonObject => (spec['updateStrategy'] ?? {}) as JsonObject;
 
 function conditionsOf(status: JsonObject): readonly JsonObject[] {
   return Array.isArray(status['conditions']) ? (status['conditions'] as readonly JsonObject[]) : [];
 }
 
 /** Kinds whose controller always writes a status; without one they are not looked after yet. */
-const NEEDS_STATUS = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'Pod', 'PersistentVolumeClaim']);
+const NEEDS_STATUS = new Set(['Deployment.apps', 'StatefulSet.apps', 'DaemonSet.apps', 'Job.batch', 'Pod', 'PersistentVolumeClaim']);
 
 /**
  * kstatus of a live object: Current, InProgress, Failed; Missing when it is not there.
@@ -114,8 +123,8 @@ export function objectHealth(live: KubeObject | null): Told {
   const status = (live['status'] ?? {}) as JsonObject;
   const generation = live.metadata.generation ?? 0;
   if (typeof status['observedGeneration'] === 'number' && status['observedGeneration'] < generation) return inProgress(UNOBSERVED);
-  if (NEEDS_STATUS.has(live.kind) && Object.keys(status).length === 0) return inProgress(UNOBSERVED);
-  const rule = RULES[live.kind];
+  if (NEEDS_STATUS.has(kindOf(live)) && Object.keys(status).length === 0) return inProgress(UNOBSERVED);
+  const rule = RULES[kindOf(live)];
   if (rule !== undefined) return rule((live['spec'] ?? {}) as JsonObject, status);
   const stalled = conditionsOf(status).find((item) => item['type'] === 'Stalled' && item['status'] === 'True');
   if (stalled !== undefined) return { health: 'Failed', message: String(stalled['message'] ?? '') };
