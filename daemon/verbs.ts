@@ -1,7 +1,6 @@
 /** What each verb does, and its exit code: 0 well, 1 there is something to look at, 2 it could not be done, 3 time is up. */
 import { readConfig, type Flags } from './config.ts';
 import { serveHttp } from './http.ts';
-import { mapLimit } from './lib/queue.ts';
 import { didYouMean } from './lib/text.ts';
 import { printYaml } from './lib/yaml.ts';
 import { load } from './load/load.ts';
@@ -10,6 +9,7 @@ import { CODES, Fault, type Code, type Diagnostic } from './model/fault.ts';
 import { keyText, LOCAL, type JsonObject, type ObjectKey } from './model/object.ts';
 import type { Desired } from './model/plan.ts';
 import type { Report } from './model/status.ts';
+import { matrixOf } from './matrix.ts';
 import { pass, type PassResult } from './pass.ts';
 import { diagnosticText, explanation, hasChanges, inForm, planData, planText, sortDiagnostics, table, type Output } from './print.ts';
 import { readPack } from './render/pack.ts';
@@ -17,7 +17,7 @@ import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
 import { readDirectory } from './source/directory.ts';
 import { watchLocal, poll } from './source/watch.ts';
-import { whereServed, wire, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
+import { wire, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
 
 /** Where a verb prints, and what ends it. */
 export interface Terminal {
@@ -199,17 +199,33 @@ export async function planVerb(flags: Flags, output: Output, terminal: Terminal)
   return hasChanges(plan) ? 1 : 0;
 }
 
-/** `lateen status`: what the hub says of every Application that Lateen keeps. 1 when one is not Ready. */
+/**
+ * `lateen status`: what the hub says of every Application that Lateen keeps, and with member clusters the matrix of
+ * applications and clusters. 1 when one is not Ready.
+ */
 export async function statusVerb(flags: Flags, output: Output, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags));
   await using wired = await wire(base, wireOptions({ writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null }, terminal));
-  const applications = await whereServed(wired.transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Application', '', '', terminal.signal));
-  const rows = await mapLimit(applications.filter((app) => app.metadata.annotations?.['lateen.dev/instance'] !== undefined), 8, (app) => {
+  const { signal } = terminal;
+  const [records, clusters] = await Promise.all([wired.doors.records.open(signal), wired.doors.members.look(signal)]);
+  const rows = [...records.values()].flatMap(({ application: app }) => {
+    if (app?.metadata.annotations?.['lateen.dev/instance'] === undefined) return [];
     const status = (app['status'] ?? {}) as JsonObject;
     const ready = (Array.isArray(status['conditions']) ? (status['conditions'] as readonly JsonObject[]) : []).find((item) => item['type'] === 'Ready');
-    return Promise.resolve({ namespace: app.metadata.namespace ?? '', name: app.metadata.name ?? '', phase: String(status['status'] ?? ''), ready: String(ready?.['status'] ?? 'Unknown'), commit: (app.metadata.annotations?.['lateen.dev/source-commit'] ?? '').slice(0, 10), message: String(ready?.['message'] ?? '') });
-  }, terminal.signal);
-  terminal.out(base.redactor.text(inForm(rows, output, () => (rows.length === 0 ? 'No Applications.\n' : table(['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'COMMIT', 'MESSAGE'], rows.map((row) => [row.namespace, row.name, row.phase, row.ready, row.commit, row.message]))))));
+    const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+    return [{ namespace: app.metadata.namespace ?? '', name: app.metadata.name ?? '', phase: text(status['status']), ready: text(ready?.['status']) || 'Unknown', commit: (app.metadata.annotations['lateen.dev/source-commit'] ?? '').slice(0, 10), message: text(ready?.['message']) }];
+  });
+  const matrix = clusters.members.length === 0 ? [] : await matrixOf(records, clusters.members, wired.transport, signal);
+  const members = clusters.members.map((member) => ({ name: member.name, delivery: member.mode, available: member.available, kubernetes: member.version?.gitVersion ?? '', message: member.fault?.message ?? '' }));
+  const asText = (): string => {
+    if (rows.length === 0 && members.length === 0) return 'No Applications.\n';
+    const applications = table(['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'COMMIT', 'MESSAGE'], rows.map((row) => [row.namespace, row.name, row.phase, row.ready, row.commit, row.message]));
+    if (members.length === 0) return applications;
+    const columns = [LOCAL, ...members.map((member) => member.name)];
+    const where = table(['APPLICATION', ...columns], matrix.map((row) => [row.application, ...columns.map((column) => row.cells[column] ?? '-')]));
+    return `${applications}\n${where}\n${table(['CLUSTER', 'DELIVERY', 'AVAILABLE', 'KUBERNETES', 'MESSAGE'], members.map((member) => [member.name, member.delivery, member.available, member.kubernetes, member.message]))}`;
+  };
+  terminal.out(base.redactor.text(inForm(members.length === 0 ? rows : { applications: rows, matrix, clusters: members }, output, asText)));
   return rows.every((row) => row.ready === 'True') ? 0 : 1;
 }
 
