@@ -1,9 +1,10 @@
 /** Connections of member clusters as cluster-gateway keeps them: Secrets in vela-system, read and written. Pure. */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isRecord } from '../lib/json.ts';
 import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
 import { LOCAL, type KubeObject } from '../model/object.ts';
+import type { Redactor } from '../model/ports.ts';
 import type { Credentials } from './kubeconfig.ts';
 
 /** cluster-gateway from 1.2 on: X509Certificate, ServiceAccountToken, Dynamic. */
@@ -69,7 +70,17 @@ export function readConnection(secret: KubeObject, options: { readonly nowMs: nu
   if (certificate === null) return refuse('has a tls.crt that is no certificate');
   if (certificate.validToDate.getTime() <= options.nowMs) refuse(`has a client certificate that expired on ${certificate.validToDate.toISOString().slice(0, 19)}Z`);
   if (certificate.validFromDate.getTime() > options.nowMs) refuse(`has a client certificate that is not valid before ${certificate.validFromDate.toISOString().slice(0, 19)}Z`);
+  if (!fits(certificate, key)) refuse('has a tls.key that does not belong to its tls.crt');
   return { endpoint, ca: ca === '' ? null : ca, login: { cert, key } };
+}
+
+/**
+ * Teaches the redactor what of a connection Secret is secret: key, token, login program. Endpoint and certificates are
+ * not: blanking them would take the address out of every message about the cluster.
+ */
+export function learnConnection(secret: KubeObject, redactor: Redactor): void {
+  const data = dataOf(secret);
+  for (const key of ['tls.key', 'token', 'exec']) redactor.learn(data(key));
 }
 
 /** What a client needs of a connection. The endpoint has been checked by {@link readConnection}. */
@@ -116,6 +127,14 @@ function dataOf(secret: KubeObject): (key: string) => string {
     const value = data[key];
     return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : '';
   };
+}
+
+function fits(certificate: X509Certificate, key: string): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
 }
 
 function certificateOf(pem: string): X509Certificate | null {

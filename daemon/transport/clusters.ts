@@ -6,7 +6,7 @@ import { DELIVERY_ANNOTATION, type DeliveryMode, type Member } from '../model/cl
 import { Fault, toFault } from '../model/fault.ts';
 import { LOCAL, type KubeObject } from '../model/object.ts';
 import type { Clock, Redactor } from '../model/ports.ts';
-import { clientConfigOf, CREDENTIAL_TYPE_LABEL, credentialsOfConnection, labelsOfConnection, OLD_CREDENTIAL_LABEL, readConnection, type Connection } from './clusters-connection.ts';
+import { clientConfigOf, CREDENTIAL_TYPE_LABEL, credentialsOfConnection, labelsOfConnection, learnConnection, OLD_CREDENTIAL_LABEL, readConnection, type Connection } from './clusters-connection.ts';
 import { openClient, type KubeClient } from './kube.ts';
 import { findOcm, klusterletOf, type Klusterlet } from './ocm-evidence.ts';
 import { CLUSTER_API, CLUSTER_LEASE } from './ocm-kinds.ts';
@@ -101,7 +101,7 @@ export function openClusters(options: ClustersOptions): ClusterRegistry {
     const fresh = clock.now() < evidence.untilMs ? Promise.resolve(evidence.ocm) : findOcm(hub, clock, signal);
     const [ocm, secrets, clusters, leases] = await Promise.all([fresh, readSecrets(hub, signal), readServed(hub, CLUSTER_API, 'ManagedCluster', signal), readLeases(hub, signal)]);
     if (clock.now() >= evidence.untilMs) evidence = { ocm, untilMs: clock.now() + EVIDENCE_FRESH_MS };
-    for (const secret of secrets.values()) redactor.learnSecret(secret);
+    for (const secret of secrets.values()) learnConnection(secret, redactor);
     const names = [...new Set([...secrets.keys(), ...clusters.keys()])].sort();
     for (const name of opened.keys()) if (!secrets.has(name)) close(name);
     const members = names.map((name) => {

@@ -58,6 +58,12 @@ const ROUND_WAIT_MS = 5_000;
 const PROBE_PERIOD_MS = 60_000;
 const ROUND_MIN_MS = 500;
 const ROUND_MAX_MS = 10_000;
+/**
+ * On a ManagedCluster that is being deleted: `"true"` gives up what is on the cluster. For one that never comes back;
+ * with OCM its works, and their finalizers, have to be taken off by hand.
+ */
+const ABANDON_ANNOTATION = 'lateen.dev/abandon';
+const WORK_FINALIZER = 'cluster.open-cluster-management.io/manifest-work-cleanup';
 const LEASE_API = 'coordination.k8s.io/v1';
 
 /** What is remembered of a member between rounds; losing it costs one more look. */
@@ -183,6 +189,7 @@ export function openTender(options: TenderOptions): Tender {
     if (ours.length === 0) return;
     const works = (await hub.list({ apiVersion: WORK_API, kind: 'ManifestWork', namespace: name, metadataOnly: true }, signal)).items;
     for (const work of works) if (work.metadata.deletionTimestamp === undefined) await effects.run('delete', `ManifestWork ${name}/${work.metadata.name ?? ''}`, () => hub.delete(targetOf(work), {}, signal));
+    if (cluster.metadata.annotations?.[ABANDON_ANNOTATION] === 'true') await abandon(works, signal);
     const left = (await hub.list({ apiVersion: WORK_API, kind: 'ManifestWork', namespace: name, metadataOnly: true }, signal)).items;
     const status = isRecord(cluster['status']) ? cluster['status'] : {};
     const conditions = withCondition(Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : [], deletingCondition(left), clock.now());
@@ -191,6 +198,17 @@ export function openTender(options: TenderOptions): Tender {
     const finalizers = (live.metadata.finalizers ?? []).filter((finalizer) => !CLUSTER_FINALIZERS.includes(finalizer));
     const body = { metadata: { finalizers, resourceVersion: live.metadata.resourceVersion } };
     await effects.run('system', `ManagedCluster ${name}`, () => hub.patch(targetOf(cluster), 'merge', body, { fieldManager: FIELD_MANAGER }, signal));
+  }
+
+  /** Lets works go whose objects nobody can take off the cluster; finalizers of others stay. */
+  async function abandon(works: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+    for (const work of works) {
+      const live = await hub.get(targetOf(work), signal);
+      const finalizers = live?.metadata.finalizers ?? [];
+      if (live === null || !finalizers.includes(WORK_FINALIZER)) continue;
+      const body = { metadata: { finalizers: finalizers.filter((name) => name !== WORK_FINALIZER), resourceVersion: live.metadata.resourceVersion } };
+      await effects.run('system', `ManifestWork ${work.metadata.namespace ?? ''}/${work.metadata.name ?? ''}`, () => hub.patch(targetOf(work), 'merge', body, { fieldManager: FIELD_MANAGER }, signal));
+    }
   }
 
   async function tendAll(signal: AbortSignal): Promise<readonly Tended[]> {
@@ -202,7 +220,7 @@ export function openTender(options: TenderOptions): Tender {
     const [sets, bindings, namespaces] = await Promise.all([list('ManagedClusterSet'), list('ManagedClusterSetBinding'), hub.list({ apiVersion: 'v1', kind: 'Namespace', namespace: '', labels: CLUSTER_NAME_LABEL, metadataOnly: true }, signal)]);
     const round: Round = { nowMs: clock.now(), reading, namespaces: new Set(namespaces.items.map(({ metadata }) => metadata.name ?? '')), signal };
     const tended = await Promise.all(reading.members.filter(isTended).map((member) => tendInTime(member, round)));
-    signal.throwIfAborted();
+    if (signal.aborted) throw new Fault('loop/cancelled', 'cancelled');
     const clusters = reading.members.flatMap(({ name, object }) => (object === null ? [] : [memories.get(name)?.live ?? object]));
     if (isHubOurs && clusters.length + sets.length + bindings.length > 0) await tendHub(sets, bindings, clusters, signal);
     return tended;

@@ -5,10 +5,12 @@ import { Fault } from '../model/fault.ts';
 import { LOCAL, type KubeObject } from '../model/object.ts';
 import type { Clock, Effects, Redactor } from '../model/ports.ts';
 import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
-import { clientConfigOf, connectionSecret, readConnection, type Connection } from './clusters-connection.ts';
+import { clientConfigOf, connectionSecret, learnConnection, readConnection, type Connection } from './clusters-connection.ts';
+import { leaseSecondsOf } from './clusters.ts';
 import { targetOf, type KubeClient } from './kube.ts';
 import { FIELD_MANAGER } from './managed-fields.ts';
-import { CLUSTER_API, CLUSTER_SET_LABEL, SET_API } from './ocm-kinds.ts';
+import { klusterletOf } from './ocm-evidence.ts';
+import { CLUSTER_API, CLUSTER_LEASE, CLUSTER_SET_LABEL, SET_API } from './ocm-kinds.ts';
 
 export interface RegisterDoors {
   readonly hub: KubeClient;
@@ -42,9 +44,13 @@ export async function registerDirect(registration: Registration, doors: Register
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name) || name === LOCAL)
     throw new Fault('transport/invalid', `${JSON.stringify(name)} is no name for a cluster: a DNS label other than ${LOCAL} is`);
   const secret = connectionSecret(name, connection);
-  doors.redactor.learnSecret(secret);
+  learnConnection(secret, doors.redactor);
   readConnection(secret, { nowMs: doors.clock.now(), allowNoCa: connection.ca === null });
   const live = await doors.hub.get({ apiVersion: CLUSTER_API, kind: 'ManagedCluster', namespace: '', name }, signal);
+  const lease = live === null ? null : await doors.hub.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: name, name: CLUSTER_LEASE }, signal);
+  const klusterlet = klusterletOf(lease, leaseSecondsOf(live), doors.clock.now());
+  if (klusterlet?.isLive === true)
+    throw new Fault('transport/delivery', `ManagedCluster ${name} has a klusterlet (${klusterlet.manager}) that renews its lease; it is not registered as direct as long as that runs`);
   const mode = live?.metadata.annotations?.[DELIVERY_ANNOTATION];
   if (mode !== undefined && mode !== 'direct')
     throw new Fault('transport/delivery', `ManagedCluster ${name} is annotated ${DELIVERY_ANNOTATION}: ${mode}; it is not registered as direct as long as it is`);

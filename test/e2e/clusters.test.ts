@@ -193,6 +193,8 @@ test('a cluster that goes away turns Unknown and unplaced, another is not held u
       assert.match(tainted.spec.taints[0].timeAdded, /Z$/);
     }
     assert.equal(availability(await client.get('managedclusters/m2')), 'True');
+    const row = (await client.show('managedclusters')).split('\n').find((line) => line.startsWith('m1'));
+    assert.match(row ?? '', new RegExp(`^m1 +true +${lab.planes.m1.server} +True +Unknown +\\d+[sm]`));
   } finally {
     await lab.planes.m1.thawApiServer();
   }
@@ -224,7 +226,7 @@ test('a Secret alone is a direct cluster; one that is refused says why and holds
     connectionSecret('expired', { ...connection, login: { cert: expired.certPem, key: expired.keyPem } }),
     { ...connectionSecret('exec', connection), metadata: { name: 'exec', namespace: 'vela-system', labels: { 'cluster.core.oam.dev/cluster-credential-type': 'Dynamic', region: 'eu' } } },
   ];
-  for (const secret of secrets) await client.create(secret as unknown as LabObject);
+  for (const secret of secrets) await client.create(secret);
   assert.deepEqual(faultsOf(await tender.tend(signal)), ['exec: transport/connection', 'expired: transport/connection']);
   const seen = await viewClusters(hub, registry, signal);
   const [alone, exec, old] = ['alone', 'exec', 'expired'].map((name) => seen.members.find((member) => member.name === name));
@@ -247,7 +249,7 @@ test('a connection that changes gets a new client, the same one keeps its own', 
   await client.patch('secrets/vela-system/m2', { metadata: { labels: { region: 'eu' } } });
   await registry.read(signal);
   assert.equal(await registry.client('m2'), before);
-  await client.patch('secrets/vela-system/m2', { data: { endpoint: Buffer.from(`${lab.planes.m1.server}`).toString('base64') } });
+  await client.patch('secrets/vela-system/m2', { data: { endpoint: Buffer.from(lab.planes.m1.server).toString('base64') } });
   await registry.read(signal);
   assert.equal((await registry.client('m2')).server, lab.planes.m1.server);
   await client.patch('secrets/vela-system/m2', { data: { endpoint: Buffer.from(lab.planes.m2.server).toString('base64') } });
@@ -314,6 +316,8 @@ test('nothing is written for a cluster that OCM delivers to, or whose lease a kl
   assert.equal((await client.get('managedclusters/m2')).metadata.resourceVersion, version);
   const m2 = registry.last().members.find(({ name }) => name === 'm2');
   assert.equal(m2?.fault?.code, 'transport/delivery');
+  const again = { name: 'm2', connection: await connectionOf(lab.planes.m2), labels: {}, clusterSet: null, boundTo: [], leaseDurationSeconds: null };
+  await assert.rejects(registerDirect(again, { hub, effects: noted, redactor, clock }, signal), /ManagedCluster m2 has a klusterlet/);
   assert.match(m2?.fault?.message ?? '', /a klusterlet \(.+\) renews its lease; annotate it with ocm to hand it over/);
   await client.patch('managedclusters/m2', { metadata: { annotations: { 'lateen.dev/delivery': 'ocm' } } });
   await tender.tend(signal);
@@ -349,9 +353,15 @@ test('registering again changes nothing, and a deleted cluster takes its works w
   await registerDirect(registration, doors, signal);
   assert.deepEqual(effects, []);
   await client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'held', namespace: 'm1', finalizers: ['example.org/held'] }, spec: { workload: { manifests: [] } } });
+  await client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'stuck', namespace: 'm1', finalizers: [`${CLUSTER}/manifest-work-cleanup`] }, spec: { workload: { manifests: [] } } });
   assert.equal(await unregisterDirect('m1', doors, signal), false);
+  const remaining = (object: LabObject | undefined): string => /the remaining count is (\d+)/.exec(JSON.stringify(object?.status?.conditions ?? []))?.[1] ?? '';
   const leaving = await tendUntil('managedclusters/m1', (object) => conditionOf(object, 'Deleting') === 'False');
-  assert.match(JSON.stringify(leaving.status.conditions), /The resource manifestworks is remaning, the remaining count is 1, the finalizer pending count is 1/);
+  assert.match(JSON.stringify(leaving.status.conditions), /The resource manifestworks is remaning, the remaining count is 2, the finalizer pending count is 2/);
+  // Nobody works off the cluster's finalizer here, as if it could not be reached: a person gives it up.
+  await client.patch('managedclusters/m1', { metadata: { annotations: { 'lateen.dev/abandon': 'true' } } });
+  await tendUntil('managedclusters/m1', (object) => remaining(object) === '1');
+  assert.equal(await client.find('manifestworks/m1/stuck'), undefined);
   await client.patch('manifestworks/m1/held', { metadata: { finalizers: null } });
   await tendUntil('managedclusters/m1', (object) => object === undefined);
   assert.equal(await unregisterDirect('m1', doors, signal), true);

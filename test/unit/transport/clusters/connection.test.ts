@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createRedactor } from '../../../../daemon/lib/redact.ts';
 import { Fault } from '../../../../daemon/model/fault.ts';
 import type { KubeObject } from '../../../../daemon/model/object.ts';
-import { connectionSecret, credentialsOfConnection, isConnection, labelsOfConnection, readConnection, type Connection } from '../../../../daemon/transport/clusters-connection.ts';
+import { connectionSecret, credentialsOfConnection, isConnection, labelsOfConnection, learnConnection, readConnection, type Connection } from '../../../../daemon/transport/clusters-connection.ts';
 import { createAuthority, issueClient } from '../../../lab/pki.ts';
 
 const nowMs = Date.parse('2026-11-23T05:00:00Z');
@@ -73,6 +74,22 @@ test('a client certificate that has expired is refused with the date', () => {
   assert.match(refusal(secret({ 'tls.crt': expired.certPem, 'tls.key': expired.keyPem })), /client certificate that expired on 2026-10-01T12:00:00Z/);
   const future = issueClient(authority, { commonName: 'lateen' }, new Date(Date.parse('2027-01-01T12:00:00Z')));
   assert.match(refusal(secret({ 'tls.crt': future.certPem, 'tls.key': future.keyPem })), /not valid before 2027-01-01T11:00:00Z/);
+});
+
+test('a key of another certificate is refused', () => {
+  const other = issueClient(authority, { commonName: 'other' }, new Date(nowMs));
+  assert.match(refusal(secret({ 'tls.key': other.keyPem })), /tls.key that does not belong to its tls.crt$/);
+  assert.match(refusal(secret({ 'tls.key': 'rubbish' })), /tls.key that does not belong to its tls.crt$/);
+});
+
+test('key and token are kept out of every text, the address is not', () => {
+  const redactor = createRedactor();
+  learnConnection(secret(), redactor);
+  learnConnection(secret({}, {}, { ...good, login: { token: 'very.secret.token' } }), redactor);
+  const body = user.keyPem.split('\n')[1] ?? '';
+  const text = redactor.text(`${good.endpoint} ${body} very.secret.token`);
+  assert.ok(text.includes(good.endpoint));
+  assert.ok(!text.includes(body) && !text.includes('very.secret'));
 });
 
 test('a token goes into the header, a path into the prefix', async () => {
