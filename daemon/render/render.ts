@@ -11,7 +11,7 @@ import { keyOf, LOCAL, type KubeObject } from '../model/object.ts';
 import { PLAIN_RULES, type ComponentRef, type Desired, type DesiredApplication, type PlacementRef, type PolicyRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
 import { NO_CLUSTERS, type Clusters } from '../model/clusters.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
-import { asObject, asText, readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
+import { asList, asObject, asText, readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
 import { findDefinitions, renderComponent, type ComponentRendering, type RenderEnvironment } from './component.ts';
 import { HERE, policyContext } from './context.ts';
 import { definitionsOf, type Definition, type Definitions, type KnownDefinitions } from './definitions.ts';
@@ -203,6 +203,11 @@ function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { r
     const found = findDefinitions(definitions, app, component);
     if ('component' in found) used.push(found.component, ...found.traits);
     else diagnostics.push(...found);
+  }
+  // What overrides add is rendered with definitions that no component of the spec may use; a wrong type is told there.
+  for (const { type, traits } of app.policies.filter((policy) => policy.type === 'override').flatMap((policy) => asList(policy.properties['components']).map((item) => ({ type: asText(item['type']), traits: asList(item['traits']) })))) {
+    const named = [definitions.find(app.dialect, 'ComponentDefinition', type, app.namespace), ...traits.map((trait) => definitions.find(app.dialect, 'TraitDefinition', asText(trait['type']), app.namespace))];
+    used.push(...named.filter((item) => item !== null));
   }
   for (const policy of app.policies) {
     if (CODED_POLICIES.has(policy.type)) continue;

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { carriedObject, fieldsRead, inWorks, manifestWorks, partsOf, workHealth } from '../../../daemon/lib/manifest-work.ts';
+import { keyOf, type JsonObject, type KubeObject } from '../../../daemon/model/object.ts';
+import { PLAIN_RULES, type RenderedComponent, type Wanted } from '../../../daemon/model/plan.ts';
+
+const config = (name: string, text = ''): KubeObject => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'n' }, data: { text } });
+const wanted = (object: KubeObject, cluster = 'far', trait = ''): Wanted => ({ key: keyOf(cluster, object), object, component: 'web', trait, output: '', origin: null, rules: PLAIN_RULES });
+const condition = (type: string, status: string, message = '', observedGeneration = 2): JsonObject => ({ type, status, message, observedGeneration });
+const work = (conditions: readonly JsonObject[], manifests: readonly JsonObject[] = []): KubeObject => ({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'w', namespace: 'far', generation: 2 }, spec: {}, status: { conditions, resourceStatus: { manifests } } });
+
+suite('parts', () => {
+  test('are cut in order before they grow too large, and what is too large alone is alone', () => {
+    const sizes = (parts: readonly (readonly KubeObject[])[]): unknown => parts.map((part) => part.map((item) => item.metadata.name));
+    assert.deepEqual(sizes(partsOf([config('a'), config('b'), config('c')], 250)), [['a', 'b'], ['c']]);
+    assert.deepEqual(sizes(partsOf([config('a', 'x'.repeat(500)), config('b')], 250)), [['a'], ['b']]);
+    assert.deepEqual(partsOf([], 250), []);
+  });
+
+  test('count as Go writes them: a bracket is six bytes', () => {
+    assert.equal(partsOf([config('a', '<'.repeat(20)), config('b', '<'.repeat(20))], 300).length, 2);
+    assert.equal(partsOf([config('a', '-'.repeat(20)), config('b', '-'.repeat(20))], 300).length, 1);
+  });
+
+  test('have the same names as long as they are as many', () => {
+    const made = manifestWorks({ name: 'shop', cluster: 'far', labels: {}, configs: [], manifests: [config('a', 'x'.repeat(300_000)), config('b', 'x'.repeat(300_000)), config('c')] });
+    assert.deepEqual(made.map((item) => `${item.metadata.namespace}/${item.metadata.name}`), ['far/shop', 'far/shop-2']);
+  });
+});
+
+suite('a component in works', () => {
+  const rendered = (objects: readonly Wanted[], namespace = 'n'): RenderedComponent => ({ name: 'web', type: 'webservice', workload: { apiVersion: 'v1', kind: 'ConfigMap' }, cluster: 'far', namespace, replicaKey: '', objects, template: '', parameter: null, context: {}, traits: [], status: {} });
+  const app = { name: 'shop', namespace: 'default' };
+
+  test('has one for the cluster, named after application, component and place, and leaves the hub\'s objects alone', () => {
+    const result = inWorks(app, rendered([wanted(config('a')), wanted(config('b')), wanted(config('c'), 'local')]));
+    assert.deepEqual(result.objects.map((item) => `${item.key.cluster}/${item.key.kind}/${item.key.namespace}`), ['local/ManifestWork/far', 'local/ConfigMap/n']);
+    const name = (namespace: string): string => inWorks(app, rendered([wanted(config('a'))], namespace)).objects[0]?.key.name ?? '';
+    assert.match(name('n'), /^shop-web-[0-9a-f]{8}$/);
+    assert.notEqual(name('n'), name('m'));
+    assert.equal(name('n'), name('n'));
+  });
+
+  test('is known from what the agent tells: absent before, with the values of its feedback after', () => {
+    const deployment: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'n' }, spec: { replicas: 2 } };
+    const entry = (status: string): JsonObject => ({
+      resourceMeta: { group: 'apps', version: 'v1', kind: 'Deployment', resource: 'deployments', name: 'web', namespace: 'n', ordinal: 0 }, conditions: [{ type: 'Available', status }],
+      statusFeedback: { values: [{ name: 'status.readyReplicas', fieldValue: { type: 'Integer', integer: 2 } }, { name: 'metadata.generation', fieldValue: { type: 'Integer', integer: 4 } }, { name: 'ReadyReplicas', fieldValue: { type: 'Integer', integer: 9 } }] },
+    });
+    assert.equal(carriedObject(wanted(deployment), [work([])]), null);
+    assert.equal(carriedObject(wanted(deployment), [work([], [entry('False')])]), null);
+    const known = carriedObject(wanted(deployment), [work([], [entry('True')])]);
+    assert.deepEqual([known?.['spec'], known?.['status'], known?.metadata.generation], [{ replicas: 2 }, { readyReplicas: 2 }, 4]);
+  });
+
+  test('the fields that health policies read are asked for', () => {
+    const templates = { healthPolicy: 'isHealth: context.output.status.readyReplicas == context.output.metadata.generation', customStatus: 'message: context.outputs.service.status.phase' };
+    assert.deepEqual(fieldsRead(templates, ''), ['status.readyReplicas', 'metadata.generation']);
+    assert.deepEqual(fieldsRead(templates, 'service'), ['status.phase']);
+  });
+});
+
+suite('a work', () => {
+  const manifest = (kind: string, type: string, status: string, message: string): JsonObject => ({ resourceMeta: { kind, name: 'x', namespace: 'n' }, conditions: [{ type, status, message }] });
+
+  test('is current when this generation is applied and all of it is there', () => {
+    assert.deepEqual(workHealth(work([condition('Applied', 'True'), condition('Available', 'True')])), { health: 'Current', message: '' });
+  });
+
+  test('is in progress until the cluster has taken it', () => {
+    assert.deepEqual(workHealth(work([])), { health: 'InProgress', message: 'cluster far has not taken it yet' });
+    assert.deepEqual(workHealth(work([condition('Applied', 'True', '', 1), condition('Available', 'True')])), { health: 'InProgress', message: 'cluster far has not taken its newest content yet' });
+  });
+
+  test('names the object that is to blame', () => {
+    assert.deepEqual(workHealth(work([condition('Applied', 'False', 'Failed to apply manifest work')], [manifest('ConfigMap', 'Applied', 'True', ''), manifest('Secret', 'Applied', 'False', 'Failed to apply manifest: no')])), { health: 'InProgress', message: 'Secret n/x: Failed to apply manifest: no' });
+    assert.deepEqual(workHealth(work([condition('Applied', 'True'), condition('Available', 'False', '1 of 2 resources are not available')])), { health: 'InProgress', message: '1 of 2 resources are not available' });
+  });
+});
