@@ -71,11 +71,12 @@ export interface WorkReport {
   readonly fault: Fault | null;
 }
 
-const WORKS_AT_ONCE = 4;
+const WORKS_AT_ONCE = 8;
 const WORK_TIMEOUT_MS = 60_000;
 
 /**
- * Tends every ManifestWork in the cluster's namespace once. A fault about one work, or the member being away, is told in
+ * Tends every ManifestWork in the cluster's namespace once; after their reports come those of records on the member whose
+ * work is gone (`work` null). A fault about one work, or the member being away, is told in
  * the reports; thrown are those about the hub, a lost Lease and cancellation.
  */
 export async function tendWorks(options: TendOptions, signal: AbortSignal): Promise<readonly WorkReport[]> {
@@ -84,13 +85,13 @@ export async function tendWorks(options: TendOptions, signal: AbortSignal): Prom
   const works = (await hub.list({ apiVersion: WORK_API, kind: 'ManifestWork', namespace: cluster.name }, signal)).items;
   let tend: Tend;
   try {
-    tend = await prepare(options, works, signal);
+    tend = await bounded(options, (signal) => prepare(options, works, signal), signal);
   } catch (error) {
     return works.map((work) => ({ ...plainReport(work), fault: kept(error) }));
   }
   const reports = await mapLimit(works, WORKS_AT_ONCE, (work, _index, signal) => tendSafely(tend, work, signal), signal);
-  await tendStrays(tend.member, options, tend.applied, works, signal).catch((error: unknown) => void kept(error));
-  return reports;
+  const strays = await tendStrays(tend.member, options, tend.applied, works, signal);
+  return [...reports, ...strays.map(({ name, waiting, fault }) => ({ ...NOTHING, namespace: cluster.name, name, work: null, waiting, fault: fault === null ? null : kept(fault) }))];
 }
 
 interface Tend {
@@ -121,21 +122,27 @@ function kept(error: unknown): Fault {
   return fault;
 }
 
-const plainReport = (work: KubeObject): WorkReport => ({
-  namespace: work.metadata.namespace ?? '', name: work.metadata.name ?? '', work, objects: [], written: [], drift: [], removed: [], waiting: '', fault: null,
-});
+const NOTHING = { objects: [], written: [], drift: [], removed: [], waiting: '', fault: null } as const;
+const plainReport = (work: KubeObject): WorkReport => ({ ...NOTHING, namespace: work.metadata.namespace ?? '', name: work.metadata.name ?? '', work });
 
 async function tendSafely(tend: Tend, work: KubeObject, signal: AbortSignal): Promise<WorkReport> {
-  const { clock, workTimeoutMs = WORK_TIMEOUT_MS } = tend.options;
+  try {
+    return await bounded(tend.options, (signal) => (work.metadata.deletionTimestamp === undefined ? tendCurrent(tend, work, signal) : tendDeleting(tend, work, signal)), signal);
+  } catch (error) {
+    return { ...plainReport(work), fault: kept(error) };
+  }
+}
+
+/** Gives up after the time that one work has: a member that hangs is one that is away. */
+async function bounded<T>({ clock, cluster, workTimeoutMs = WORK_TIMEOUT_MS }: TendOptions, action: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   const done = new AbortController();
   const late = new AbortController();
   void clock.sleep(workTimeoutMs, AbortSignal.any([signal, done.signal])).then(() => late.abort(), () => undefined);
   try {
-    const bounded = AbortSignal.any([signal, late.signal]);
-    return work.metadata.deletionTimestamp === undefined ? await tendCurrent(tend, work, bounded) : await tendDeleting(tend, work, bounded);
+    return await action(AbortSignal.any([signal, late.signal]));
   } catch (error) {
-    if (late.signal.aborted && !signal.aborted) return { ...plainReport(work), fault: new Fault('transport/unreachable', `${tend.member.name} did not answer within ${workTimeoutMs / 1000} s`) };
-    return { ...plainReport(work), fault: kept(error) };
+    if (late.signal.aborted && !signal.aborted) throw new Fault('transport/unreachable', `${cluster.name} did not answer within ${workTimeoutMs / 1000} s`, { cause: error });
+    throw error;
   } finally {
     done.abort();
   }

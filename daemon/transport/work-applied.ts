@@ -1,5 +1,8 @@
 /** The AppliedManifestWork of each work on the member, and those whose work is gone. */
 import { equal, isRecord } from '../lib/json.ts';
+import { mapLimit } from '../lib/queue.ts';
+import { toFault } from '../model/fault.ts';
+import type { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Clock, Effects } from '../model/ports.ts';
 import { ApiFault } from './faults.ts';
@@ -62,17 +65,36 @@ function evictionOf(applied: KubeObject): number | null {
 /** OCM's grace period before a record without a work is removed with what it applied. */
 const EVICT_AFTER_MS = 3_600_000;
 
+/** A record whose work is gone: what is to become of it. */
+export interface Stray {
+  /** The work's name. */
+  readonly name: string;
+  readonly waiting: string;
+  readonly fault: Fault | null;
+}
+
 /**
  * Records of ours whose work is gone from the hub without us, or which name another hub: evicted after OCM's grace
  * period, so that a hub that comes back with its works finds all of it. Records of other agents are not touched.
  */
-export async function tendStrays(member: Member, options: AppliedOptions, applied: ReadonlyMap<string, KubeObject>, works: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+export async function tendStrays(member: Member, options: AppliedOptions, applied: ReadonlyMap<string, KubeObject>, works: readonly KubeObject[], signal: AbortSignal): Promise<readonly Stray[]> {
   const names = new Set(works.map((work) => appliedWorkName(options.hubUrl, work.metadata.name ?? '')));
-  const agent = agentIdOf(options);
-  for (const record of applied.values()) {
-    if (names.has(record.metadata.name ?? '') || specOf(record)['agentID'] !== agent) continue;
-    const sinceMs = evictionOf(record);
-    if (record.metadata.deletionTimestamp !== undefined || (sinceMs !== null && options.clock.now() - sinceMs >= EVICT_AFTER_MS)) await removeAppliedWork(member, options.effects, record, signal);
-    else if (sinceMs === null) await patchStatus(member.client, options.effects, member.name, record, { evictionStartTime: timeText(options.clock.now()) }, signal);
-  }
+  const strays = [...applied.values()].filter((record) => !names.has(record.metadata.name ?? '') && specOf(record)['agentID'] === agentIdOf(options));
+  return mapLimit(strays, 1, async (record) => {
+    const name = String(specOf(record)['manifestWorkName'] ?? '');
+    try {
+      return { name, waiting: await tendStray(member, options, record, signal), fault: null };
+    } catch (error) {
+      return { name, waiting: '', fault: toFault(error) };
+    }
+  }, signal);
+}
+
+async function tendStray(member: Member, options: AppliedOptions, record: KubeObject, signal: AbortSignal): Promise<string> {
+  const nowMs = options.clock.now();
+  const sinceMs = evictionOf(record);
+  if (record.metadata.deletionTimestamp !== undefined || (sinceMs !== null && nowMs - sinceMs >= EVICT_AFTER_MS))
+    return (await removeAppliedWork(member, options.effects, record, signal)) === null ? '' : 'its ManifestWork is gone from the hub; what it applied is being removed';
+  if (sinceMs === null) await patchStatus(member.client, options.effects, member.name, record, { evictionStartTime: timeText(nowMs) }, signal);
+  return `its ManifestWork is gone from the hub; what it applied is removed at ${timeText((sinceMs ?? nowMs) + EVICT_AFTER_MS)}`;
 }

@@ -304,6 +304,33 @@ test('a member that is away leaves every work as it was; when it is back it is c
   await clear();
 });
 
+test('a member that hangs is given up in time, and nothing of it is told anew', async () => {
+  await hub.client.apply(work('hangs', [configMap('hangs')]));
+  await tend();
+  const before = (await readWork('hangs')).metadata.resourceVersion;
+  await spoke.freezeApiServer();
+  const report = reportOf(await tend({ workTimeoutMs: 500 }), 'hangs');
+  await spoke.thawApiServer();
+  assert.deepEqual([report.fault?.code, report.fault?.message], ['transport/unreachable', 'poc-01 did not answer within 0.5 s']);
+  assert.equal((await readWork('hangs')).metadata.resourceVersion, before);
+  await until('answers', async () => ((await tend()).every((it) => it.fault === null) ? true : undefined));
+  await clear();
+});
+
+test('a record that another agent kept, and was about to evict, is taken over with what it applied', async () => {
+  await hub.client.apply(work('handed', [configMap('handed')]));
+  await tend({ agentId: 'klusterlet' });
+  const uid = (await findConfigMap('handed'))?.metadata.uid;
+  const ref = `appliedmanifestworks.work.open-cluster-management.io/${appliedWorkName(HUB_URL, 'handed')}`;
+  await spoke.client.patch(ref, { status: { evictionStartTime: '2026-01-01T00:00:00Z' } }, 'status');
+  await tend();
+  const record = await findApplied('handed');
+  assert.deepEqual([record?.spec.agentID, record?.status.evictionStartTime, record?.status.appliedResources.length], ['a1', undefined, 1]);
+  assert.equal((await findConfigMap('handed'))?.metadata.uid, uid);
+  assert.deepEqual(await effectsOf(), []);
+  await clear();
+});
+
 test('killed after any effect, the next tend ends in the same state', async () => {
   const objects = [configMap('killed'), { apiVersion: 'v1', kind: 'Service', metadata: { name: 'killed', namespace: 'default' }, spec: { ports: [{ port: 80 }], selector: { app: 'x' } } }];
   const config = { manifestConfigs: [{ resourceIdentifier: { group: '', resource: 'configmaps', name: 'killed', namespace: 'default' }, updateStrategy: { type: 'ServerSideApply' } }] };
@@ -365,7 +392,7 @@ test('a record whose work is gone from the hub is evicted after an hour, and not
   await tend();
   assert.equal((await findApplied('stray'))?.status.evictionStartTime, undefined);
   await drop();
-  await tend();
+  assert.match(reportOf(await tend(), 'stray').waiting, /^its ManifestWork is gone from the hub; what it applied is removed at /);
   await tend({ agentId: 'another' });
   assert.notEqual(await findConfigMap('stray'), undefined);
   const later: Clock = { ...clock, now: () => clock.now() + 3_601_000 };
