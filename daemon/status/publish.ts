@@ -102,8 +102,8 @@ export function publish(report: Report, known: KnownFiles): Published | null {
   for (const app of report.leaving) files.set(applicationFile(app.namespace, app.name), applicationYaml(app, true));
   for (const cluster of report.clusters) files.set(clusterFile(cluster.name), clusterYaml(cluster));
   files.set(REPOSITORY_FILE, repositoryYaml(report));
-  // A pass that could not be made knows nothing of the applications: what was said of them stands.
-  if (report.fault !== null) for (const [path, content] of known) if (path.startsWith('applications/') && !files.has(path)) files.set(path, content);
+  // A pass that could not be made knows nothing of applications and clusters: what was said of them stands.
+  if (report.fault !== null) for (const [path, content] of known) if (/^(applications|clusters)\//.test(path) && !files.has(path)) files.set(path, content);
   const readmeBefore = known.get(README_FILE);
   files.set(README_FILE, report.fault !== null && report.applications.length === 0 && readmeBefore !== undefined ? readmeBefore : readme(report));
   const changes = new Map<string, string | null>();
