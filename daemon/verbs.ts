@@ -48,6 +48,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   const http = config.listen === null ? null : await serveHttp(config.listen.host, config.listen.port);
   await using _http = http ?? { [Symbol.asyncDispose]: () => Promise.resolve() };
   const signal = AbortSignal.any([terminal.signal, lost.signal]);
+  void wired.warmUp();
   await beginPatiently(base, wired.begin, signal);
   log.info('started', { repo: config.repo, hub: wired.client.server, statusBranch: config.statusBranch });
   loop = new Loop(wired.doors, wired.memory, {

@@ -13,6 +13,7 @@ import { NO_MEMBERS, openMembers } from './members.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
 import { openCue, type Cue } from './render/cue/cue.ts';
+import { templateOf, type KnownDefinitions } from './render/definitions.ts';
 import { readPack } from './render/pack.ts';
 import { openSource, type Source, type SourceOptions } from './source/source.ts';
 import { rememberOwnWrites, watchApplications } from './transport/application-watch.ts';
@@ -24,6 +25,7 @@ import { findVelaCore, prepareHub, readDefinitions, readMemberDefinitions } from
 import { connect, connectInCluster, type KubeClient } from './transport/kube.ts';
 import { openLease } from './transport/lease.ts';
 import { openTender } from './transport/managed-cluster.ts';
+import { translateVersions } from './transport/ocm-versions.ts';
 import { openRecords } from './transport/records.ts';
 import { openTransport } from './transport/transport.ts';
 
@@ -93,6 +95,8 @@ export interface Wired extends AsyncDisposable {
   readonly begin: (signal: AbortSignal) => Promise<void>;
   /** Tells of Applications that others changed on the hub, until the signal fires. */
   readonly watchApplications: (onChange: (name: string) => void, signal: AbortSignal) => Promise<void>;
+  /** Gets the evaluators through their slow first calls while the daemon waits for other things. Never throws. */
+  readonly warmUp: () => Promise<void>;
   /** Keeps the hub's part of direct clusters, and tells when a cluster, a placement or a decision has changed. */
   readonly tendClusters: (onChange: () => void, signal: AbortSignal) => Promise<void>;
 }
@@ -131,7 +135,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const crds = join(import.meta.dirname, '..', 'schemas', 'crds');
   const definitions = await readMemberDefinitions(crds);
   const tender = openTender({ hub: client, registry, effects, clock, memberDefinitions: definitions });
-  const transport = openTransport({ clusters, effects, redactor, cache });
+  const transport = translateVersions(openTransport({ clusters, effects, redactor, cache }), clusters);
   const { records, isOwn } = rememberOwnWrites(openRecords(client, effects, redactor));
   const members = options.writes
     ? openMembers({ hub: client, registry, tender, definitions, effects, clock, redactor, log, graceMs: options.onChange === null ? 10_000 : 1_000, isTended: options.onChange !== null, onNews: (works) => works.forEach((key) => options.onChange?.(key)) })
@@ -151,6 +155,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
       if (written.length > 0) log.info('hub prepared', { written });
     },
     watchApplications: (onChange, signal) => watchApplications(client, isOwn, onChange, clock, signal),
+    warmUp: () => warmUp(cue, doors.pack),
     tendClusters: async (onChange, signal) => {
       await Promise.all([
         watchClusters(client, onChange, clock, signal),
@@ -176,6 +181,18 @@ function effectful(http: Http, effects: Effects): Http {
 /** The methods of a source as own properties, so that one of them can be replaced. */
 function bound(source: Source): Source {
   return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
+}
+
+/** A worker's first calls cost several times a later one, for WebAssembly is compiled as it is met. */
+const WARM_UP_CALLS = 40;
+
+async function warmUp(cue: Cue, pack: KnownDefinitions['pack']): Promise<void> {
+  const template = templateOf(pack.get('1.10')?.get('ComponentDefinition/webservice'));
+  if (template === '') return;
+  const render = (i: number): Promise<unknown> => cue.renderComponent({
+    dialect: '1.10', component: { name: 'warm-up', type: 'webservice', template }, parameter: { image: `warm-up:${i}`, ports: [{ port: 80, expose: true }], env: [{ name: 'A', value: 'b' }] }, context: { name: 'warm-up', namespace: 'default', appName: 'warm-up' }, traits: [],
+  }).catch(() => null);
+  await Promise.all(Array.from({ length: WARM_UP_CALLS }, (_, i) => render(i)));
 }
 
 const DEFINITIONS = ['ComponentDefinition', 'TraitDefinition', 'PolicyDefinition', 'WorkflowStepDefinition', 'WorkloadDefinition'] as const;

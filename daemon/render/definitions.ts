@@ -36,8 +36,8 @@ export interface Definitions {
 const field = (value: unknown, name: string): unknown => (value !== null && typeof value === 'object' ? (value as JsonObject)[name] : undefined);
 
 /** The CUE text of a definition; "" where it has none. */
-function templateOf(object: KubeObject): string {
-  const template = field(field(field(object['spec'], 'schematic'), 'cue'), 'template');
+export function templateOf(object: KubeObject | undefined): string {
+  const template = field(field(field(object?.['spec'], 'schematic'), 'cue'), 'template');
   return typeof template === 'string' ? template : '';
 }
 

@@ -74,7 +74,7 @@ async function benchPass(hub: ControlPlane): Promise<void> {
   git(work, 'push', '-q', join(directory, 'repo.git'), 'main');
   const base = await wireBase(readConfig({ repo: join(directory, 'repo.git'), kubeconfig: hub.kubeconfig, workDir: join(directory, 'state'), logLevel: 'error' }));
   await using wired = await wire(base, { writes: true, leaseWaitMs: 0, onLost: () => {}, onChange: () => {} });
-  await wired.begin(never);
+  await Promise.all([wired.warmUp(), wired.begin(never)]);
   const { doors, memory } = wired;
   // The first pass starts the evaluator and fills discovery: what comes after is the daemon as it runs.
   await pass(doors, memory, await doors.repo.fetch(never), { stop: 'end', only: null }, never);
