@@ -63,7 +63,8 @@ export async function putManifest(member: Member, manifest: KubeObject, scope: R
 }
 
 async function putOnce(member: Member, required: KubeObject, live: KubeObject | null, ownership: Ownership, strategy: UpdateStrategy, signal: AbortSignal): Promise<Put> {
-  if (strategy.type === 'ReadOnly') return { live, written: false };
+  // Absence may be an assumption, which only a creation puts to the test.
+  if (strategy.type === 'ReadOnly') return { live: live ?? (await member.readNow(targetOf(required), signal)), written: false };
   if (strategy.type === 'ServerSideApply') return serverSide(member, required, live, ownership, strategy, signal);
   if (live === null) return create(member, required, ownership, signal);
   if (strategy.type === 'CreateOnly') return withOwner(member, live, ownership, signal);
@@ -105,9 +106,10 @@ async function recreate(member: Member, body: KubeObject, live: KubeObject, sign
   return (await member.write('apply', body, () => member.client.create(sendable(body, namespace !== undefined), { fieldManager: FIELD_MANAGER }, signal))).object;
 }
 
-async function serverSide(member: Member, manifest: KubeObject, live: KubeObject | null, ownership: Ownership, strategy: UpdateStrategy, signal: AbortSignal): Promise<Put> {
+async function serverSide(member: Member, manifest: KubeObject, seen: KubeObject | null, ownership: Ownership, strategy: UpdateStrategy, signal: AbortSignal): Promise<Put> {
   const options = strategy.serverSideApply ?? {};
   const ignored = withoutIgnored(manifest, options.ignoreFields ?? []);
+  const live = seen ?? (ignored === null ? null : await member.readNow(targetOf(manifest), signal));
   // The ignored fields are there when the object is made, and whenever the rest of the document changes.
   const required = ignored === null ? manifest : live === null ? ignored.whole : ignored.rest;
   if (live !== null && ignored !== null && live.metadata.annotations?.[IGNORED_HASH_ANNOTATION] === ignored.hash) return withOwner(member, live, ownership, signal);
