@@ -1,4 +1,5 @@
 /** One component with its traits, rendered for one placement: labels, names and namespaces as KubeVela gives them. */
+import { parseJson, stringify } from '../lib/json.ts';
 import type { CueAuxiliary, CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import type { JsonObject, KubeObject } from '../model/object.ts';
@@ -175,7 +176,7 @@ function finish11(app: ApplicationSpec, part: Part, rendered: KubeObject, { plac
   const isDirect = app.workflow === null && app.policies.length === 0;
   if (path === 'environment') return finishEnvironment(app, part, rendered, placement);
   const componentRevision = revision.components[part.component] ?? '';
-  const replaced = part.traitType === '' ? rendered : (JSON.parse(JSON.stringify(rendered).replaceAll(REVISION_PLACEHOLDER, componentRevision)) as KubeObject);
+  const replaced = part.traitType === '' ? rendered : (parseJson(stringify(rendered).replaceAll(REVISION_PLACEHOLDER, componentRevision)) as unknown as KubeObject);
   const labelled = withMeta({ ...replaced, metadata: replaced.metadata ?? {} }, renderLabels(app.name, revision.name, part));
   const isWorkload = part.traitType === '';
   const given = labelled.metadata.name ?? '';

@@ -1,4 +1,5 @@
 /** Labels, annotations and names that KubeVela puts on rendered objects. */
+import { stableStringify } from '../lib/json.ts';
 import type { Dialect } from '../model/catalog.ts';
 import type { KubeObject } from '../model/object.ts';
 
@@ -12,7 +13,7 @@ function fnv1a32(bytes: Uint8Array): number {
 }
 
 /** KubeVela: Kubernetes' rand.SafeEncodeString over the decimal text of an FNV-1a-32 hash. */
-function safeHash(dump: string): string {
+export function safeHash(dump: string): string {
   return [...String(fnv1a32(utf8.encode(dump)))].map((digit) => ALPHABET[digit.charCodeAt(0) % ALPHABET.length]).join('');
 }
 
@@ -32,12 +33,7 @@ function spew(value: unknown): string {
 
 /** Go's encoding/json: compact, keys sorted, `<`, `>` and `&` escaped. */
 function goJson(value: unknown): string {
-  const sorted = (item: unknown): unknown => {
-    if (Array.isArray(item)) return item.map(sorted);
-    if (item === null || typeof item !== 'object') return item;
-    return Object.fromEntries(Object.entries(item).sort(byName).map(([key, inner]) => [key, sorted(inner)]));
-  };
-  return JSON.stringify(sorted(value)).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  return stableStringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }
 
 /**
