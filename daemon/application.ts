@@ -3,12 +3,13 @@
  * as it goes, remove what it no longer wants, and tell. Every exit tells (I4).
  */
 import { keepEnvironments } from './environments.ts';
+import { findings } from './findings.ts';
 import type { Log } from './lib/log.ts';
 import { lastAppliedOf } from './lib/stamp.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
-import { CODES, Fault, toFault, type Diagnostic } from './model/fault.ts';
+import { Fault, toFault } from './model/fault.ts';
 import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
@@ -247,18 +248,9 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
   return {
     namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
     appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
-    services: progress.services, journal: progress.journal, objects, latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...refusals(desired, objects)],
+    services: progress.services, journal: progress.journal, objects, latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
     fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
   };
-}
-
-/** What an API server refused, at the component it comes from. */
-function refusals(desired: DesiredApplication, objects: readonly ObjectReport[]): readonly Diagnostic[] {
-  const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.placed, desired.policyObjects);
-  return objects.filter((object) => object.fault !== null && (object.fault.kind === 'invalid' || object.fault.kind === 'denied')).map((object): Diagnostic => ({
-    code: object.fault?.code ?? 'transport/invalid', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: object.fault?.message ?? '', hint: CODES[object.fault?.code ?? 'transport/invalid'].action,
-    origin: wanted.find((item) => keyText(item.key) === keyText(object.key))?.origin ?? desired.document.origin,
-  }));
 }
 
 async function saveStatus(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, told: { readonly phase: string; readonly conditions: ApplicationReport['conditions'] }, doors: ApplicationDoors): Promise<void> {
