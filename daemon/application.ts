@@ -20,7 +20,7 @@ import type { Approvals } from './plan/prune.ts';
 import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, isMirrored, revisionObject, trackerName, trackerObject } from './plan/records.ts';
 import { removeStale } from './removal.ts';
 import { keepFinished, recallJournal, shownJournal } from './recall.ts';
-import { healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
+import { carriedHealth, healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
 import { applicationStatus } from './status/hub.ts';
 import { conditionsOf, phaseOf } from './status/phase.ts';
 import { ACTIONS } from './workflow/actions/actions.ts';
@@ -228,6 +228,16 @@ function reportsOf(desired: DesiredApplication, progress: Progress): readonly Ob
   return [...(desired.fault === null ? reached : reports)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, report]) => report);
 }
 
+/** The objects that works carry to clusters where a klusterlet applies, by what it tells; those of other clusters are looked at there. */
+function carriedReports(progress: Progress, { clusters }: ApplicationDoors): readonly ObjectReport[] {
+  const ours = new Set(clusters.members.filter(({ mode }) => mode === 'ocm').map(({ name }) => name));
+  return progress.tracked.filter(({ key }) => key.kind === 'ManifestWork' && ours.has(key.namespace)).flatMap(({ key }) => {
+    const seen = progress.observed.get(keyText(key));
+    const live = progress.touched.get(keyText(key))?.live ?? (seen !== undefined && 'live' in seen ? seen.live : null);
+    return live === null ? [] : carriedHealth(live).map(({ key: carried, health, message }): ObjectReport => ({ key: carried, health, message, drift: [], fault: null }));
+  });
+}
+
 /** Builds the report, and writes the Application's status where it changed. */
 async function tell(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<ApplicationReport> {
   const objects = reportsOf(desired, progress);
@@ -248,7 +258,7 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
   return {
     namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
     appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
-    services: progress.services, journal: progress.journal, objects, latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
+    services: progress.services, journal: progress.journal, objects: [...objects, ...carriedReports(progress, doors)], latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
     fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
   };
 }

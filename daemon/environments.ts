@@ -47,7 +47,7 @@ export async function keepEnvironments(desired: DesiredApplication, doors: Envir
     }
     if (problems.length > 0) waits = true;
     for (const { environment, cluster } of decided.filter((item) => item.environment.created)) {
-      const delivered = await deliverEnvironment(desired, environment, cluster, null, doors.delivery);
+      const delivered = await deliverEnvironment(desired, environment, cluster, null, doors);
       problems.push(...delivered.flatMap((item) => (item.fault === null ? [] : [item.fault.message])));
     }
     if (problems.length > 0 && environments.some((environment) => environment.created)) isComplete = false;

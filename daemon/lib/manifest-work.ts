@@ -2,8 +2,7 @@
  * OCM's ManifestWork, the pure side: how objects are put into works, what a work's status says of them, and whether it is
  * well. Source: OCM 1.3, api work/v1.
  */
-import { LOCAL, groupOf, type Json, type JsonObject, type KubeObject } from '../model/object.ts';
-import { keyOf } from '../model/object.ts';
+import { groupOf, keyOf, LOCAL, type Json, type JsonObject, type KubeObject, type ObjectKey } from '../model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Environment, type RenderedComponent, type StatusTemplates, type Wanted } from '../model/plan.ts';
 import { hashOf, isRecord, stableStringify, type Fields } from './json.ts';
 
@@ -56,12 +55,13 @@ export const environmentWorkName = (environment: Pick<Environment, 'policy' | 'n
 
 /**
  * What delivers components of an environment to `cluster`, for all of them or one. KubeVela 1.1: one ManifestWork for
- * each component, its objects in it as they were rendered; other engines than OCM apply the objects themselves.
+ * each component, its objects in it as they were rendered; other engines than OCM apply the objects themselves. Where a
+ * klusterlet applies (`asksFeedback`) nothing else tells how the objects are, so the work asks it.
  */
-export function environmentObjects(app: Pick<DesiredApplication, 'name' | 'namespace'>, environment: Environment, cluster: string, component: string | null): readonly Wanted[] {
+export function environmentObjects(app: Pick<DesiredApplication, 'name' | 'namespace'>, environment: Environment, cluster: string, component: string | null, asksFeedback = false): readonly Wanted[] {
   return environment.components.filter((rendered) => component === null || rendered.name === component).flatMap((rendered): readonly Wanted[] => {
     if (environment.by === 'apply') return rendered.objects.map((wanted) => ({ ...wanted, key: { ...wanted.key, cluster } }));
-    const works = manifestWorks({ name: environmentWorkName(environment, rendered.name), cluster, labels: ownerLabels(app, rendered.name), manifests: rendered.objects.map((wanted) => wanted.object), configs: [] });
+    const works = manifestWorks({ name: environmentWorkName(environment, rendered.name), cluster, labels: ownerLabels(app, rendered.name), manifests: rendered.objects.map((wanted) => wanted.object), configs: asksFeedback ? rendered.objects.flatMap((wanted) => feedbackOf(wanted, rendered)) : [] });
     return works.map((work) => workWanted(work, rendered));
   });
 }
@@ -85,13 +85,24 @@ export function inWorks(app: Pick<DesiredApplication, 'name' | 'namespace'>, ren
   return { ...rendered, inside: rendered, objects: [...works.map((work) => workWanted(work, rendered)), ...rendered.objects.filter((wanted) => wanted.key.cluster === LOCAL)] };
 }
 
-/** Fields by which kstatus judges an object, beside those of its health policy. */
+/**
+ * Fields by which kstatus judges an object, beside those of its health policy. `conditions.X` is the status of the
+ * condition X, a number the place in a list: see {@link pathOf} and {@link withValue}.
+ */
 const KSTATUS_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Deployment: ['metadata.generation', 'status.observedGeneration', 'status.replicas', 'status.updatedReplicas', 'status.readyReplicas', 'status.availableReplicas'],
-  StatefulSet: ['metadata.generation', 'status.observedGeneration', 'status.replicas', 'status.updatedReplicas', 'status.readyReplicas'],
+  StatefulSet: ['metadata.generation', 'status.observedGeneration', 'status.replicas', 'status.updatedReplicas', 'status.readyReplicas', 'status.currentRevision', 'status.updateRevision'],
   DaemonSet: ['metadata.generation', 'status.observedGeneration', 'status.desiredNumberScheduled', 'status.numberAvailable', 'status.updatedNumberScheduled', 'status.numberReady'],
-  Job: ['status.succeeded', 'status.failed', 'status.active'],
+  Job: ['status.succeeded', 'status.failed', 'status.active', 'status.conditions.Complete', 'status.conditions.Failed'],
+  Pod: ['status.phase', 'status.conditions.Ready'],
+  PersistentVolumeClaim: ['status.phase'],
+  Service: ['status.loadBalancer.ingress.0.ip', 'status.loadBalancer.ingress.0.hostname'],
 };
+
+/** Where an agent finds a field. `[*]` and a filter, unlike `[0]`, are no error where the list is empty; it takes the first. */
+function pathOf(field: string): string {
+  return `.${field}`.replace(/\.conditions\.(\w+)$/, '.conditions[?(@.type=="$1")].status').replace(/\.\d+(?=\.|$)/g, '[*]');
+}
 
 /** The scalar fields of a live object that templates read, as far as they are plain paths: `status.readyReplicas`. */
 export function fieldsRead(templates: StatusTemplates, output: string): readonly string[] {
@@ -102,11 +113,13 @@ export function fieldsRead(templates: StatusTemplates, output: string): readonly
 
 function feedbackOf(wanted: Wanted, rendered: RenderedComponent): readonly JsonObject[] {
   const templates = [rendered.status, ...rendered.traits.map((trait) => trait.status)];
-  const fields = [...new Set([...(KSTATUS_FIELDS[wanted.key.kind] ?? []), ...templates.flatMap((item) => fieldsRead(item, wanted.trait === '' ? '' : wanted.output))])];
+  const spec = wanted.object['spec'];
+  const known = wanted.key.kind === 'Service' && fieldOf(spec, 'type') !== 'LoadBalancer' ? [] : (KSTATUS_FIELDS[wanted.key.kind] ?? []);
+  const fields = [...new Set([...known, ...templates.flatMap((item) => fieldsRead(item, wanted.trait === '' ? '' : wanted.output))])];
   if (fields.length === 0) return [];
   return [{
     resourceIdentifier: { group: groupOf(wanted.key.apiVersion), resource: pluralOf(wanted.key.kind), name: wanted.key.name, namespace: wanted.key.namespace },
-    feedbackRules: [{ type: 'JSONPaths', jsonPaths: fields.map((field) => ({ name: field, path: `.${field}` })) }],
+    feedbackRules: [{ type: 'JSONPaths', jsonPaths: fields.map((field) => ({ name: field, path: pathOf(field) })) }],
   }];
 }
 
@@ -124,24 +137,73 @@ const manifestsOf = (work: KubeObject): readonly Fields[] => listOf(fieldOf(fiel
 
 /**
  * One object as far as the status of its work tells: what was sent, with the values of its feedback in their places.
- * Null while the agent does not say that it is there.
+ * Null while the agent does not say that it is there, as it was sent last.
  */
 export function carriedObject(wanted: Wanted, works: readonly KubeObject[]): KubeObject | null {
-  const told = works.flatMap(manifestsOf).find((item) => {
+  for (const work of works) {
+    const told = entryOf(work, wanted.key);
+    if (told !== undefined) return notThere(work, told) === '' ? withFeedback(wanted.object, told) : null;
+  }
+  return null;
+}
+
+/** What the agent tells of one manifest. */
+function entryOf(work: KubeObject, { apiVersion, kind, namespace, name }: Omit<ObjectKey, 'cluster'>): Fields | undefined {
+  return manifestsOf(work).find((item) => {
     const meta = fieldOf(item, 'resourceMeta');
-    return fieldOf(meta, 'kind') === wanted.key.kind && fieldOf(meta, 'group') === groupOf(wanted.key.apiVersion) && fieldOf(meta, 'name') === wanted.key.name && (fieldOf(meta, 'namespace') ?? '') === wanted.key.namespace;
+    return fieldOf(meta, 'kind') === kind && fieldOf(meta, 'group') === groupOf(apiVersion) && fieldOf(meta, 'name') === name && (fieldOf(meta, 'namespace') ?? '') === namespace;
   });
-  if (told === undefined || conditionOf(told, 'Available')?.['status'] !== 'True') return null;
+}
+
+/** One manifest of a work and what the agent tells of it. */
+export interface Carried {
+  /** On the work's cluster. */
+  readonly key: ObjectKey;
+  /** As it was sent, with feedback in its places; null while the agent does not say that it is there, as it was sent last. */
+  readonly object: KubeObject | null;
+  /** Why it is null. */
+  readonly message: string;
+  /** Values were asked for, so that `object` tells of more than its being there. */
+  readonly isReported: boolean;
+}
+
+/** The manifests of a work, in order. Pure. */
+export function carriedBy(work: KubeObject): readonly Carried[] {
+  const manifests = listOf(fieldOf(fieldOf(work['spec'], 'workload'), 'manifests')) as unknown as readonly KubeObject[];
+  return manifests.map((manifest) => {
+    const key = keyOf(work.metadata.namespace ?? '', manifest);
+    const told = entryOf(work, key);
+    const message = notThere(work, told);
+    const isReported = conditionOf(told, 'StatusFeedbackSynced')?.['reason'] === 'StatusFeedbackSynced';
+    return { key, message, isReported, object: message === '' ? withFeedback(manifest, told) : null };
+  });
+}
+
+function notThere(work: KubeObject, told: Fields | undefined): string {
+  const cluster = work.metadata.namespace ?? '';
+  const [applied, available] = [conditionOf(told, 'Applied'), conditionOf(told, 'Available')];
+  if (applied === undefined) return `cluster ${cluster} has not taken it yet`;
+  if (Number(applied['observedGeneration'] ?? 0) < (work.metadata.generation ?? 0)) return `cluster ${cluster} has not taken its newest content yet`;
+  if (applied['status'] !== 'True') return String(applied['message'] ?? 'not applied');
+  return available?.['status'] === 'True' ? '' : String(available?.['message'] ?? 'not looked at yet');
+}
+
+function withFeedback(sent: KubeObject, told: unknown): KubeObject {
   return listOf(fieldOf(fieldOf(told, 'statusFeedback'), 'values')).reduce<KubeObject>((object, item) => {
     const field = fieldOf(item, 'fieldValue');
     const value = fieldOf(field, 'integer') ?? fieldOf(field, 'string') ?? fieldOf(field, 'boolean');
     const path = String(item['name']).split('.');
     return value === undefined || (path[0] !== 'status' && path[0] !== 'metadata') ? object : (withValue(object as unknown as Json, path, value as Json) as unknown as KubeObject);
-  }, wanted.object);
+  }, sent);
 }
 
 function withValue(target: Json, [head, ...rest]: readonly string[], value: Json): Json {
   if (head === undefined) return value;
+  if (head === 'conditions' && rest.length === 1) {
+    const others = isRecord(target) && Array.isArray(target['conditions']) ? (target['conditions'] as readonly Json[]) : [];
+    return { ...(target as JsonObject | null), conditions: [...others, { type: rest[0] ?? '', status: value }] };
+  }
+  if (/^\d+$/.test(head)) return [withValue((Array.isArray(target) ? target[0] : null) ?? null, rest, value)];
   const object = isRecord(target) ? (target as JsonObject) : {};
   return { ...object, [head]: withValue(object[head] ?? null, rest, value) };
 }

@@ -55,7 +55,7 @@ export async function placedObjects(desired: DesiredApplication, clusters: Clust
   }
   for (const [environment, component] of environmentsOf(desired)) {
     const cluster = clusterOf(environment, desired.namespace, clusters);
-    if (cluster !== null) objects.push(...environmentObjects(desired, environment, cluster, component));
+    if (cluster !== null) objects.push(...environmentObjects(desired, environment, cluster, component, clusters.members.some(({ name, mode }) => name === cluster && mode === 'ocm')));
   }
   return { objects: [...new Map(objects.map((wanted) => [keyText(wanted.key), wanted])).values()], diagnostics };
 }

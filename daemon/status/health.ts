@@ -1,8 +1,8 @@
 /** Is it well? KubeVela's health policies through CUE for components, kstatus for every object. */
 import { hashOf } from '../lib/json.ts';
-import { WORK_API, workHealth } from '../lib/manifest-work.ts';
+import { carriedBy, WORK_API, workHealth } from '../lib/manifest-work.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
-import { groupOf, type JsonObject, type KubeObject } from '../model/object.ts';
+import { groupOf, type JsonObject, type KubeObject, type ObjectKey } from '../model/object.ts';
 import type { RenderedComponent, StatusTemplates } from '../model/plan.ts';
 import type { Health, ObjectReport } from '../model/status.ts';
 import type { Dialect } from '../model/catalog.ts';
@@ -20,7 +20,11 @@ function isEmpty(templates: StatusTemplates): boolean {
   return templates.healthPolicy === undefined && templates.customStatus === undefined && templates.details === undefined;
 }
 
-const versionOf = (object: KubeObject | null): string => (object === null ? '' : `${object.metadata.uid ?? ''}@${object.metadata.resourceVersion ?? ''}`);
+function versionOf(object: KubeObject | null): string {
+  if (object === null) return '';
+  // What a ManifestWork carries has no version: it is what its feedback says.
+  return object.metadata.resourceVersion === undefined ? hashOf(object) : `${object.metadata.uid ?? ''}@${object.metadata.resourceVersion}`;
+}
 
 /**
  * Health of a rendered component from its live objects, with a memory: what has not changed is not evaluated again.
@@ -119,7 +123,7 @@ const NEEDS_STATUS = new Set(['Deployment.apps', 'StatefulSet.apps', 'DaemonSet.
 export function objectHealth(live: KubeObject | null): Told {
   if (live === null) return { health: 'Missing', message: 'not there' };
   if (live.metadata.deletionTimestamp !== undefined) return inProgress('being deleted');
-  if (live.kind === 'ManifestWork' && live.apiVersion === WORK_API) return workHealth(live);
+  if (live.kind === 'ManifestWork' && live.apiVersion === WORK_API) return deepWorkHealth(live);
   const status = (live['status'] ?? {}) as JsonObject;
   const generation = live.metadata.generation ?? 0;
   if (typeof status['observedGeneration'] === 'number' && status['observedGeneration'] < generation) return inProgress(UNOBSERVED);
@@ -130,4 +134,30 @@ export function objectHealth(live: KubeObject | null): Told {
   if (stalled !== undefined) return { health: 'Failed', message: String(stalled['message'] ?? '') };
   const ready = conditionsOf(status).find((item) => item['type'] === 'Ready');
   return ready !== undefined && ready['status'] !== 'True' ? inProgress(String(ready['message'] ?? 'not ready')) : current;
+}
+
+/** Of a work whose agent is asked about its objects: Current when they are. */
+function deepWorkHealth(work: KubeObject): Told {
+  const told = workHealth(work);
+  if (told.health !== 'Current') return told;
+  const blamed = carriedHealth(work).find(({ isReported, health }) => isReported && health !== 'Current');
+  return blamed === undefined ? told : inProgress(`${blamed.key.kind} ${[blamed.key.namespace, blamed.key.name].filter((part) => part !== '').join('/')}: ${blamed.message}`);
+}
+
+export interface CarriedHealth extends Told {
+  readonly key: ObjectKey;
+  /** It is by values of feedback, not by being there alone. */
+  readonly isReported: boolean;
+}
+
+/**
+ * Health of the objects that a ManifestWork carries, by what its agent tells. What has a status of its own and is not
+ * reported about is Unknown: that it exists says nothing about its readiness.
+ */
+export function carriedHealth(work: KubeObject): readonly CarriedHealth[] {
+  return carriedBy(work).map(({ key, object, message, isReported }): CarriedHealth => {
+    if (object === null) return { key, isReported, health: 'InProgress', message };
+    const isSilent = !isReported && (NEEDS_STATUS.has(kindOf(object)) || objectHealth(object).health !== 'Current');
+    return { key, isReported, ...(isSilent ? { health: 'Unknown' as const, message: 'it exists; whether it is ready is not reported' } : objectHealth(object)) };
+  });
 }

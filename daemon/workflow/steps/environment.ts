@@ -30,9 +30,12 @@ export function decisionOf(environment: Environment, namespace: string, clusters
   return cluster === undefined ? { waiting: `no matched cluster for ${where}: no cluster has the labels ${labels} (Placement ${namespace}/${choice.placement})` } : { cluster };
 }
 
+/** Whether a klusterlet applies there: its feedback is all that tells how objects are. */
+const isKlusterlets = (cluster: string, { members }: Clusters): boolean => members.some(({ name, mode }) => name === cluster && mode === 'ocm');
+
 /** Delivers one environment, or one component of it. The works of a finished run that are no longer asked for are pruned. */
-export async function deliverEnvironment(desired: DesiredApplication, environment: Environment, cluster: string, component: string | null, delivery: Delivery): Promise<readonly Delivered[]> {
-  return delivery.deliver(environmentObjects(desired, environment, cluster, component), 'placement');
+export async function deliverEnvironment(desired: DesiredApplication, environment: Environment, cluster: string, component: string | null, doors: { readonly delivery: Delivery; readonly clusters: Clusters }): Promise<readonly Delivered[]> {
+  return doors.delivery.deliver(environmentObjects(desired, environment, cluster, component, isKlusterlets(cluster, doors.clusters)), 'placement');
 }
 
 export const deployEnvironment: Coded = async (context, found) => {
@@ -45,7 +48,7 @@ export const deployEnvironment: Coded = async (context, found) => {
   if (meant.length === 0) throw new Fault('load/reference', `component ${component ?? ''} not found`);
   const decision = decisionOf(environment, desired.namespace, clusters);
   if ('waiting' in decision) return { kind: 'wait', message: decision.waiting, outputs: {}, retryAfterMs: DECISION_INTERVAL_MS, isIncomplete: true };
-  const delivered = await deliverEnvironment(desired, environment, decision.cluster, component, delivery);
+  const delivered = await deliverEnvironment(desired, environment, decision.cluster, component, { delivery, clusters });
   const fault = delivered.find((item) => item.fault !== null)?.fault ?? null;
   for (const rendered of meant) {
     const health = wellOn(rendered, decision.cluster);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { carriedObject, fieldsRead, inWorks, manifestWorks, partsOf, workHealth } from '../../../daemon/lib/manifest-work.ts';
+import { carriedBy, carriedObject, fieldsRead, inWorks, manifestWorks, partsOf, workHealth } from '../../../daemon/lib/manifest-work.ts';
 import { keyOf, type JsonObject, type KubeObject } from '../../../daemon/model/object.ts';
 import { PLAIN_RULES, type RenderedComponent, type Wanted } from '../../../daemon/model/plan.ts';
 
@@ -44,13 +44,26 @@ suite('a component in works', () => {
   test('is known from what the agent tells: absent before, with the values of its feedback after', () => {
     const deployment: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'n' }, spec: { replicas: 2 } };
     const entry = (status: string): JsonObject => ({
-      resourceMeta: { group: 'apps', version: 'v1', kind: 'Deployment', resource: 'deployments', name: 'web', namespace: 'n', ordinal: 0 }, conditions: [{ type: 'Available', status }],
+      resourceMeta: { group: 'apps', version: 'v1', kind: 'Deployment', resource: 'deployments', name: 'web', namespace: 'n', ordinal: 0 }, conditions: [{ type: 'Applied', status: 'True', observedGeneration: 2 }, { type: 'Available', status }],
       statusFeedback: { values: [{ name: 'status.readyReplicas', fieldValue: { type: 'Integer', integer: 2 } }, { name: 'metadata.generation', fieldValue: { type: 'Integer', integer: 4 } }, { name: 'ReadyReplicas', fieldValue: { type: 'Integer', integer: 9 } }] },
     });
     assert.equal(carriedObject(wanted(deployment), [work([])]), null);
     assert.equal(carriedObject(wanted(deployment), [work([], [entry('False')])]), null);
     const known = carriedObject(wanted(deployment), [work([], [entry('True')])]);
     assert.deepEqual([known?.['spec'], known?.['status'], known?.metadata.generation], [{ replicas: 2 }, { readyReplicas: 2 }, 4]);
+  });
+
+  test('is not known by what was told of its content before, or of an object that could not be applied', () => {
+    const config: KubeObject = { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'n' }, spec: { type: 'LoadBalancer' } };
+    const told = (applied: JsonObject): KubeObject => ({ ...work([], [{
+      resourceMeta: { group: '', version: 'v1', kind: 'Service', resource: 'services', name: 's', namespace: 'n', ordinal: 0 },
+      conditions: [{ type: 'Applied', ...applied }, { type: 'Available', status: 'True' }, { type: 'StatusFeedbackSynced', status: 'True', reason: 'StatusFeedbackSynced' }, { type: 'Ready', status: 'True' }],
+      statusFeedback: { values: [{ name: 'status.loadBalancer.ingress.0.ip', fieldValue: { type: 'String', string: '10.0.0.1' } }, { name: 'status.conditions.Ready', fieldValue: { type: 'String', string: 'True' } }] },
+    }]), spec: { workload: { manifests: [config] } } }) as unknown as KubeObject;
+    const now = carriedBy(told({ status: 'True', observedGeneration: 2 }));
+    assert.deepEqual(now.map(({ key, object, isReported }) => [key.cluster, object?.['status'], isReported]), [['far', { loadBalancer: { ingress: [{ ip: '10.0.0.1' }] }, conditions: [{ type: 'Ready', status: 'True' }] }, true]]);
+    assert.deepEqual(carriedBy(told({ status: 'True', observedGeneration: 1 })).map(({ object, message }) => [object, message]), [[null, 'cluster far has not taken its newest content yet']]);
+    assert.deepEqual(carriedBy(told({ status: 'False', observedGeneration: 2, message: 'Failed to apply manifest: no' })).map(({ object, message }) => [object, message]), [[null, 'Failed to apply manifest: no']]);
   });
 
   test('the fields that health policies read are asked for', () => {
