@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { keyText, type KubeObject } from '../../daemon/model/object.ts';
+import { FIELD_MANAGER } from '../../daemon/plan/decide.ts';
+import { application, configMaps, openWorld, plain, type World } from './world.ts';
+
+const KEY = keyText({ cluster: 'local', apiVersion: 'v1', kind: 'ConfigMap', namespace: 'default', name: 'one' });
+const edit = (world: World, change: (object: KubeObject) => object): void => void world.hub.set(KEY, change(world.hub.get(KEY) as KubeObject) as KubeObject);
+const applies = (world: World): number => world.effects.filter((effect) => effect === `apply ${KEY}`).length;
+
+test('I10: a field of ours that another changed is drift and put back, and the status tells of it once', async () => {
+  const world = openWorld();
+  world.push({ 'a.json': application('a', { one: '1' }) });
+  await world.settle();
+  edit(world, (object) => ({ ...object, data: { value: 'theirs' } }));
+  const { report } = await world.pass();
+  assert.deepEqual(configMaps(world)['one'], { value: '1' });
+  assert.deepEqual(report.applications[0]?.objects[0]?.drift, ['/data/value']);
+  assert.deepEqual((await world.settle()).report.applications[0]?.objects[0]?.drift, []);
+});
+
+test('I10: where the repository says `report`, drift is told and left', async () => {
+  const world = openWorld();
+  world.push({ 'lateen.yaml': 'drift: report\n', 'a.json': application('a', { one: '1' }) });
+  await world.settle();
+  edit(world, (object) => ({ ...object, data: { value: 'theirs' } }));
+  const { report } = await world.settle();
+  assert.deepEqual(configMaps(world)['one'], { value: 'theirs' });
+  assert.deepEqual(report.applications[0]?.objects[0]?.drift, ['/data/value']);
+});
+
+test('I10: a field that was never ours is no drift, and nothing is written for it', async () => {
+  const world = openWorld();
+  world.push({ 'a.json': application('a', { one: '1' }) });
+  await world.settle();
+  const before = applies(world);
+  edit(world, (object) => ({ ...object, data: { value: '1', theirs: 'x' }, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, 'somebody.example.com/note': 'x' } } }));
+  const { report } = await world.settle();
+  assert.equal(applies(world), before);
+  assert.deepEqual(configMaps(world)['one'], { value: '1', theirs: 'x' });
+  assert.deepEqual(report.applications[0]?.objects[0]?.drift, []);
+});
+
+test('I10: an object that belongs to another application, or to nobody, is refused and left as it is', async () => {
+  const world = openWorld();
+  world.push({ 'a.json': application('a', { one: '1' }) });
+  await world.settle();
+  world.push({ 'b.json': application('b', { one: 'b' }) });
+  const { report } = await world.pass();
+  assert.deepEqual(configMaps(world)['one'], { value: '1' });
+  assert.equal(report.applications.find((app) => app.name === 'b')?.objects[0]?.fault?.code, 'plan/ownership');
+  world.push({ 'b.json': null });
+  await world.settle();
+  assert.deepEqual(configMaps(world)['one'], { value: '1' }, 'who never had it does not delete it');
+});
+
+test('I10: a document takes over what is there without owning it before, and leaves it when it was never written', async () => {
+  const world = openWorld();
+  world.hub.set(KEY, { ...JSON.parse(plain('ConfigMap', 'one')), data: { theirs: 'x' }, metadata: { name: 'one', namespace: 'default', uid: 'theirs', managedFields: [{ manager: 'kubectl' }] } } as KubeObject);
+  world.push({ 'one.json': plain('ConfigMap', 'one') });
+  world.before = (kind) => { if (kind === 'apply') throw new Error('never written'); };
+  await world.pass();
+  world.before = () => {};
+  world.push({ 'one.json': null });
+  await world.settle();
+  assert.deepEqual(configMaps(world)['one'], { theirs: 'x' });
+});
+
+test('I10: there is one field manager name, for ever', () => {
+  assert.equal(FIELD_MANAGER, 'lateen');
+  const root = join(import.meta.dirname, '../../daemon');
+  const literals = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts')).flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(/(?:fieldManager: |FIELD_MANAGER = )'([^']*)'/g)].map((match) => match[1]));
+  assert.ok(literals.length > 0);
+  assert.deepEqual([...new Set(literals)], ['lateen']);
+});
