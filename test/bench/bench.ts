@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: figures and ratios of runs side by side, on one lab hub. Prints, asserts nothing: speed is not a test.
  *
- *   npm run bench [-- --applications 200] [--only cue,pass,apply]
+ *   npm run bench [-- --applications 200] [--members 20] [--only cue,pass,apply,members]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,16 +13,18 @@ import { mapLimit } from '../../daemon/lib/queue.ts';
 import { systemClock } from '../../daemon/lib/retry.ts';
 import { LOCAL, keyOf, type KubeObject } from '../../daemon/model/object.ts';
 import { PLAIN_RULES } from '../../daemon/model/plan.ts';
-import { pass } from '../../daemon/pass.ts';
+import { pass, type PassResult } from '../../daemon/pass.ts';
 import { settlementOf } from '../../daemon/loop.ts';
 import { openCue } from '../../daemon/render/cue/cue.ts';
 import { readPack } from '../../daemon/render/pack.ts';
 import { stamp } from '../../daemon/lib/stamp.ts';
 import { wire, wireBase } from '../../daemon/wire.ts';
 import { useLab, type ControlPlane } from '../lab/lab.ts';
+import { registerMembers } from '../rig/members.ts';
 
-const { values } = parseArgs({ options: { applications: { type: 'string', default: '200' }, only: { type: 'string', default: 'cue,pass,apply' } } });
+const { values } = parseArgs({ options: { applications: { type: 'string', default: '200' }, only: { type: 'string', default: 'cue,pass,apply,members' }, members: { type: 'string', default: '20' } } });
 const COUNT = Number(values.applications);
+const MEMBERS = Number(values.members);
 const only = new Set(values.only.split(','));
 const never = new AbortController().signal;
 const say = (what: string, figure: string): void => console.log(`${what.padEnd(62)} ${figure}`);
@@ -62,56 +64,107 @@ function git(cwd: string, ...args: string[]): void {
   execFileSync('git', args, { cwd, stdio: 'ignore', env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_AUTHOR_NAME: 'b', GIT_AUTHOR_EMAIL: 'b@example.com', GIT_COMMITTER_NAME: 'b', GIT_COMMITTER_EMAIL: 'b@example.com' } });
 }
 
-async function benchPass(hub: ControlPlane): Promise<void> {
+/** A bare repository with a namespace in it, and a work tree to push from. */
+function repository(): { readonly directory: string; readonly work: string; readonly push: (message: string) => void } {
   const directory = mkdtempSync(join(tmpdir(), 'lateen-bench-'));
   const work = join(directory, 'work-tree');
   mkdirSync(join(work, 'apps'), { recursive: true });
   git(directory, 'init', '-q', '--bare', '-b', 'main', join(directory, 'repo.git'));
   git(directory, 'init', '-q', '-b', 'main', work);
-  writeFileSync(join(work, 'ns.yaml'), 'apiVersion: v1\nkind: Namespace\nmetadata: {name: bench}\n');
-  git(work, 'add', '-A');
-  git(work, 'commit', '-q', '-m', 'namespace');
-  git(work, 'push', '-q', join(directory, 'repo.git'), 'main');
-  const base = await wireBase(readConfig({ repo: join(directory, 'repo.git'), kubeconfig: hub.kubeconfig, workDir: join(directory, 'state'), logLevel: 'error' }));
-  await using wired = await wire(base, { writes: true, leaseWaitMs: 0, onLost: () => {}, onChange: () => {} });
-  await Promise.all([wired.warmUp(), wired.begin(never)]);
-  const { doors, memory } = wired;
-  // The first pass starts the evaluator and fills discovery: what comes after is the daemon as it runs.
-  await pass(doors, memory, await doors.repo.fetch(never), { stop: 'end', only: null }, never);
   const push = (message: string): void => {
     git(work, 'add', '-A');
     git(work, 'commit', '-q', '-m', message);
     git(work, 'push', '-q', join(directory, 'repo.git'), 'main');
   };
-  const one = async () => pass(doors, memory, await doors.repo.fetch(never), { stop: 'end', only: null }, never);
+  writeFileSync(join(work, 'ns.yaml'), 'apiVersion: v1\nkind: Namespace\nmetadata: {name: bench}\n');
+  push('namespace');
+  return { directory, work, push };
+}
+
+interface Daemon extends AsyncDisposable {
+  /** Fetches and passes over the newest commit. */
+  readonly one: () => Promise<PassResult>;
+  /** Effects so far. */
+  readonly writes: () => number;
+}
+
+/** The daemon as `run` has it, warm: its first pass is over. */
+async function start(hub: ControlPlane, directory: string): Promise<Daemon> {
+  const base = await wireBase(readConfig({ repo: join(directory, 'repo.git'), kubeconfig: hub.kubeconfig, workDir: join(directory, 'state'), logLevel: 'error' }));
+  let writes = 0;
+  const wired = await wire(base, { writes: true, leaseWaitMs: 0, onLost: () => {}, onChange: () => {}, decorate: (effects) => ({ run: (kind, subject, effect) => {
+    writes += kind === 'lease' ? 0 : 1;
+    return effects.run(kind, subject, effect);
+  } }) });
+  const stop = new AbortController();
+  await Promise.all([wired.warmUp(), wired.begin(stop.signal)]);
+  void wired.tendClusters(() => {}, stop.signal);
+  const one = async (): Promise<PassResult> => pass(wired.doors, wired.memory, await wired.doors.repo.fetch(stop.signal), { stop: 'end', only: null }, stop.signal);
+  await one();
+  return { one, writes: () => writes, [Symbol.asyncDispose]: async () => {
+    stop.abort();
+    await wired[Symbol.asyncDispose]();
+  } };
+}
+
+async function benchPass(hub: ControlPlane): Promise<void> {
+  const { directory, work, push } = repository();
+  await using daemon = await start(hub, directory);
+  const { one } = daemon;
   for (let i = 0; i < COUNT; i += 1) writeFileSync(join(work, 'apps', `${i}.yaml`), application(i, `nginx:${i}`));
   push('fresh');
-  let writes = (await hub.writes?.())?.length ?? 0;
+  let writes = daemon.writes();
   const fresh = performance.now();
   let result = await one();
   const applied = ms(fresh);
   say(`pass: ${COUNT} fresh Applications, from push to all applied`, `${seconds(applied)}, ${(COUNT / applied * 1000).toFixed(0)} Applications/s`);
   while (settlementOf(result) === 'moving') result = await one();
   say(`pass: ... to all running, status pushed`, `${seconds(ms(fresh))} (${settlementOf(result)})`);
-  const wrote = (await hub.writes?.())?.length ?? 0;
-  say(`pass: ... writes to the API server`, `${wrote - writes}`);
+  say(`pass: ... effects of the daemon`, `${daemon.writes() - writes}`);
   await one();
-  writes = (await hub.writes?.())?.length ?? 0;
+  writes = daemon.writes();
   const idle: number[] = [];
   for (let i = 0; i < 5; i += 1) {
     const from = performance.now();
     await one();
     idle.push(ms(from));
   }
-  const ownWrites = ((await hub.writes?.()) ?? []).slice(writes).filter((write) => !/leases\/|\/events/.test(JSON.stringify(write)));
-  say(`pass: nothing changed, ${COUNT} Applications (median of 5)`, `${seconds(idle.sort((a, b) => a - b)[2] ?? 0)}`);
-  say(`pass: ... writes of the daemon in those 5 passes`, `${ownWrites.filter((write) => JSON.stringify(write).includes('lateen')).length}`);
+  say(`pass: nothing changed, ${COUNT} Applications (median of 5)`, `${seconds(idle.sort((a, b) => a - b)[2] ?? 0)}, ${daemon.writes() - writes} effects in all 5`);
   writeFileSync(join(work, 'apps', '0.yaml'), application(0, 'nginx:changed'));
   push('one changed');
   const from = performance.now();
   await one();
   say(`pass: one of ${COUNT} changed, from push to applied`, seconds(ms(from)));
   say('resident memory, evaluators included', rssMiB());
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** Ten Applications to each member by topology, delivered by server-side apply without a ManifestWork. */
+async function benchMembers(): Promise<void> {
+  const names = Array.from({ length: MEMBERS }, (_, i) => `m${i + 1}`);
+  const from = performance.now();
+  await using lab = await useLab(['hub', ...names], { nodes: false });
+  const planeOf = (name: string): ControlPlane => {
+    const plane = (lab.planes as Readonly<Record<string, ControlPlane>>)[name];
+    if (plane === undefined) throw new Error(`no control plane ${name}`);
+    return plane;
+  };
+  await registerMembers(planeOf('hub'), names.map((name) => [planeOf(name), { clusterSet: 'all', boundTo: ['bench'] }] as const));
+  say(`members: ${MEMBERS} API servers started and registered`, seconds(ms(from)));
+  const { directory, work, push } = repository();
+  for (const [i, name] of names.entries()) {
+    await planeOf(name).client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bench' } });
+    for (let j = 0; j < 10; j += 1) writeFileSync(join(work, 'apps', `${name}-${j}.yaml`), `${application(i * 10 + j, 'nginx:1')}  policies:\n  - {name: place, type: topology, properties: {clusters: [${name}]}}\n`);
+  }
+  await using daemon = await start(planeOf('hub'), directory);
+  push('applications on members');
+  const pushed = performance.now();
+  const result = await daemon.one();
+  const placed = result.report.clusters.reduce((sum, cluster) => sum + cluster.applications.length, 0);
+  say(`members: ${MEMBERS * 10} Applications to ${MEMBERS} members, from push to applied`, `${seconds(ms(pushed))} (${placed} placed)`);
+  const again = performance.now();
+  await daemon.one();
+  say(`members: nothing changed`, seconds(ms(again)));
   rmSync(directory, { recursive: true, force: true });
 }
 
@@ -141,9 +194,10 @@ async function benchApply(hub: ControlPlane): Promise<void> {
 
 if (only.has('cue')) await benchCue();
 if (only.has('pass') || only.has('apply')) {
-  await using lab = await useLab(['hub'], { audit: true });
+  await using lab = await useLab(['hub'], {});
   const hub = lab.planes['hub'];
   if (hub === undefined) throw new Error('no hub');
   if (only.has('pass')) await benchPass(hub);
   if (only.has('apply')) await benchApply(hub);
 }
+if (only.has('members')) await benchMembers();
