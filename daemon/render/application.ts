@@ -38,10 +38,10 @@ export const outputsOf = (value: unknown): readonly { readonly name: string; rea
   asList(value).map((item) => ({ name: asText(item['name']), valueFrom: asText(item['valueFrom']) || asText(item['exportKey']) }));
 
 /** Names of steps as KubeVela 1.10's mutating webhook fills them in: `step-<i>`, `step-<i>-<j>`. */
-function namedSteps(steps: readonly JsonObject[], prefix: string): JsonObject[] {
+export function namedSteps(steps: readonly JsonObject[], prefix = 'step'): JsonObject[] {
   return steps.map((step, i) => {
     const name = asText(step['name']) || `${prefix}-${i}`;
-    return { ...step, name, ...(Array.isArray(step['subSteps']) ? { subSteps: namedSteps(asList(step['subSteps']), name.startsWith('step-') ? name : `${prefix}-${i}`) } : {}) };
+    return { ...step, name, ...(Array.isArray(step['subSteps']) ? { subSteps: namedSteps(asList(step['subSteps']), `${prefix}-${i}`) } : {}) };
   });
 }
 
@@ -53,7 +53,7 @@ export function readApplication(document: Document, dialect: Dialect): Applicati
   const spec = asObject(document.object['spec']);
   const policies = asList(spec['policies']).map((policy, index) => ({ ...policy, name: asText(policy['name']) || `${asText(policy['type'])}-auto-gen-${index}` }));
   const workflow = spec['workflow'] === undefined || spec['workflow'] === null ? null : asObject(spec['workflow']);
-  const named = workflow !== null && Array.isArray(workflow['steps']) ? { ...workflow, steps: namedSteps(asList(workflow['steps']), 'step') } : workflow;
+  const named = workflow !== null && Array.isArray(workflow['steps']) ? { ...workflow, steps: namedSteps(asList(workflow['steps'])) } : workflow;
   const namespace = document.object.metadata.namespace ?? DEFAULT_NAMESPACE;
   const object: KubeObject = {
     ...document.object,

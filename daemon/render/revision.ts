@@ -1,5 +1,5 @@
 /** Which ApplicationRevision a content is. */
-import { hashOf } from '../lib/json.ts';
+import { hashOf, isRecord, parseJson } from '../lib/json.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { ComponentRef, RevisionRef, Step } from '../model/plan.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
@@ -22,7 +22,7 @@ export function nameRevision(app: ApplicationSpec, used: ReadonlyMap<string, Def
   const annotations = ownAnnotations(app);
   const hash = hashOf([
     app.dialect, app.object['spec'], (app.object.metadata.labels ?? {}), annotations,
-    [...used].map(([name, definition]) => `${name}=${definition.hash}`).sort(), steps.map((step) => `${step.name}:${step.type}`),
+    [...used].map(([name, definition]) => `${name}=${definition.hash}`).sort(), steps,
   ]);
   const known = record?.revisions ?? [];
   const same = known.find((revision) => revision.metadata.labels?.[REVISION_HASH_LABEL] === hash);
@@ -43,11 +43,28 @@ function componentHash(component: ComponentRef, used: ReadonlyMap<string, Defini
   return hashOf([component.type, component.properties, used.get(`ComponentDefinition/${component.type}`)?.hash ?? '']);
 }
 
+interface Remembered {
+  readonly name: string;
+  readonly hash: string;
+}
+
+/** Reads the annotation. People can edit it: what is none is forgotten, and holds up no other application (I12). */
+function rememberedComponents(text: string): ReadonlyMap<string, Remembered> {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return new Map();
+  }
+  const isRemembered = (item: unknown): item is Remembered => isRecord(item) && typeof item['name'] === 'string' && typeof item['hash'] === 'string';
+  return new Map(Object.entries(isRecord(value) ? value : {}).flatMap(([component, item]) => (isRemembered(item) ? [[component, item] as const] : [])));
+}
+
 /** `<component>-v<N>` for each component: an old one with the same hash again, else the next number. */
 function componentRevisions(hashes: Readonly<Record<string, string>>, known: readonly KubeObject[]): Record<string, string> {
-  const history = known.map((revision) => JSON.parse(revision.metadata.annotations?.[COMPONENT_REVISIONS_ANNOTATION] ?? '{}') as Record<string, { readonly name: string; readonly hash: string }>);
+  const history = known.map((revision) => rememberedComponents(revision.metadata.annotations?.[COMPONENT_REVISIONS_ANNOTATION] ?? '{}'));
   return Object.fromEntries(Object.entries(hashes).map(([component, hash]) => {
-    const entries = history.map((item) => item[component]).filter((item) => item !== undefined);
+    const entries = history.flatMap((item) => item.get(component) ?? []);
     const same = entries.find((item) => item.hash === hash);
     const next = Math.max(0, ...entries.map((item) => Number(/-v(\d+)$/.exec(item.name)?.[1] ?? 0))) + 1;
     return [component, same?.name ?? `${component}-v${next}`];

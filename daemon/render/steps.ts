@@ -3,7 +3,7 @@ import type { Document } from '../model/catalog.ts';
 import type { Diagnostic } from '../model/fault.ts';
 import type { JsonObject } from '../model/object.ts';
 import type { Step, StepMode } from '../model/plan.ts';
-import { asList, asObject, asText, asTexts, inputsOf, outputsOf, type ApplicationSpec } from './application.ts';
+import { asList, asObject, asText, asTexts, inputsOf, namedSteps, outputsOf, type ApplicationSpec } from './application.ts';
 import type { Definition, Definitions } from './definitions.ts';
 import { ENVIRONMENT_STEPS, envPolicies } from './environment.ts';
 import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
@@ -66,9 +66,9 @@ export function effectiveSteps(app: ApplicationSpec, definitions: Definitions, w
       diagnostics.push({ code: 'load/reference', severity: 'error', application: nameOf(app), origin: app.document.locate(['spec', 'workflow', 'ref'], 'value'), message: `there is no Workflow "${ref}" in namespace ${app.namespace}${suggestion(ref, workflows.map((workflow) => workflow.object.metadata.name ?? ''))}`, hint: 'Add the Workflow document to the repository.' });
       return { steps: [], mode: modes, definitions: used, diagnostics };
     }
-    const named = asList(found.object['steps']).map((step, i) => ({ ...step, name: asText(step['name']) || `step-${i}` }));
+    const named = namedSteps(asList(found.object['steps']));
     const own = asObject(found.object['mode']);
-    return { steps: named.map((step) => read(step, null)), mode: { steps: modeOf(own['steps'], 'StepByStep'), subSteps: modeOf(own['subSteps'], 'DAG') }, definitions: used, diagnostics };
+    return { steps: named.map((step) => withComponent(app, read(step, null))), mode: { steps: modeOf(own['steps'], 'StepByStep'), subSteps: modeOf(own['subSteps'], 'DAG') }, definitions: used, diagnostics };
   }
   const explicit = asList(app.workflow?.['steps']);
   const steps = explicit.length > 0 ? explicit.map((step, i) => read(step, ['spec', 'workflow', 'steps', i])) : generatedSteps(app).map((step) => read(step, null));
