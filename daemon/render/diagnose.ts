@@ -2,6 +2,7 @@
 import type { CueError, CueUnknownParameter } from '../model/cue.ts';
 import type { Locate, Path } from '../model/catalog.ts';
 import { CODES, type Code, type Diagnostic, type Fault, type Origin, type Severity } from '../model/fault.ts';
+import type { JsonObject } from '../model/object.ts';
 import type { ComponentRef } from '../model/plan.ts';
 import { asList, asText, type ApplicationSpec } from './application.ts';
 import type { Definition } from './definitions.ts';
@@ -40,7 +41,10 @@ export function templateOrigin(locate: Locate, line: number, column: number): Or
 function placeOf(app: ApplicationSpec, component: ComponentRef, trait: number | undefined): Path {
   if (trait === undefined) return component.at;
   const written = component.at.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[String(key)], app.document.object) as { readonly traits?: unknown } | undefined;
-  const index = asList(written?.traits).findIndex((item) => asText(item['type']) === component.traits[trait]?.type);
+  const traits = asList(written?.traits);
+  const isIt = (item: JsonObject | undefined): boolean => item !== undefined && asText(item['type']) === component.traits[trait]?.type;
+  // Two traits of one type are told apart by their place, where it is as written.
+  const index = isIt(traits[trait]) ? trait : traits.findIndex(isIt);
   return index < 0 ? component.at : [...component.at, 'traits', index];
 }
 
