@@ -26,7 +26,7 @@ import { conditionsOf, phaseOf } from './status/phase.ts';
 import { ACTIONS } from './workflow/actions/actions.ts';
 import { deliveryFor } from './workflow/delivery.ts';
 import { freshJournal, runWorkflow, timeText } from './workflow/engine.ts';
-import { hidesNothing, journalSecret, shownWorkflow } from './workflow/journal.ts';
+import { hidesNothing, isJournalKept, journalSecret, shownWorkflow } from './workflow/journal.ts';
 import type { Delivered } from './workflow/run.ts';
 
 /** What a pass gives to each of its applications. */
@@ -141,7 +141,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   progress.retryAfterMs = bound.retryAfterMs === null ? result.retryAfterMs : Math.min(bound.retryAfterMs, result.retryAfterMs ?? Infinity);
   if (before.finished) await delivery.deliver(stepObjects(progress), 'workflow');
   progress.services = await servicesOf(desired, delivery, progress, result.services);
-  if (!hidesNothing(result.journal) && JSON.stringify(journalSecret(desired.namespace, desired.name, result.journal)['data']) !== JSON.stringify(record.journal?.['data'])) await keep(result.journal);
+  if (!hidesNothing(result.journal) && !isJournalKept(result.journal, record.journal)) await keep(result.journal);
   await keepFinished(desired, revision, before, result.journal, doors.records, doors.signal);
   if (result.journal.finished && result.journal.state === 'succeeded') await removeStale(desired, record, progress, owner, doors, { isComplete: bound.isComplete && result.isComplete, placed: inventory.placed(), untrack: inventory.untrack });
 }

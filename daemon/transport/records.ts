@@ -7,6 +7,7 @@ import { sendable } from './apply.ts';
 import { ApiFault } from './faults.ts';
 import type { KubeClient } from './kube.ts';
 import { targetOf } from './kube.ts';
+import { learnKnown, withKnown, withoutSecrets } from './known-secrets.ts';
 import { FIELD_MANAGER } from './managed-fields.ts';
 import type { ListQuery } from './reading.ts';
 import { mergePatchBetween } from './three-way.ts';
@@ -37,12 +38,13 @@ export function openRecords(client: KubeClient, effects: Effects, redactor: Reda
     },
     keep(effect, object, live, signal) {
       return effects.run(effect, describe(object), async () => {
-        if (object.kind === 'Secret') redactor.learnSecret(object);
-        return keepOwn(client, object, live, signal);
+        const whole = object.kind === 'Secret' ? withKnown(object, redactor) : object;
+        if (whole.kind === 'Secret') redactor.learnSecret(whole);
+        return keepOwn(client, whole, live, signal);
       });
     },
     async saveStatus(object, status, signal) {
-      const patch = mergePatchBetween(isRecord(object['status']) ? object['status'] : {}, status);
+      const patch = mergePatchBetween(isRecord(object['status']) ? object['status'] : {}, withoutSecrets(status, redactor));
       if (patch === null) return object;
       return effects.run('status', describe(object), async () => {
         const scope = await client.resource(object.apiVersion, object.kind, signal);
@@ -121,7 +123,7 @@ async function readSome(client: KubeClient, redactor: Redactor, only: ReadonlySe
       client.list({ apiVersion: OAM, kind: 'ApplicationRevision', namespace, labels: `app.oam.dev/name=${name}`, metadataOnly: true }, signal),
       client.list({ apiVersion: 'v1', kind: 'Secret', namespace, labels: `${JOURNAL_LABEL}=${name}` }, signal),
     ]);
-    for (const journal of journals.items) redactor.learnSecret(journal);
+    for (const journal of journals.items) learnKnown(journal, redactor);
     return [place, { namespace, name, application, trackers: trackers.items, revisions: revisions.items, journal: journals.items[0] ?? null }];
   }));
   return new Map(records);
@@ -139,7 +141,7 @@ async function readAll(client: KubeClient, redactor: Redactor, signal: AbortSign
     list({ apiVersion: OAM, kind: 'ApplicationRevision', labels: 'app.oam.dev/name', metadataOnly: true }),
     list({ apiVersion: 'v1', kind: 'Secret', labels: JOURNAL_LABEL }),
   ]);
-  for (const journal of journals) redactor.learnSecret(journal);
+  for (const journal of journals) learnKnown(journal, redactor);
   const places = new Map<string, { application: KubeObject | null; trackers: KubeObject[]; revisions: KubeObject[]; journal: KubeObject | null }>();
   const at = (object: KubeObject, namespace: string | undefined, name: string | undefined) => {
     const place = object.metadata.annotations?.[APPLICATION_ANNOTATION] ?? `${namespace ?? ''}/${name ?? ''}`;

@@ -67,6 +67,12 @@ export function journalSecret(namespace: string, name: string, journal: Journal)
   };
 }
 
+/** Whether the journal Secret holds this journal. What else is in it is not ours to compare. */
+export function isJournalKept(journal: Journal, secret: KubeObject | null): boolean {
+  const wanted = object(journalSecret('', '', journal)['data'])['journal'];
+  return secret !== null && object(secret['data'])['journal'] === wanted;
+}
+
 const given = (name: string, value: string): JsonObject => (value === '' ? {} : { [name]: value });
 
 function shownStep(step: StepStatus, dialect: Dialect): JsonObject {

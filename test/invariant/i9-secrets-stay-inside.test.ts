@@ -7,7 +7,10 @@ import { stringify } from '../../daemon/lib/json.ts';
 import { openLog } from '../../daemon/lib/log.ts';
 import { createRedactor } from '../../daemon/lib/redact.ts';
 import { Fault } from '../../daemon/model/fault.ts';
+import { EMPTY_JOURNAL } from '../../daemon/model/ports.ts';
 import { planData, planText } from '../../daemon/print.ts';
+import { learnKnown, withKnown, withoutSecrets } from '../../daemon/transport/known-secrets.ts';
+import { isJournalKept, journalSecret, readJournal } from '../../daemon/workflow/journal.ts';
 import { temporaryDirectory } from '../rig/git.ts';
 import { application, configMaps, openWorld } from './world.ts';
 
@@ -71,4 +74,18 @@ test('I9: `render` shows that there is a Secret and not what is in it; a propert
   assert.match(out.join('\n'), /name: password[\s\S]*password: '\*\*\*'/);
   assert.match(out.join('\n'), /a\.yaml:8:\d+: render\/parameter: .*ports\[0\]\.port/);
   assertSilent([...out, ...written].join('\n'), 'what was printed');
+});
+
+test('I9: what one process knew to be secret the next one knows from the journal, and no message on the hub tells it', () => {
+  const first = createRedactor();
+  first.learnSecret({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x' }, data: { password: Buffer.from(CANARY).toString('base64') } });
+  const journal = journalSecret('default', 'a', { ...EMPTY_JOURNAL, variables: { url: `https://user@host/?key=${CANARY}&x=1`, encoded: { deep: [Buffer.from(CANARY).toString('base64')] }, color: 'blue' } });
+  const kept = withKnown(journal, first);
+  assert.ok(isJournalKept({ ...EMPTY_JOURNAL, variables: readJournal({}, kept).variables }, kept), 'the journal itself is as it was');
+  const second = createRedactor();
+  learnKnown(kept, second);
+  for (const form of [CANARY, Buffer.from(CANARY).toString('base64')]) assert.equal(second.text(`it was ${form}, and the color blue`), 'it was ***, and the color blue');
+  assert.equal('known' in (withKnown(journalSecret('default', 'a', { ...EMPTY_JOURNAL, variables: { color: 'blue' } }), first)['data'] as object), false);
+  const status = { status: CANARY, workflow: { appRevision: CANARY, steps: [{ name: CANARY, message: `cannot log in with ${CANARY}` }] }, services: [{ details: { key: CANARY } }] };
+  assert.deepEqual(withoutSecrets(status, first), { status: CANARY, workflow: { appRevision: CANARY, steps: [{ name: CANARY, message: 'cannot log in with ***' }] }, services: [{ details: { key: '***' } }] });
 });
