@@ -1,10 +1,11 @@
 // What is wrong is refused with code, file, line and hint; the rest of the repository converges in the same run.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { useLab, type ControlPlane } from '../lab/lab.ts';
 import { openScenario, runDaemon, type Scenario } from '../rig/daemon.ts';
+import { httpGitServer } from '../rig/git.ts';
 
 let lab: Awaited<ReturnType<typeof useLab<'hub'>>>;
 let hub: ControlPlane;
@@ -127,4 +128,64 @@ suite('a command line that is refused well', () => {
       assert.match(end.stderr, says);
     });
   }
+});
+
+suite('I9: secrets never reach a log, diagnostic, status file or commit', () => {
+  const VALUE = 'canary-in-a-secret-5150';
+  const INPUT = 'canary-in-an-input-6161';
+  const TOKEN = 'canary-git-token-7272';
+  const forms = [VALUE, INPUT, TOKEN].flatMap((value) => [value, Buffer.from(value).toString('base64'), Buffer.from(`x-access-token:${value}`).toString('base64'), Buffer.from(`git:${value}`).toString('base64')]);
+
+  /** A component with a Secret that its own status message tells, and a step that fails with what it was given. */
+  const files = (namespace: string): Readonly<Record<string, string>> => ({
+    'secret.json': JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'plain', namespace }, stringData: { password: VALUE } }),
+    'leaky.json': JSON.stringify({
+      apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: 'leaky', namespace },
+      spec: {
+        workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } },
+        schematic: { cue: { template: 'output: {apiVersion: "v1", kind: "ConfigMap", data: a: "1"}\noutputs: inner: {apiVersion: "v1", kind: "Secret", metadata: name: "inner", stringData: password: parameter.password}\nparameter: password: string\n' } },
+        status: { customStatus: 'message: "the password is \\(context.outputs.inner.data.password)"' },
+      },
+    }),
+    'failing.json': JSON.stringify({
+      apiVersion: 'core.oam.dev/v1beta1', kind: 'WorkflowStepDefinition', metadata: { name: 'failing', namespace },
+      spec: { schematic: { cue: { template: 'import "vela/builtin"\nfail: builtin.#Fail & {$params: message: "cannot log in with \\(parameter.password)"}\nparameter: password: string\n' } } },
+    }),
+    'reading.json': JSON.stringify({
+      apiVersion: 'core.oam.dev/v1beta1', kind: 'WorkflowStepDefinition', metadata: { name: 'reading', namespace },
+      spec: { schematic: { cue: { template: 'import (\n\t"encoding/base64"\n\t"vela/kube"\n\t"vela/util"\n)\nread: kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "given", namespace: context.namespace}}}\ntext: util.#ConvertString & {$params: bt: base64.Decode(null, read.$returns.value.data.password)}\nparameter: {}\n' } } },
+    }),
+    'app.yaml': lines('apiVersion: core.oam.dev/v1beta1', 'kind: Application', `metadata: {name: app, namespace: ${namespace}}`, 'spec:', '  components:', '    - name: part', '      type: leaky', `      properties: {password: ${VALUE}}`, '  workflow:', '    steps:',
+      '      - {name: part, type: apply-component, properties: {component: part}}',
+      '      - {name: read, type: reading, outputs: [{name: password, valueFrom: text.$returns.str}]}',
+      '      - {name: fail, type: failing, inputs: [{from: password, parameterKey: password}]}'),
+  });
+
+  test('a Secret document, an input of a step, a status message and a Git token: searched for in everything that leaves', async () => {
+    await using it = await openScenario({ name: 'canary', hub: hub.client, kubeconfig: hub.kubeconfig });
+    await using git = await httpGitServer({ root: dirname(it.bare.path), token: TOKEN });
+    await hub.client.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'given', namespace: it.namespace }, stringData: { password: INPUT } });
+    await it.push(files(it.namespace));
+    const url = git.url(basename(it.bare.path));
+    const told: string[] = [];
+    const run = async (env: Readonly<Record<string, string>>, verb: string, ...args: readonly string[]) => {
+      const end = await it.verb(verb, { env: { LATEEN_LOG_LEVEL: 'debug', ...env } }, '--repo', url, '--git-schemes', 'http', ...args);
+      told.push(end.stdout, end.stderr);
+      return end;
+    };
+    const refused = await run({ LATEEN_GIT_TOKEN: `${TOKEN}-wrong` }, 'once');
+    assert.equal(refused.code, 2, refused.stdout + refused.stderr);
+    assert.match(refused.stderr, /source\/auth/);
+    assert.equal((await run({ LATEEN_GIT_TOKEN: TOKEN }, 'plan')).code, 1);
+    const end = await run({ LATEEN_GIT_TOKEN: TOKEN }, 'once', '--wait', '30s', '--output', 'json');
+    assert.equal(end.code, 1, end.stdout + end.stderr);
+    await run({ LATEEN_GIT_TOKEN: TOKEN }, 'once', '--wait', '30s');
+    await run({ LATEEN_GIT_TOKEN: TOKEN }, 'status');
+    const status = await it.status('app');
+    assert.match(JSON.stringify(status), /the password is \*\*\*/);
+    assert.match(JSON.stringify(status), /cannot log in with \*\*\*/);
+    told.push(await it.bare.git('log', '--format=%B', it.statusBranch), ...(await Promise.all((await it.bare.files(it.statusBranch)).map(async (path) => await it.bare.show(it.statusBranch, path) ?? ''))));
+    for (const form of forms) assert.equal(told.filter((text) => text.includes(form)).length, 0, `${form} in:\n${told.find((text) => text.includes(form))}`);
+    assert.equal((await hub.client.get(`secrets/${it.namespace}/inner`)).data.password, Buffer.from(VALUE).toString('base64'), 'the hub has it');
+  });
 });
