@@ -89,6 +89,13 @@ export function durationOf(name: string, text: string): number {
   return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'];
 }
 
+/** A duration that something is repeated after, or may take: none at all would never rest, or never be enough. */
+function positiveDurationOf(name: string, text: string): number {
+  const ms = durationOf(name, text);
+  if (ms <= 0) throw invalid(name, text, 'a duration longer than nothing');
+  return ms;
+}
+
 function bytesOf(name: string, text: string): number {
   const match = /^(\d+)(Ki|Mi|Gi)?$/.exec(text.trim());
   if (match === null) throw invalid(name, text, 'a size such as 512Mi');
@@ -98,6 +105,12 @@ function bytesOf(name: string, text: string): number {
 function numberOf(name: string, text: string, max: number): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value < 0 || value > max) throw invalid(name, text, `a number from 0 to ${max}`);
+  return value;
+}
+
+function workersOf(text: string): number {
+  const value = numberOf('cue-workers', text, 64);
+  if (!Number.isInteger(value) || value < 1) throw invalid('cue-workers', text, 'a number of evaluators from 1 to 64');
   return value;
 }
 
@@ -116,6 +129,8 @@ function readFileSettings(path: string | undefined): Readonly<Record<string, unk
   const known = new Set<string>(SETTINGS.map((item) => item.flag));
   const unknown = Object.keys(parsed.value).find((name) => !known.has(name));
   if (unknown !== undefined) throw new Fault('config/invalid', `${path}: there is no setting "${unknown}"`);
+  const mapping = Object.keys(parsed.value).find((name) => isRecord((parsed.value as Readonly<Record<string, unknown>>)[name]));
+  if (mapping !== undefined) throw new Fault('config/invalid', `${path}: the setting "${mapping}" takes a value, not a mapping`);
   return parsed.value;
 }
 
@@ -136,6 +151,7 @@ export function readConfig(flags: Flags): Config {
   const level = get('log-level');
   if (!(LOG_LEVELS as readonly string[]).includes(level)) throw invalid('log-level', level, `one of ${LOG_LEVELS.join(', ')}`);
   const format = get('log-format');
+  if (!['', 'text', 'json'].includes(format)) throw invalid('log-format', format, 'text or json');
   const cacheHome = environment['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   const stateHome = environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
   const token = environment['LATEEN_GIT_TOKEN'];
@@ -146,9 +162,9 @@ export function readConfig(flags: Flags): Config {
     git: { username: orNull('git-username'), token: token === undefined || token === '' ? null : token, tokenFile: orNull('git-token-file'), sshKeyFile: orNull('git-ssh-key'), knownHostsFile: orNull('git-known-hosts'), caFile: orNull('git-ca-file') },
     allowedSchemes: get('git-schemes').split(',').map((scheme) => scheme.trim()).filter((scheme) => scheme !== ''),
     identity: { name: get('git-name'), email: get('git-email') },
-    intervalMs: durationOf('interval', get('interval')),
+    intervalMs: positiveDurationOf('interval', get('interval')),
     budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
-    cue: { wasmFile: orNull('cue-wasm'), cacheDir: join(cacheHome, 'lateen'), timeoutMs: durationOf('cue-timeout', get('cue-timeout')), memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')), workers: get('cue-workers') === '' ? null : numberOf('cue-workers', get('cue-workers'), 64) },
+    cue: { wasmFile: orNull('cue-wasm'), cacheDir: join(cacheHome, 'lateen'), timeoutMs: positiveDurationOf('cue-timeout', get('cue-timeout')), memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')), workers: get('cue-workers') === '' ? null : workersOf(get('cue-workers')) },
     listen: listenOf(get('listen')),
     log: { level: level as LogLevel, pretty: format === '' ? process.stderr.isTTY === true : format === 'text' },
     environment,
@@ -164,6 +180,6 @@ function kubeconfigFrom(environment: Readonly<Record<string, string | undefined>
 function listenOf(text: string): Config['listen'] {
   if (text === '') return null;
   const match = /^(.*):(\d+)$/.exec(text);
-  if (match === null) throw invalid('listen', text, 'host:port');
+  if (match === null || Number(match[2]) > 65_535) throw invalid('listen', text, 'host:port');
   return { host: match[1] === '' ? '0.0.0.0' : (match[1] ?? ''), port: Number(match[2]) };
 }

@@ -215,7 +215,7 @@ export function settlementOf(result: PassResult): Settlement | 'moving' {
 /** Nothing of it goes on without something from outside. */
 function isStuck(app: ApplicationReport): boolean {
   const stalled = app.conditions.some((item) => item.type === 'Stalled' && item.status === 'True');
-  return stalled || (app.journal?.suspend === true && app.retryAfterMs === null) || app.phase === 'deleting' && app.fault !== null;
+  return stalled || (app.journal?.suspend === true && app.retryAfterMs === null) || (app.phase === 'deleting' && app.fault !== null && app.fault.kind !== 'transient');
 }
 
 /** One pass, and with `waitMs` as many as it takes until nothing moves. For `lateen once`. */

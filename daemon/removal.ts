@@ -133,9 +133,11 @@ export async function leaveApplication(record: ApplicationRecord, doors: Applica
   }
   const guard = fault ?? progress.kept.find((item) => item.fault !== null)?.fault ?? null;
   const message = guard?.message ?? 'objects are being deleted';
+  // What passes by itself, a cluster that is away, is tried again.
+  const isStuck = guard !== null && guard.kind !== 'transient';
   return {
     namespace: record.namespace, name: record.name, path: annotations[SOURCE_ANNOTATION] ?? '', phase: 'deleting',
-    conditions: [{ type: 'Ready', status: 'False', reason: 'Deleting', message }, { type: 'Reconciling', status: guard === null ? 'True' : 'False', reason: 'Deleting', message: '' }, { type: 'Stalled', status: guard === null ? 'False' : 'True', reason: 'Deleting', message: guard === null ? '' : message }],
+    conditions: [{ type: 'Ready', status: 'False', reason: 'Deleting', message }, { type: 'Reconciling', status: isStuck ? 'False' : 'True', reason: 'Deleting', message: '' }, { type: 'Stalled', status: isStuck ? 'True' : 'False', reason: 'Deleting', message: isStuck ? message : '' }],
     appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '', services: [], journal: null, objects: progress.kept,
     latestRevision: '', diagnostics: [], fault: guard, retryAfterMs: 2000,
   };
