@@ -2,7 +2,7 @@
  * KubeVela 1.1's environments: what an env-binding policy makes of the components, rendered once for each environment,
  * and whether the steps that deliver them name what is there (spec/kubevela.md 4).
  */
-import type { Path } from '../model/catalog.ts';
+import type { Dialect, Path } from '../model/catalog.ts';
 import type { Diagnostic } from '../model/fault.ts';
 import { keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import { PLAIN_RULES, type Environment, type PlacementRef, type RenderedComponent, type RevisionRef, type Step, type Wanted } from '../model/plan.ts';
@@ -16,13 +16,16 @@ import { suggestion } from './rules.ts';
 export const ENV_BINDING = 'env-binding';
 
 /** One behaviour under the names that it had in KubeVela 1.1's examples and releases. */
-export const ENVIRONMENT_STEPS: ReadonlySet<string> = new Set(['multi-env', 'deploy2cluster', 'mutil-env', 'deploy2env']);
+const ENVIRONMENT_STEPS: ReadonlySet<string> = new Set(['multi-env', 'deploy2cluster', 'mutil-env', 'deploy2env']);
 
 /** The engine that a policy names. KubeVela 1.1.0: `engine`, default ocm; 1.1.1 and later: `clusterManagementEngine`. */
 export const engineOf = (policy: Pick<PolicySpec, 'properties'>): string => asText(policy.properties['engine']) || asText(policy.properties['clusterManagementEngine']) || 'ocm';
 
 /** The policies that speak of environments. */
-export const envPolicies = (app: ApplicationSpec): readonly PolicySpec[] => (app.dialect === '1.1' ? app.policies.filter((policy) => policy.type === ENV_BINDING) : []);
+export const envPolicies = (app: ApplicationSpec): readonly PolicySpec[] => app.policies.filter((policy) => policy.type === ENV_BINDING);
+
+/** Whether a step type delivers to an environment. KubeVela 1.10 has kept one name of them. */
+export const isEnvironmentStep = (dialect: Dialect, type: string): boolean => (dialect === '1.1' ? ENVIRONMENT_STEPS.has(type) : type === 'deploy2env');
 
 /** The properties as the definition of 1.1.0 knows them, whichever spelling the author has used. */
 export function envBindingProperties(policy: PolicySpec): JsonObject {
@@ -42,6 +45,7 @@ export async function renderEnvironments(env: RenderEnvironment, app: Applicatio
   const diagnostics: Diagnostic[] = [];
   const say: Say = (at, message, hint) => void diagnostics.push({ code: 'render/patch', severity: 'error', application: nameOf(app), message, origin: app.document.locate(at, 'value'), hint });
   const environments: Environment[] = [];
+  if (app.dialect !== '1.1') return { environments, diagnostics };
   for (const policy of envPolicies(app)) {
     for (const [index, item] of asList(policy.properties['envs']).entries()) {
       const at: Path = ['spec', 'policies', policy.index, 'properties', 'envs', index];
@@ -83,8 +87,7 @@ function frameOf(app: ApplicationSpec, policy: PolicySpec, item: JsonObject, at:
 
 /** Whether each environment step names a policy, an environment and a component that are there. */
 export function environmentStepDiagnostics(app: ApplicationSpec, steps: readonly Step[]): readonly Diagnostic[] {
-  if (app.dialect !== '1.1') return [];
-  return steps.flatMap((step, i) => (ENVIRONMENT_STEPS.has(step.type) ? stepDiagnostics(app, step, ['spec', 'workflow', 'steps', i]) : []));
+  return steps.flatMap((step, i) => (step.template === null && isEnvironmentStep(app.dialect, step.type) ? stepDiagnostics(app, step, ['spec', 'workflow', 'steps', i]) : []));
 }
 
 function stepDiagnostics(app: ApplicationSpec, step: Step, at: Path): readonly Diagnostic[] {

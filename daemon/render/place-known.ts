@@ -8,7 +8,8 @@ import { keyText, LOCAL, type JsonObject } from '../model/object.ts';
 import type { ComponentRef, DesiredApplication, Environment, PlacementRef, PolicyRef, RenderedComponent, Step, Wanted } from '../model/plan.ts';
 import { environmentObjects, inWorks } from '../lib/manifest-work.ts';
 import { asList, asObject, asText, asTexts, type ApplicationSpec } from './application.ts';
-import { envPolicies, ENVIRONMENT_STEPS } from './environment.ts';
+import { environmentPolicies } from '../lib/environment-policies.ts';
+import { envPolicies, isEnvironmentStep } from './environment.ts';
 
 const flat = (steps: readonly Step[]): readonly Step[] => steps.flatMap((step) => [step, ...flat(step.subSteps)]);
 
@@ -63,9 +64,11 @@ export async function placedObjects(desired: DesiredApplication, clusters: Clust
 function placesOf(desired: DesiredApplication, step: Step, clusters: Clusters): readonly (readonly [ComponentRef, PlacementRef])[] {
   if (step.template !== null || step.inputs.some((input) => !input.parameterKey.startsWith('value'))) return [];
   const { properties } = step;
-  if (step.type === 'deploy') {
+  const isEnvironment = desired.dialect === '1.10' && isEnvironmentStep(desired.dialect, step.type);
+  if (step.type === 'deploy' || isEnvironment) {
     try {
-      const { components, placements } = desired.deployment(asTexts(properties['policies']), inlinePolicies(properties), { clusters, ignoreTerraform: properties['ignoreTerraformComponent'] !== false });
+      const inline = isEnvironment ? environmentPolicies(desired.policies, properties) : inlinePolicies(properties);
+      const { components, placements } = desired.deployment(asTexts(properties['policies']), inline, { clusters, ignoreTerraform: properties['ignoreTerraformComponent'] !== false });
       return placements.flatMap((placement) => components.map((component) => [component, { ...placement, replicaKey: component.replicaKey }] as const));
     } catch (error) {
       if (error instanceof Fault) return [];
@@ -84,7 +87,7 @@ export const inlinePolicies = (properties: JsonObject): readonly PolicyRef[] => 
 
 function environmentsOf(desired: DesiredApplication): readonly (readonly [Environment, string | null])[] {
   const own = desired.environments.filter((environment) => environment.created).map((environment) => [environment, null] as const);
-  const bySteps = flat(desired.steps).filter((step) => step.template === null && ENVIRONMENT_STEPS.has(step.type)).flatMap(({ properties }) => {
+  const bySteps = flat(desired.steps).filter((step) => step.template === null && isEnvironmentStep(desired.dialect, step.type)).flatMap(({ properties }) => {
     const environment = desired.environments.find((item) => item.policy === properties['policy'] && item.name === properties['env']);
     return environment === undefined ? [] : [[environment, asText(properties['component']) || null] as const];
   });

@@ -7,7 +7,7 @@ import { mapLimit } from '../lib/queue.ts';
 import { configuredDialect, DEFAULT_NAMESPACE, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
 import type { CueObject } from '../model/cue.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
-import { keyOf, LOCAL, type KubeObject } from '../model/object.ts';
+import { keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import { PLAIN_RULES, type ComponentRef, type Desired, type DesiredApplication, type PlacementRef, type PolicyRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
 import { NO_CLUSTERS, type Clusters } from '../model/clusters.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
@@ -45,8 +45,10 @@ export interface RenderInput {
 
 /** Applications that are rendered at the same time; the evaluator's pool has its own, smaller bound. */
 const AT_ONCE_MAX = 8;
-/** KubeVela 1.10 gate-keeps these by code; `health` is gone since 1.9 and does nothing. */
+/** KubeVela 1.10 gate-keeps these by code, env-binding as well; `health` is gone since 1.9 and does nothing. */
 const CODED_POLICIES: ReadonlySet<string> = new Set([...OBJECT_POLICIES, 'topology', 'override', 'replication', 'health']);
+
+const isCodedPolicy = (app: ApplicationSpec, type: string): boolean => CODED_POLICIES.has(type) || (app.dialect === '1.10' && type === ENV_BINDING);
 
 /** Renders every Application of the catalog. Never throws for one of them: its `fault` and `diagnostics` tell. */
 export async function render(input: RenderInput): Promise<Desired> {
@@ -196,6 +198,11 @@ async function withPlaced(desired: DesiredApplication, clusters: Clusters, rende
 /** Each finding once, however many places it was rendered for. */
 const distinct = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] => [...new Map(diagnostics.map((item) => [`${item.message}|${item.origin?.path ?? ''}|${item.origin?.line ?? ''}`, item])).values()];
 
+const patchesOf = (policy: PolicySpec): readonly JsonObject[] => {
+  if (policy.type === 'override') return asList(policy.properties['components']);
+  return policy.type === ENV_BINDING ? asList(policy.properties['envs']).flatMap((env) => asList(asObject(env['patch'])['components'])) : [];
+};
+
 function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { readonly used: readonly Definition[]; readonly diagnostics: readonly Diagnostic[] } {
   const used: Definition[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -205,12 +212,12 @@ function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { r
     else diagnostics.push(...found);
   }
   // What overrides add is rendered with definitions that no component of the spec may use; a wrong type is told there.
-  for (const { type, traits } of app.policies.filter((policy) => policy.type === 'override').flatMap((policy) => asList(policy.properties['components']).map((item) => ({ type: asText(item['type']), traits: asList(item['traits']) })))) {
-    const named = [definitions.find(app.dialect, 'ComponentDefinition', type, app.namespace), ...traits.map((trait) => definitions.find(app.dialect, 'TraitDefinition', asText(trait['type']), app.namespace))];
+  for (const patch of app.policies.flatMap(patchesOf)) {
+    const named = [definitions.find(app.dialect, 'ComponentDefinition', asText(patch['type']), app.namespace), ...asList(patch['traits']).map((trait) => definitions.find(app.dialect, 'TraitDefinition', asText(trait['type']), app.namespace))];
     used.push(...named.filter((item) => item !== null));
   }
   for (const policy of app.policies) {
-    if (CODED_POLICIES.has(policy.type)) continue;
+    if (isCodedPolicy(app, policy.type)) continue;
     const definition = definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
     if (definition !== null) used.push(definition);
     else diagnostics.push(unknownTypeDiagnostic(app, 'PolicyDefinition', policy.type, ['spec', 'policies', policy.index, 'type'], definitions.names(app.dialect, 'PolicyDefinition', app.namespace)));
@@ -220,7 +227,7 @@ function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { r
 
 /** An object that a policy's template renders. KubeVela 1.1: named like the policy, in the Application's namespace. */
 async function renderPolicy(environment: RenderEnvironment, app: ApplicationSpec, policy: PolicySpec, revision: RevisionRef): Promise<{ readonly objects: readonly Wanted[]; readonly diagnostics: readonly Diagnostic[] }> {
-  if (CODED_POLICIES.has(policy.type)) return { objects: [], diagnostics: [] };
+  if (isCodedPolicy(app, policy.type)) return { objects: [], diagnostics: [] };
   const definition = environment.definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
   if (definition === null || definition.template === '') return { objects: [], diagnostics: [] };
   const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: (app.dialect === '1.1' && policy.type === ENV_BINDING ? envBindingProperties(policy) : policy.properties) as CueObject, context: policyContext(app, policy.name, revision) as CueObject });

@@ -5,7 +5,7 @@ import type { JsonObject } from '../model/object.ts';
 import type { Step, StepMode } from '../model/plan.ts';
 import { asList, asObject, asText, asTexts, inputsOf, namedSteps, outputsOf, type ApplicationSpec } from './application.ts';
 import type { Definition, Definitions } from './definitions.ts';
-import { ENVIRONMENT_STEPS, envPolicies } from './environment.ts';
+import { envPolicies, isEnvironmentStep } from './environment.ts';
 import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
 import { suggestion } from './rules.ts';
 
@@ -30,7 +30,7 @@ export function durationMs(text: string): number | null {
 
 /**
  * The steps that run, in order. KubeVela 1.10: the first of workflow.ref, explicit steps, one `deploy` for each
- * topology policy (or one for overrides alone), one apply-component for each component. KubeVela 1.1 has explicit steps
+ * topology policy (or one for overrides alone), one `deploy2env` for each environment, one apply-component for each component. KubeVela 1.1 has explicit steps
  * or delivers every component in order, which is the same apply-component steps without showing them.
  */
 export function effectiveSteps(app: ApplicationSpec, definitions: Definitions, workflows: readonly Document[]): EffectiveSteps {
@@ -43,7 +43,7 @@ export function effectiveSteps(app: ApplicationSpec, definitions: Definitions, w
   const read = (step: JsonObject, path: readonly (string | number)[] | null): Step => {
     const type = asText(step['type']);
     let template: string | null = null;
-    if (!CODED.has(type) && !(app.dialect === '1.1' && ENVIRONMENT_STEPS.has(type))) {
+    if (!CODED.has(type) && !isEnvironmentStep(app.dialect, type)) {
       const definition = definitions.find(app.dialect, 'WorkflowStepDefinition', type, app.namespace);
       if (definition === null) diagnostics.push(unknownTypeDiagnostic(app, 'WorkflowStepDefinition', type, [...(path ?? ['spec', 'workflow']), 'type'], definitions.names(app.dialect, 'WorkflowStepDefinition', app.namespace)));
       else {
@@ -82,7 +82,9 @@ function generatedSteps(app: ApplicationSpec): readonly JsonObject[] {
   const topologies = app.dialect === '1.10' ? named('topology') : [];
   if (topologies.length > 0) return topologies.map((topology) => ({ name: `deploy-${topology}`, type: 'deploy', properties: { policies: [...overrides, topology] } }));
   if (app.dialect === '1.10' && (overrides.length > 0 || app.components.some((component) => component.type === 'ref-objects'))) return [{ name: 'deploy', type: 'deploy', properties: { policies: overrides } }];
-  if (envPolicies(app).length > 0) return [];
+  const environments = envPolicies(app).flatMap((policy) => asList(policy.properties['envs']).map((env) => ({ name: `deploy-${policy.name}-${asText(env['name'])}`, type: 'deploy2env', properties: { policy: policy.name, env: asText(env['name']) } })));
+  // KubeVela 1.1 delivers by itself what no step is to deliver.
+  if (envPolicies(app).length > 0) return app.dialect === '1.1' ? [] : environments;
   return app.components.map((component) => ({ name: component.name, type: 'apply-component', properties: { component: component.name } }));
 }
 

@@ -1,13 +1,15 @@
 /**
- * KubeVela 1.1's steps that deliver to an environment of an env-binding policy: `multi-env`, and its other names. Done as
- * soon as the ManifestWork is applied; whether the cluster has taken it is told by the condition Ready.
+ * KubeVela's steps that deliver to an environment of an env-binding policy: `multi-env`, and its other names. Done as
+ * soon as the ManifestWork is applied (1.1); whether the cluster has taken it is told by the condition Ready.
  */
+import { environmentPolicies } from '../../lib/environment-policies.ts';
 import { environmentObjects } from '../../lib/manifest-work.ts';
 import type { Clusters } from '../../model/clusters.ts';
 import { Fault } from '../../model/fault.ts';
-import { LOCAL, type JsonObject } from '../../model/object.ts';
+import { LOCAL, type Json, type JsonObject } from '../../model/object.ts';
 import type { DesiredApplication, Environment, RenderedComponent } from '../../model/plan.ts';
 import type { Delivered, Delivery } from '../run.ts';
+import { deploy } from './deploy.ts';
 import { DONE, serviceKey, type Coded } from './result.ts';
 
 /** When to look for a decision again, should nothing say so sooner. */
@@ -38,7 +40,15 @@ export async function deliverEnvironment(desired: DesiredApplication, environmen
   return doors.delivery.deliver(environmentObjects(desired, environment, cluster, component, isKlusterlets(cluster, doors.clusters)), 'placement');
 }
 
+/** KubeVela 1.10's `deploy2env`: a deploy step of one environment. */
+const deployAsTopology: Coded = async (context, found) => {
+  const properties = (context.properties ?? {}) as JsonObject;
+  const parallelism = properties['parallel'] === false ? { parallelism: 1 } : {};
+  return deploy({ ...context, properties: { ...parallelism, inlinePolicies: environmentPolicies(context.desired.policies, properties) as unknown as Json } }, found);
+};
+
 export const deployEnvironment: Coded = async (context, found) => {
+  if (context.desired.dialect === '1.10') return deployAsTopology(context, found);
   const properties = (context.properties ?? {}) as JsonObject;
   const { desired, clusters, delivery } = context;
   const environment = desired.environments.find((item) => item.policy === properties['policy'] && item.name === properties['env']);

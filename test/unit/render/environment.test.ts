@@ -125,3 +125,39 @@ suite('environments', () => {
     assert.deepEqual(desired.placed.map((item) => `${item.key.cluster}/${item.key.kind}/${item.key.namespace}/${item.key.name}`), ['east/Deployment/apps/web']);
   });
 });
+
+suite('environments in KubeVela 1.10', () => {
+  const text = (steps: string): string => `apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: shop}
+spec:
+  components:
+    - {name: web, type: webservice, properties: {image: "nginx:1"}}
+    - {name: job, type: worker, properties: {image: "busybox:1"}}
+  policies:
+    - name: envs
+      type: env-binding
+      properties:
+        envs:
+          - name: test
+            placement: {namespaceSelector: {name: test}}
+            selector: {components: [job]}
+          - name: prod
+            placement: {clusterSelector: {name: east}, namespaceSelector: {name: prod}}
+            patch: {components: [{name: web, traits: [{type: scaler, properties: {replicas: 3}}]}]}
+${steps}`;
+  const where = (desired: { readonly placed: readonly { readonly key: { readonly cluster: string; readonly kind: string; readonly namespace: string; readonly name: string } }[] }): readonly string[] => desired.placed.map(({ key }) => `${key.cluster}/${key.kind}/${key.namespace}/${key.name}`);
+
+  test('are placements with overrides, and without a workflow each has a step of its own', async () => {
+    const desired = await renderOne(text(''), clustersOf([member('east')]));
+    assert.deepEqual([findings(desired), desired.steps.map((step) => [step.name, step.template]), desired.components.size], [[], [['deploy-envs-test', null], ['deploy-envs-prod', null]], 0]);
+    assert.deepEqual(where(desired), ['local/Deployment/test/job', 'east/Deployment/prod/web', 'east/Deployment/prod/job']);
+    assert.equal(spec(desired.placed[1]?.object)['replicas'], 3);
+  });
+
+  test('are named by the workflow, whose mistakes are told at their line', async () => {
+    const steps = (env: string): string => `  workflow:\n    steps:\n      - {name: go, type: deploy2env, properties: {policy: envs, env: ${env}}}\n`;
+    assert.deepEqual(where(await renderOne(text(steps('prod')), clustersOf([member('east')]))), ['east/Deployment/prod/web', 'east/Deployment/prod/job']);
+    assert.deepEqual(findings(await renderOne(text(steps('pord')))), ['21 error load/reference step "go": policy "envs" has no environment "pord" (did you mean "prod"?) | It has: test, prod.']);
+  });
+});

@@ -67,3 +67,16 @@ suite('an environment step', () => {
     await assert.rejects(run({ decisions: () => ['poc-01'] }, { policy: 'envs', env: 'test', component: 'none' }), { code: 'load/reference', message: 'component none not found' });
   });
 });
+
+test('deploy2env of KubeVela 1.10 delivers the patched components to the cluster and namespace of the environment', async () => {
+  const here = world({
+    components: [{ name: 'web', type: 'webservice', properties: { image: 'a' } }, { name: 'db', type: 'webservice', properties: {} }], members: [member('east')],
+    policies: [{ name: 'envs', type: 'env-binding', properties: { envs: [{ name: 'prod', placement: { clusterSelector: { name: 'east' }, namespaceSelector: { name: 'n' } }, selector: { components: ['web'] }, patch: { components: [{ name: 'web', properties: { image: 'b' } }] } }] } }],
+  });
+  const step = { ...here.context.step, type: 'deploy2env', template: null };
+  const run = (properties: JsonObject) => runCoded({ ...here.context, step, properties }, () => {});
+  assert.equal((await run({ policy: 'envs', env: 'prod' })).kind, 'succeeded');
+  assert.deepEqual(here.delivered.filter((wanted) => wanted.key.kind === 'Deployment').map((wanted) => [wanted.key.cluster, wanted.key.namespace, wanted.object['spec']]), [['east', 'n', { image: 'b' }]]);
+  await assert.rejects(run({ policy: 'envs', env: 'none' }), { code: 'render/policy', message: 'env none not found in policy envs' });
+  await assert.rejects(run({ policy: 'none', env: 'prod' }), { code: 'render/policy', message: 'env-binding policy none not found' });
+});
