@@ -1,0 +1,176 @@
+/**
+ * What Lateen has to do for a cluster that OCM delivers to. The same tests run against the stand-in (test/e2e/ocm.test.ts)
+ * and against OCM's own processes (test/ocm/ocm.test.ts).
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { load } from 'js-yaml';
+import { hasCondition, type KubeObject } from '../lab/client.ts';
+import { openScenario, until, type Scenario, type StatusFile } from '../rig/daemon.ts';
+import type { OcmGround } from './ground.ts';
+
+const TUTORIAL = join(import.meta.dirname, '../../../shared/cases/tutorial/app.yaml');
+const RECORDED = join(import.meta.dirname, '../../../shared/cases/tutorial-recorded');
+/** Feedback of a real agent comes every 10 to 20 s. */
+const PATIENCE_MS = 60_000;
+
+const works = 'manifestworks.work.open-cluster-management.io';
+const ready = (status: StatusFile | null): string | undefined => status?.['conditions']?.find((one: { type: string }) => one.type === 'Ready')?.status;
+const open = ({ hub, kubeconfig }: OcmGround, name: string): Promise<Scenario> => openScenario({ name, hub: hub.client, kubeconfig });
+
+/** An Application of KubeVela 1.10 for the member. */
+export const topologyApp = (name: string, components: readonly object[], cluster = 'm1'): string => `${JSON.stringify({
+  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace: 'default' },
+  spec: {
+    components, policies: [{ name: 'where', type: 'topology', properties: { clusters: [cluster] } }],
+    workflow: { steps: [{ name: 'go', type: 'deploy', properties: { policies: ['where'] } }] },
+  },
+})}\n`;
+
+const webservice = (image: string): object => ({ name: 'web', type: 'webservice', properties: { image, ports: [{ port: 80, expose: true }] } });
+export const configMaps = (name: string, maps: Readonly<Record<string, string>>): object => ({
+  name, type: 'k8s-objects',
+  properties: { objects: Object.entries(maps).map(([map, text]) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: map }, data: { text } })) },
+});
+
+/** Notes when a work was first seen, first applied, and first told a value of its feedback; milliseconds since the first. */
+export async function timesOf(ground: OcmGround, accept: (work: KubeObject) => boolean, during: () => Promise<unknown>): Promise<{ readonly appliedMs: number; readonly feedbackMs: number }> {
+  const stop = new AbortController();
+  const at = { seen: NaN, applied: NaN, feedback: NaN };
+  const note = (what: keyof typeof at): void => { if (Number.isNaN(at[what])) at[what] = performance.now(); };
+  const watching = (async () => {
+    for await (const { object } of ground.hub.client.watch(`${works}/${ground.member.name}`, stop.signal)) {
+      if (object.metadata === undefined || !accept(object)) continue;
+      note('seen');
+      if (hasCondition(object, 'Applied')) note('applied');
+      if ((object.status?.resourceStatus?.manifests ?? []).some((one: any) => one.statusFeedback?.values?.length > 0)) note('feedback');
+    }
+  })().catch(() => {});
+  try {
+    await during();
+  } finally {
+    stop.abort();
+    await watching;
+  }
+  return { appliedMs: Math.round(at.applied - at.seen), feedbackMs: Math.round(at.feedback - at.seen) };
+}
+
+/** Health of what lies on the member, out of a status file. */
+const healthOf = (objects: readonly any[]): object => Object.fromEntries(objects.filter(({ kind }) => /^(?:ManifestWork|Deployment|Service)$/.test(kind)).map(({ kind, name, health }) => [`${kind} ${name}`, health]));
+
+/** What KubeVela 1.1 put into the work of the tutorial. */
+function recordedWorkload(): unknown {
+  const { items } = load(readFileSync(join(RECORDED, `${works}.yaml`), 'utf8')) as { items: KubeObject[] };
+  return items.find(({ metadata }) => metadata.name === 'prod-env-prod-podinfo-server')?.spec.workload;
+}
+
+/** A file of the status branch. */
+async function fileOf(it: Scenario, path: string): Promise<StatusFile | null> {
+  const text = await it.bare.show(it.statusBranch, path);
+  return text === null ? null : (load(text) as StatusFile);
+}
+
+async function assertOnce(it: Scenario, code = 0, ...args: readonly string[]): Promise<void> {
+  const ended = await it.once('--wait', `${PATIENCE_MS / 1000}s`, ...args);
+  assert.equal(ended.code, code, ended.stdout + ended.stderr);
+}
+
+/** Registers the tests; the ground is asked for when they run. */
+export function ocmScenarios(ground: () => OcmGround): void {
+  test('the tutorial reaches the cluster that OCM decides for, in a ManifestWork that OCM applies', { skip: !existsSync(TUTORIAL) }, async (t: TestContext) => {
+    const { hub, member } = ground();
+    await using it = await open(ground(), 'tutorial');
+    await it.push({ 'app.yaml': readFileSync(TUTORIAL, 'utf8') });
+    const times = await timesOf(ground(), (work) => work.metadata.name === 'prod-env-prod-podinfo-server', () => assertOnce(it));
+    t.diagnostic(`from work to applied ${times.appliedMs} ms, to feedback ${times.feedbackMs} ms`);
+    const work = await hub.client.get(`${works}/m1/prod-env-prod-podinfo-server`);
+    assert.deepEqual(work.spec.workload, recordedWorkload());
+    assert.ok(hasCondition(work, 'Applied') && hasCondition(work, 'Available'));
+    const deployment = await member.client.get('deployments/default/podinfo-server');
+    assert.equal(deployment.spec.template.spec.containers[0].image, 'stefanprodan/podinfo:6.0.0');
+    assert.equal(deployment.metadata['ownerReferences'][0].kind, 'AppliedManifestWork');
+    assert.equal((await member.client.get('services/default/podinfo-server')).spec.type, 'LoadBalancer');
+    assert.equal((await hub.client.get('applications.core.oam.dev/default/workflow-demo')).status.status, 'running');
+    const status = await it.status('workflow-demo', 'default');
+    assert.equal(ready(status), 'True', JSON.stringify(status));
+    const cluster = await fileOf(it, 'clusters/m1.yaml');
+    assert.equal(cluster?.['delivery'], 'ocm');
+    for (const objects of [status?.['objects'], cluster?.['applications'][0].objects]) assert.deepEqual(healthOf(objects), { 'ManifestWork prod-env-prod-podinfo-server': 'Current', 'Deployment podinfo-server': 'Current', 'Service podinfo-server': 'Current' });
+    await it.push({ 'app.yaml': null });
+    await assertOnce(it);
+    await hub.client.gone(`${works}/m1/prod-env-prod-podinfo-server`);
+    await member.client.gone('deployments/default/podinfo-server');
+  });
+
+  test('health of a topology\'s component comes from feedback, and only from that of its newest content', async (t: TestContext) => {
+    const { hub, member, holdFeedback } = ground();
+    await using it = await open(ground(), 'topology');
+    await it.push({ 'app.yaml': topologyApp('shop', [webservice('nginx:1.29')]) });
+    const mine = (work: KubeObject): boolean => work.metadata.name.startsWith('shop-web-');
+    const times = await timesOf(ground(), mine, () => assertOnce(it));
+    t.diagnostic(`from work to applied ${times.appliedMs} ms, to feedback ${times.feedbackMs} ms`);
+    const [work] = (await hub.client.list(`${works}/m1`)).filter(mine);
+    assert.ok(work !== undefined);
+    assert.equal((await hub.client.get('applications.core.oam.dev/default/shop')).status.services[0].healthy, true);
+    const daemon = it.run();
+    try {
+      await member.client.until('deployments/default/web', (live) => live?.status?.readyReplicas === 1);
+      holdFeedback?.(true);
+      const from = performance.now();
+      await it.push({ 'app.yaml': topologyApp('shop', [webservice('nginx:1.30')]) });
+      const image = (live: KubeObject | undefined): boolean => live?.spec.template.spec.containers[0].image === 'nginx:1.30';
+      await member.client.until('deployments/default/web', image, { timeoutMs: PATIENCE_MS });
+      t.diagnostic(`from push to the member ${Math.round(performance.now() - from)} ms`);
+      holdFeedback?.(false);
+      await until('shop is Ready', async () => { const status = await it.status('shop', 'default'); return status?.['revision'] === 'shop-v2' && ready(status) === 'True' ? status : undefined; }, PATIENCE_MS);
+      t.diagnostic(`from push to Ready ${Math.round(performance.now() - from)} ms`);
+    } finally {
+      await daemon.stop();
+    }
+    await it.push({ 'app.yaml': null });
+    await assertOnce(it);
+    await member.client.gone('deployments/default/web');
+    assert.equal((await hub.client.list(`${works}/m1`)).filter(mine).length, 0);
+  });
+
+  test('what is too large for one work goes in several, whose names stay; what is too large by itself is refused in the API\'s own words', async () => {
+    const { hub, member } = ground();
+    await using it = await open(ground(), 'large');
+    const big = (text: string): object => configMaps('bulk', Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`bulk-${name}`, `${text}${name.repeat(150_000)}`])));
+    const names = async (): Promise<readonly string[]> => (await hub.client.list(`${works}/m1`)).map(({ metadata }) => metadata.name).filter((name) => name.startsWith('large-')).sort();
+    await it.push({ 'app.yaml': topologyApp('large', [big('one')]) });
+    await assertOnce(it);
+    const before = await names();
+    assert.equal(before.length, 2, before.join());
+    assert.equal(before[1], `${before[0] ?? ''}-2`);
+    await it.push({ 'app.yaml': topologyApp('large', [big('two')]) });
+    await assertOnce(it);
+    assert.deepEqual(await names(), before);
+    for (const name of ['a', 'b', 'c', 'd']) await member.client.until(`configmaps/default/bulk-${name}`, (live) => live?.data?.text.startsWith('two') === true);
+    await it.push({ 'app.yaml': topologyApp('large', [configMaps('bulk', { 'bulk-a': 'x'.repeat(520_000) })]) });
+    const ended = await it.once('--wait', '60s');
+    assert.equal(ended.code, 1, ended.stdout + ended.stderr);
+    const words = JSON.stringify(await it.status('large', 'default'));
+    assert.match(words, /the size of manifests is 520\d{3} bytes which exceeds the 512000 limit/);
+    assert.ok((await member.client.get('configmaps/default/bulk-b')).data.text.startsWith('two'), 'what could not be replaced stays');
+    await it.push({ 'app.yaml': null });
+    await assertOnce(it);
+    await member.client.gone('configmaps/default/bulk-a');
+    assert.deepEqual(await names(), []);
+  });
+
+  test('Lateen has written no status, lease, taint, finalizer, set or decision', async () => {
+    const { hub, user } = ground();
+    const writes = (await hub.writes()).filter((write) => write.user === user);
+    const told = new Set(writes.map(({ verb, path }) => `${verb} ${path.replace(/\/(m1|default)\/(manifestworks|placements)\/[^/]+/, '/$1/$2/*')}`));
+    const theirs = [...told].filter((write) => /\/(?:managedclusters|managedclustersets|managedclustersetbindings|placementdecisions)|managed-cluster-lease|controller-lock|\/(?:placements|manifestworks)\/\*\/status|namespaces\/m1$|\/namespaces\/m1\/(?!manifestworks)/.test(write));
+    assert.deepEqual(theirs, []);
+    assert.ok([...told].some((write) => write.startsWith('patch') && write.endsWith('/m1/manifestworks/*')), 'the log shows what it did write');
+    for (const object of [await hub.client.get('managedclusters/m1'), await hub.client.get('leases/m1/managed-cluster-lease'), ...(await hub.client.list(`${works}/m1`))]) {
+      const managers = (object.metadata['managedFields'] as { manager: string; subresource?: string; fieldsV1: object }[]).filter(({ manager }) => manager === 'lateen');
+      assert.ok(managers.every(({ subresource, fieldsV1 }) => object.kind === 'ManifestWork' && subresource === undefined && !JSON.stringify(fieldsV1).includes('f:finalizers')), object.kind);
+    }
+  });
+}
