@@ -104,11 +104,17 @@ function pathOf(field: string): string {
   return `.${field}`.replace(/\.conditions\.(\w+)$/, '.conditions[?(@.type=="$1")].status').replace(/\.\d+(?=\.|$)/g, '[*]');
 }
 
-/** The scalar fields of a live object that templates read, as far as they are plain paths: `status.readyReplicas`. */
+/** No scalars: asked for, they would only be complained about. */
+const NO_SCALARS = /^metadata\.(?:annotations|labels|ownerReferences|finalizers|managedFields)\b|^status\.conditions$/;
+
+/**
+ * The scalar fields of a live object that templates read, as far as they are plain paths: `status.readyReplicas`. Of the
+ * spec as well: the server may have put a default where nothing was sent.
+ */
 export function fieldsRead(templates: StatusTemplates, output: string): readonly string[] {
   const text = [templates.healthPolicy, templates.customStatus, templates.details].join('\n');
   const owner = output === '' ? 'context\\.output' : `context\\.outputs(?:\\.${output}|\\["${output}"\\])`;
-  return [...text.matchAll(new RegExp(`${owner}\\.((?:status|metadata)(?:\\.\\w+)+)`, 'g'))].map((match) => match[1] ?? '');
+  return [...text.matchAll(new RegExp(`${owner}\\.((?:spec|status|metadata)(?:\\.\\w+)+)(?![\\w.]*\\[)`, 'g'))].map((match) => match[1] ?? '').filter((field) => !NO_SCALARS.test(field));
 }
 
 function feedbackOf(wanted: Wanted, rendered: RenderedComponent): readonly JsonObject[] {
@@ -174,7 +180,7 @@ export function carriedBy(work: KubeObject): readonly Carried[] {
     const key = keyOf(work.metadata.namespace ?? '', manifest);
     const told = entryOf(work, key);
     const message = notThere(work, told);
-    const isReported = conditionOf(told, 'StatusFeedbackSynced')?.['reason'] === 'StatusFeedbackSynced';
+    const isReported = !['NoStatusFeedbackSynced', undefined].includes(conditionOf(told, 'StatusFeedbackSynced')?.['reason'] as string | undefined);
     return { key, message, isReported, object: message === '' ? withFeedback(manifest, told) : null };
   });
 }
@@ -193,7 +199,7 @@ function withFeedback(sent: KubeObject, told: unknown): KubeObject {
     const field = fieldOf(item, 'fieldValue');
     const value = fieldOf(field, 'integer') ?? fieldOf(field, 'string') ?? fieldOf(field, 'boolean');
     const path = String(item['name']).split('.');
-    return value === undefined || (path[0] !== 'status' && path[0] !== 'metadata') ? object : (withValue(object as unknown as Json, path, value as Json) as unknown as KubeObject);
+    return value === undefined || (!/^(?:spec|status|metadata)$/.test(path[0] ?? '')) ? object : (withValue(object as unknown as Json, path, value as Json) as unknown as KubeObject);
   }, sent);
 }
 

@@ -70,6 +70,8 @@ suite('a component in works', () => {
     const templates = { healthPolicy: 'isHealth: context.output.status.readyReplicas == context.output.metadata.generation', customStatus: 'message: context.outputs.service.status.phase' };
     assert.deepEqual(fieldsRead(templates, ''), ['status.readyReplicas', 'metadata.generation']);
     assert.deepEqual(fieldsRead(templates, 'service'), ['status.phase']);
+    const others = { healthPolicy: 'wanted: context.output.spec.replicas\nif context.output.metadata.annotations["a/b"] != _|_ && context.output.metadata.annotations != _|_ {}\nips: context.output.status.ingress[0].ip, all: context.output.status.conditions' };
+    assert.deepEqual(fieldsRead(others as typeof templates, ''), ['spec.replicas']);
   });
 });
 
