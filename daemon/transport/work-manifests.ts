@@ -83,8 +83,8 @@ function planFor(work: KubeObject, manifest: KubeObject, meta: ResourceMeta, nam
   const executor = executorOf(work);
   if (executor !== '') return refuse(`the executor ${executor} cannot be acted for on a cluster of direct delivery`);
   if (meta.name === '') return refuse('name must be set in manifest');
-  // The words of OCM's client.
-  if (namespaced && meta.namespace === '') return refuse('an empty namespace may not be set when a resource name is provided');
+  // What a server answers to OCM's agent then; our client would fill in `default`.
+  if (namespaced && meta.namespace === '') return refuse('the server does not allow this method on the requested resource');
   const elder = strategy.type === 'Update' ? elderOf(manifest) : null;
   if (elder === null) return { strategy, refusal: null };
   return elder.isSame ? { strategy: { type: 'CreateOnly' }, refusal: null } : refuse(`ManifestWork ${elder.work} applies this object with another content`);

@@ -272,7 +272,7 @@ test('an executor is refused by name; an invalid object and a missing namespace 
   assert.deepEqual(await messages('acting'), ['Failed to apply manifest: the executor ServiceAccount apps/robot cannot be acted for on a cluster of direct delivery']);
   const [deployment, fine, nowhere] = await messages('invalid');
   assert.match(deployment ?? '', /^Failed to apply manifest: Deployment\.apps "web" is invalid: spec\.template\.metadata\.labels: Invalid value: .*`selector` does not match template `labels`$/);
-  assert.deepEqual([fine, nowhere], ['Apply manifest complete', 'Failed to apply manifest: an empty namespace may not be set when a resource name is provided']);
+  assert.deepEqual([fine, nowhere], ['Apply manifest complete', 'Failed to apply manifest: the server does not allow this method on the requested resource']);
   assert.equal(await findConfigMap('never'), undefined);
   await clear();
 });
