@@ -93,7 +93,7 @@ describe('the decision about one object', () => {
 });
 
 describe('a Secret', () => {
-  const secret = (fields: Readonly<Record<string, unknown>>, labels: Readonly<Record<string, string>> = OURS): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key', namespace: 'prod', labels }, ...fields }) as KubeObject;
+  const secret = (fields: Readonly<Record<string, unknown>>, labels: Readonly<Record<string, string>> = OURS): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key', namespace: 'prod', labels }, ...fields });
 
   it('is sent as the API server stores it', () => {
     const { object } = finalForm(wantedOf(secret({ stringData: { token: 'tök', n: 1 }, data: { token: 'b2xk', other: 'eA==' } })));

@@ -1,15 +1,11 @@
 /** The inventory in a ResourceTracker and out of it again. */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { stableStringify } from '../../../daemon/lib/json.ts';
-import { parseYaml } from '../../../daemon/lib/yaml.ts';
 import { keyText, type JsonObject, type KubeObject } from '../../../daemon/model/object.ts';
 import type { Tracked } from '../../../daemon/model/status.ts';
 import { managedResources, trackedOf, union, without } from '../../../daemon/plan/inventory.ts';
-
-const RECORDED = join(import.meta.dirname, '../../../../shared/cases/kubevela-1.10-objects');
+import { recordedFiles, recordedObject } from './recorded.ts';
 
 const entry = (kind: string, name: string, more: Partial<Tracked> & { readonly cluster?: string; readonly namespace?: string; readonly apiVersion?: string } = {}): Tracked => ({
   key: { cluster: more.cluster ?? 'local', apiVersion: more.apiVersion ?? 'apps/v1', kind, namespace: more.namespace ?? 'prod', name },
@@ -67,16 +63,10 @@ describe('the inventory', () => {
 });
 
 describe('ResourceTrackers that KubeVela wrote', () => {
-  const files = ((): readonly string[] => {
-    try {
-      return readdirSync(RECORDED).filter((name) => name.startsWith('resourcetracker-'));
-    } catch {
-      return [];
-    }
-  })();
+  const files = recordedFiles('resourcetracker-');
   it('are read, and written again say the same', { skip: files.length === 0 ? 'no recorded objects here' : false }, () => {
     for (const file of files) {
-      const recorded = parseYaml(readFileSync(join(RECORDED, file), 'utf8'), file).value as unknown as KubeObject;
+      const recorded = recordedObject(file);
       const resources = (recorded['spec'] as JsonObject)['managedResources'] as readonly JsonObject[];
       const tracked = trackedOf(recorded);
       assert.ok(tracked.length > 0, file);

@@ -1,15 +1,12 @@
 /** `Application.status` in KubeVela's shapes. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { parseYaml } from '../../../daemon/lib/yaml.ts';
 import { Fault } from '../../../daemon/model/fault.ts';
 import type { JsonObject, KubeObject } from '../../../daemon/model/object.ts';
 import { applicationStatus, withConditions, type HubStatusInput } from '../../../daemon/status/hub.ts';
 import { READY, service } from './reports.ts';
+import { recordedFiles, recordedObject } from '../plan/recorded.ts';
 
-const RECORDED = join(import.meta.dirname, '../../../../shared/cases/kubevela-1.10-objects/application-running.yaml');
 const THEN = '2026-01-01T00:00:00Z';
 const NOW = '2026-01-02T00:00:00Z';
 
@@ -80,8 +77,8 @@ it('conditions of others stay where ours are put in', () => {
 });
 
 describe('what KubeVela 1.10 recorded of a running Application', () => {
-  it('is what is written for the same facts, times and our own conditions apart', { skip: existsSync(RECORDED) ? false : 'no recorded objects here' }, () => {
-    const recorded = (parseYaml(readFileSync(RECORDED, 'utf8'), 'application-running.yaml').value as unknown as KubeObject)['status'] as JsonObject;
+  it('is what is written for the same facts, times and our own conditions apart', { skip: recordedFiles('application-running.yaml').length === 0 ? 'no recorded objects here' : false }, () => {
+    const recorded = recordedObject('application-running.yaml')['status'] as JsonObject;
     const { contextBackend: _kubevela, ...workflow } = recorded['workflow'] as JsonObject;
     const written = applicationStatus(input({
       generation: 1, workflow, revision: { name: 'testapp-v1', number: 1, hash: 'eedf4f06cdc08831' },

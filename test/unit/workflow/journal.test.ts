@@ -1,15 +1,11 @@
 /** The journal: what everybody sees, in the shape of each KubeVela, and what nobody may see. */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { parseYaml } from '../../../daemon/lib/yaml.ts';
-import type { JsonObject, KubeObject } from '../../../daemon/model/object.ts';
+import type { JsonObject } from '../../../daemon/model/object.ts';
 import { EMPTY_JOURNAL } from '../../../daemon/model/ports.ts';
 import type { Journal, StepStatus } from '../../../daemon/model/status.ts';
 import { hidesNothing, journalSecret, readJournal, shownWorkflow } from '../../../daemon/workflow/journal.ts';
-
-const RECORDED = join(import.meta.dirname, '../../../../shared/cases/kubevela-1.10-objects');
+import { recordedFiles, recordedObject } from '../plan/recorded.ts';
 
 const status = (name: string, more: Partial<StepStatus> = {}): StepStatus => ({ id: `id-${name}`, name, type: 'apply-component', phase: 'succeeded', message: '', reason: '', firstExecuteTime: '2026-01-01T00:00:00Z', lastExecuteTime: '2026-01-01T00:00:05Z', subSteps: [], ...more });
 
@@ -94,16 +90,10 @@ describe('the journal Secret', () => {
 });
 
 describe('what KubeVela 1.10 recorded', () => {
-  const files = ((): readonly string[] => {
-    try {
-      return readdirSync(RECORDED).filter((name) => name.startsWith('application-'));
-    } catch {
-      return [];
-    }
-  })();
+  const files = recordedFiles('application-');
   it('is read, and shown again is the same but for the place of its variables', { skip: files.length === 0 ? 'no recorded objects here' : false }, () => {
     for (const file of files) {
-      const recorded = parseYaml(readFileSync(join(RECORDED, file), 'utf8'), file).value as unknown as KubeObject;
+      const recorded = recordedObject(file);
       const { contextBackend: _kubevela, ...workflow } = (recorded['status'] as JsonObject)['workflow'] as JsonObject;
       const { suspendState: _state, ...expected } = workflow;
       assert.deepEqual(shownWorkflow(readJournal(workflow, null), '1.10', true), expected, file);
