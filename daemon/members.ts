@@ -62,12 +62,19 @@ export function openMembers(options: MembersOptions): Members {
   const { hub, registry, tender, clock, log, graceMs } = options;
   const memory = workMemory();
   const running = new Map<string, Promise<void>>();
+  let identity: string | null = null;
   const told = new Map<string, WorkReport>();
+
+  /** Who we are in the records on members: the hub itself, whatever its address is today. */
+  async function agentId(signal: AbortSignal): Promise<string> {
+    identity ??= (await hub.get({ apiVersion: 'v1', kind: 'Namespace', namespace: '', name: 'kube-system' }, signal))?.metadata.uid ?? null;
+    return identity ?? '';
+  }
 
   async function turn(member: Member, signal: AbortSignal): Promise<void> {
     try {
-      const client = await registry.client(member.name);
-      const reports = await tendWorks({ hub, cluster: { name: member.name, client }, hubUrl: hub.server, definitions: options.definitions, effects: options.effects, clock, redactor: options.redactor, memory }, signal);
+      const [client, id] = await Promise.all([registry.client(member.name), agentId(signal)]);
+      const reports = await tendWorks({ hub, cluster: { name: member.name, client }, hubUrl: hub.server, ...(id === '' ? {} : { agentId: id }), definitions: options.definitions, effects: options.effects, clock, redactor: options.redactor, memory }, signal);
       const news = reports.filter((report) => report.written.length > 0 || report.removed.length > 0 || isNews(told.get(keyText(workKey(report.namespace, report.name))), report));
       for (const report of reports) told.set(keyText(workKey(report.namespace, report.name)), report);
       if (news.length > 0) options.onNews(news.map((report) => workKey(report.namespace, report.name)));
