@@ -13,15 +13,19 @@ export interface OcmGround {
   readonly user: string;
   /** Holds back values of feedback, or tells them again; null where nobody can. */
   readonly holdFeedback: ((isHeld: boolean) => void) | null;
+  /** A member that Lateen reaches by itself: `m2`. */
+  readonly direct: ControlPlane;
+  /** Annotates a member for OCM and starts its klusterlet. */
+  readonly handOver: (member: ControlPlane) => Promise<AsyncDisposable>;
 }
 
-export type OcmLab = Lab<'hub' | 'm1'>;
+export type OcmLab = Lab<'hub' | 'm1' | 'm2'>;
 
 /** Starts hub and member. */
-export async function startGround(): Promise<{ readonly lab: OcmLab; readonly ground: Omit<OcmGround, 'holdFeedback'> }> {
-  const lab = await useLab(['hub', 'm1'], { audit: true });
+export async function startGround(): Promise<{ readonly lab: OcmLab; readonly ground: Omit<OcmGround, 'holdFeedback' | 'handOver'> }> {
+  const lab = await useLab(['hub', 'm1', 'm2'], { audit: true });
   try {
-    const { hub, m1: member } = lab.planes;
+    const { hub, m1: member, m2: direct } = lab.planes;
     const signal = AbortSignal.timeout(60_000);
     const clock = systemClock();
     await using hubClient = await clientOf(hub);
@@ -30,7 +34,7 @@ export async function startGround(): Promise<{ readonly lab: OcmLab; readonly gr
     // On a real member the klusterlet's operator brings it.
     await installDefinitions(memberClient, await readMemberDefinitions(CRDS), member.name, freeEffects, clock, signal);
     const user = 'lateen-daemon';
-    return { lab, ground: { hub, member, user, kubeconfig: await hub.kubeconfigFor(user, ['system:masters']) } };
+    return { lab, ground: { hub, member, direct, user, kubeconfig: await hub.kubeconfigFor(user, ['system:masters']) } };
   } catch (error) {
     await lab.stop();
     throw error;
@@ -46,9 +50,9 @@ export async function bindSet({ client }: ControlPlane): Promise<void> {
 }
 
 /** What a person does when OCM is to deliver to a cluster: labels, the annotation, and accepting it. Makes it when absent. */
-export async function acceptCluster({ client }: ControlPlane, name: string): Promise<void> {
+export async function acceptCluster({ client }: ControlPlane, name: string, purpose = name === 'm1' ? 'test' : 'handover'): Promise<void> {
   await client.apply({
     apiVersion: `${CLUSTER}/v1`, kind: 'ManagedCluster', spec: { hubAcceptsClient: true },
-    metadata: { name, labels: { purpose: 'test', [`${CLUSTER}/clusterset`]: 'prod' }, annotations: { 'lateen.dev/delivery': 'ocm' } },
+    metadata: { name, labels: { purpose, [`${CLUSTER}/clusterset`]: 'prod' }, annotations: { 'lateen.dev/delivery': 'ocm' } },
   });
 }

@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { load } from 'js-yaml';
 import { hasCondition, type KubeObject } from '../lab/client.ts';
 import { openScenario, until, type Scenario, type StatusFile } from '../rig/daemon.ts';
+import { registerMembers } from '../rig/members.ts';
 import type { OcmGround } from './ground.ts';
 
 const TUTORIAL = join(import.meta.dirname, '../../../shared/cases/tutorial/app.yaml');
@@ -29,6 +30,16 @@ export const topologyApp = (name: string, components: readonly object[], cluster
   },
 })}\n`;
 
+/** An Application of KubeVela 1.1 whose environment is the cluster with a label. */
+const environmentApp = (name: string, purpose: string, image: string): string => `${JSON.stringify({
+  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace: 'default' },
+  spec: {
+    components: [{ name, type: 'webservice', properties: { image, port: 80 }, traits: [{ type: 'expose', properties: { port: [80] } }] }],
+    policies: [{ name: `${name}-env`, type: 'env-binding', properties: { engine: 'ocm', created: false, envs: [{ name: 'prod', placement: { clusterSelector: { labels: { purpose } } } }] } }],
+    workflow: { steps: [{ name: 'go', type: 'deploy2cluster', properties: { env: 'prod', policy: `${name}-env`, component: name } }] },
+  },
+})}\n`;
+
 const webservice = (image: string): object => ({ name: 'web', type: 'webservice', properties: { image, ports: [{ port: 80, expose: true }] } });
 export const configMaps = (name: string, maps: Readonly<Record<string, string>>): object => ({
   name, type: 'k8s-objects',
@@ -41,8 +52,8 @@ export async function timesOf(ground: OcmGround, accept: (work: KubeObject) => b
   const at = { seen: NaN, applied: NaN, feedback: NaN };
   const note = (what: keyof typeof at): void => { if (Number.isNaN(at[what])) at[what] = performance.now(); };
   const watching = (async () => {
-    for await (const { object } of ground.hub.client.watch(`${works}/${ground.member.name}`, stop.signal)) {
-      if (object.metadata === undefined || !accept(object)) continue;
+    for await (const { type, object } of ground.hub.client.watch(`${works}/${ground.member.name}`, stop.signal)) {
+      if (type === 'BOOKMARK' || type === 'ERROR' || !accept(object)) continue;
       note('seen');
       if (hasCondition(object, 'Applied')) note('applied');
       if ((object.status?.resourceStatus?.manifests ?? []).some((one: any) => one.statusFeedback?.values?.length > 0)) note('feedback');
@@ -159,6 +170,36 @@ export function ocmScenarios(ground: () => OcmGround): void {
     await assertOnce(it);
     await member.client.gone('configmaps/default/bulk-a');
     assert.deepEqual(await names(), []);
+  });
+
+  test('a direct cluster handed over to a klusterlet loses and evicts nothing, and goes on by it', async (t: TestContext) => {
+    const { hub, direct, handOver } = ground();
+    const { client } = direct;
+    await registerMembers(hub, [[direct, { labels: { purpose: 'handover' }, clusterSet: 'prod' }]]);
+    await using it = await open(ground(), 'handover');
+    const app = (image: string): string => environmentApp('moved', 'handover', image);
+    await it.push({ 'app.yaml': app('nginx:1.29') });
+    await assertOnce(it);
+    const place = 'appliedmanifestworks.work.open-cluster-management.io';
+    const seen = async (): Promise<unknown> => {
+      const objects = [await client.get('deployments/default/moved'), await client.get('services/default/moved'), ...(await client.list(place))];
+      return objects.map(({ kind, metadata, status }) => [kind, metadata.name, metadata.uid, metadata['ownerReferences'], status?.evictionStartTime, status?.appliedResources]);
+    };
+    const before = await seen();
+    const from = performance.now();
+    await hub.client.patch('managedclusters/m2', { metadata: { annotations: { 'lateen.dev/delivery': 'ocm' } } });
+    await using _agent = await handOver(direct);
+    t.diagnostic(`from the annotation to an agent that leads ${Math.round(performance.now() - from)} ms`);
+    await client.until((await client.list(place))[0] ?? assert.fail('no record'), (record) => record?.metadata['managedFields'].some(({ manager }: { manager: string }) => manager !== 'lateen'), { timeoutMs: PATIENCE_MS });
+    await it.push({ 'app.yaml': app('nginx:1.30') });
+    await assertOnce(it);
+    assert.equal((await client.get('deployments/default/moved')).spec.template.spec.containers[0].image, 'nginx:1.30');
+    assert.deepEqual(await seen(), before);
+    assert.equal((await fileOf(it, 'clusters/m2.yaml'))?.['delivery'], 'ocm');
+    await it.push({ 'app.yaml': null });
+    await assertOnce(it);
+    await client.gone('deployments/default/moved');
+    assert.deepEqual(await client.list(place), []);
   });
 
   test('Lateen has written no status, lease, taint, finalizer, set or decision', async () => {

@@ -25,8 +25,8 @@ export interface OcmStandIn extends AsyncDisposable {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts the play. The member's name is that of its control plane. Ends with `stop`, or its scope. */
-export async function playOcm({ hub, member }: { readonly hub: ControlPlane; readonly member: ControlPlane }): Promise<OcmStandIn> {
+/** Starts the play, of the hub's part too unless another does it. The member's name is that of its control plane. Ends with `stop`, or its scope. */
+export async function playOcm({ hub, member, isHubPlayed = true }: { readonly hub: ControlPlane; readonly member: ControlPlane; readonly isHubPlayed?: boolean }): Promise<OcmStandIn> {
   const name = member.name;
   const agentUser = `system:open-cluster-management:${name}:agent1`;
   const users = { hub: 'system:serviceaccount:open-cluster-management-hub:registration-controller-sa', agent: 'system:serviceaccount:open-cluster-management-agent:klusterlet-work-sa' };
@@ -40,7 +40,7 @@ export async function playOcm({ hub, member }: { readonly hub: ControlPlane; rea
   };
   const stopping = new AbortController();
   const round = async (): Promise<void> => {
-    await tendHub(controllers);
+    if (isHubPlayed) await tendHub(controllers);
     await tendCluster(bench);
     for (const work of await bench.hub.list(`manifestworks.work.open-cluster-management.io/${name}`)) await tendManifestWork(bench, work);
   };
