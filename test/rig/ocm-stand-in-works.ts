@@ -24,6 +24,7 @@ interface Condition {
 
 const FINALIZER = 'cluster.open-cluster-management.io/manifest-work-cleanup';
 const APPLIED_FINALIZER = 'cluster.open-cluster-management.io/applied-manifest-work-cleanup';
+const AGENT_ID = 'klusterlet-1';
 const WORK_API = 'work.open-cluster-management.io/v1';
 
 /** Conditions with these in them, each with the time of its last change; null when that is no news. */
@@ -53,8 +54,10 @@ export async function tendManifestWork(bench: Bench, work: KubeObject): Promise<
   }
   const owner = record ?? (await bench.member.create({
     apiVersion: WORK_API, kind: 'AppliedManifestWork', metadata: { name: recordName, finalizers: [APPLIED_FINALIZER] },
-    spec: { hubHash: hashOf(bench.hubUrl), manifestWorkName: work.metadata.name, agentID: hashOf(bench.hubUrl) },
+    spec: { hubHash: hashOf(bench.hubUrl), manifestWorkName: work.metadata.name, agentID: AGENT_ID },
   }));
+  // A record of another agent of the same hub is taken over.
+  if (owner.spec.agentID !== AGENT_ID) await bench.member.patch(`appliedmanifestworks/${recordName}`, { spec: { agentID: AGENT_ID } });
   const manifests: readonly KubeInput[] = work.spec.workload.manifests;
   let done = known;
   if (done === undefined || done.generation !== work.metadata['generation']) {
