@@ -148,7 +148,7 @@ suite('a commit and what it leaves behind', () => {
     const two = await it.once();
     assert.equal(two.code, 0, two.stdout + two.stderr);
     assert.deepEqual(await namesOf(hub.client, ns), ['ConfigMap/two-2']);
-    const objects = ((await it.repositoryStatus())?.['objects'] as readonly { kind: string; name: string }[]).map((object) => `${object.kind}/${object.name}`).sort();
+    const objects = ((await it.repositoryStatus())?.['objects'] as readonly { kind: string; name: string }[] | undefined)?.map((object) => `${object.kind}/${object.name}`).toSorted();
     assert.deepEqual(objects, ['ConfigMap/two-2', `CustomResourceDefinition/sails.${group}`, 'Sail/main']);
   });
 
@@ -186,7 +186,7 @@ suite('a commit and what it leaves behind', () => {
     assert.deepEqual((await hub.client.get(`configmaps/${ns}/sink`)).data, { fixed: '1', token: 'from-the-source' });
     const live = await hub.client.get(`applications.core.oam.dev/${ns}/flow`);
     const steps = live.status.workflow.steps as readonly { name: string; phase: string; lastExecuteTime: string }[];
-    assert.deepEqual(steps.map((step) => [step.name, step.phase]).sort(), [['between', 'succeeded'], ['sink', 'succeeded'], ['source', 'succeeded']]);
+    assert.deepEqual(steps.map((step) => `${step.name} ${step.phase}`).toSorted(), ['between succeeded', 'sink succeeded', 'source succeeded']);
   });
 
   test('outputs of one workflow step are inputs of the next, and `if` decides', async () => {

@@ -97,10 +97,10 @@ suite('two writers on the status branch', () => {
     await using daemon = it.run();
     await it.untilStatus('app', isReady);
     const other = await workTree(join(it.directory, 'other'), it.bare.path, it.statusBranch);
-    let writing = true;
+    const writing = new AbortController();
     const written: string[] = [];
     const writer = (async () => {
-      for (let i = 0; writing; i += 1) {
+      for (let i = 0; !writing.signal.aborted; i += 1) {
         const path = `notes/${i}.txt`;
         await other.commit({ [path]: `${i}\n` });
         for (;;) {
@@ -121,7 +121,7 @@ suite('two writers on the status branch', () => {
       await it.untilStatus('app', (status) => status?.['appliedRevision'] === sha && isReady(status), 60_000);
       await it.untilStatus(`more-${turn}`, isReady, 60_000);
     }
-    writing = false;
+    writing.abort();
     await writer;
     assert.equal((await daemon.stop()).code, 0);
     assert.deepEqual(await it.bare.files(it.statusBranch), ['README.md', `applications/${ns}/app.yaml`, ...[1, 2, 3, 4, 5].map((turn) => `applications/${ns}/more-${turn}.yaml`), ...written, 'repository.yaml'].sort());

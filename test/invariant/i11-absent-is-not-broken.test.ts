@@ -66,7 +66,7 @@ test('I11: an application that holds what cannot be had back keeps that, and its
   await world.settle();
   world.push({ 'a.json': null });
   const { report } = await world.settle();
-  assert.deepEqual([...world.hub.values()].map((object) => object.kind).filter((kind) => ['PersistentVolumeClaim', 'ConfigMap', 'Application'].includes(kind)).sort(), ['Application', 'PersistentVolumeClaim']);
+  assert.deepEqual([...world.hub.values()].map((object) => object.kind).filter((kind) => ['PersistentVolumeClaim', 'ConfigMap', 'Application'].includes(kind)).toSorted(), ['Application', 'PersistentVolumeClaim']);
   assert.deepEqual(report.leaving.map((app) => app.fault?.code), ['plan/guard']);
   world.push({ 'approve.json': approval({ action: 'delete', target: { kind: 'Application', name: 'a' } }) });
   await world.settle();

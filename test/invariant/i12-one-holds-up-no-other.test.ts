@@ -6,7 +6,7 @@ import { openCue } from '../../daemon/render/cue/cue.ts';
 import { application, BOX, configMaps, definition, openWorld, plain, refusing } from './world.ts';
 
 const OTHERS = { 'box.json': definition('ComponentDefinition', 'box', BOX), 'b.json': application('b', { other: '1' }, { type: 'box' }), 'plain.json': plain('ConfigMap', 'plain') };
-const arrived = (world: ReturnType<typeof openWorld>): readonly string[] => Object.keys(configMaps(world)).sort();
+const arrived = (world: ReturnType<typeof openWorld>): readonly string[] => Object.keys(configMaps(world)).toSorted();
 
 test('I12: an application that cannot be read, rendered or applied holds up no other', async () => {
   for (const bad of ['kind: [', application('a', { one: '1' }, { type: 'nonsense' }), application('a', { one: '1' }).replace('"components"', '"component"'), application('a', { one: '1' })]) {

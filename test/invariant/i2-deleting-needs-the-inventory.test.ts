@@ -11,7 +11,7 @@ test('I2: deleting needs only the inventory: without an evaluator, without defin
   const world = openWorld();
   world.push({ 'box.json': definition('ComponentDefinition', 'box', BOX), 'a.json': application('a', { one: '1', two: '2' }, { type: 'box' }), 'plain.json': plain('ConfigMap', 'plain') });
   await world.settle();
-  assert.deepEqual(Object.keys(configMaps(world)).sort(), ['one', 'plain', 'two']);
+  assert.deepEqual(Object.keys(configMaps(world)).toSorted(), ['one', 'plain', 'two']);
   world.restart();
   world.doors = { cue: NO_CUE };
   world.push({ 'box.json': null, 'a.json': null, 'plain.json': null });

@@ -14,7 +14,7 @@ test('I7: a document that is too deep, too many documents, and aliases that mult
     'many.yaml': '---\na: 1\n'.repeat(10_050), 'bomb.yaml': bomb, 'fine.json': application('fine', { one: '1' }),
   }), { cache: createLoadCache() });
   const limits = catalog.diagnostics.filter((item) => item.code === 'load/limit').map((item) => item.origin?.path);
-  assert.deepEqual([...new Set(limits)].sort(), ['bomb.yaml', 'deep.json', 'many.yaml']);
+  assert.deepEqual(new Set(limits), new Set(['bomb.yaml', 'deep.json', 'many.yaml']));
   assert.deepEqual(catalog.applications.map(({ object }) => object.metadata.name), ['fine']);
 });
 

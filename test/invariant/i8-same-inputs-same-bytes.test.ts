@@ -26,7 +26,7 @@ async function made(order: (names: readonly string[]) => readonly string[], seed
     assert.ok(plan !== null);
     told.push(planText(plan), stringify(planData(plan), 1));
     await world.settle();
-    told.push(stringify([...world.branch].sort(([a], [b]) => (a < b ? -1 : 1)), 1));
+    told.push(stringify([...world.branch].toSorted(([a], [b]) => (a < b ? -1 : 1)), 1));
   }
   // What a commit is called depends on what came before it, not on what it holds.
   return { world, told: told.join('\n').replaceAll(/\b[0-9a-f]{10}(?:[0-9a-f]{30})?\b/g, 'SHA') };

@@ -8,9 +8,8 @@ import { SILENT_LOG } from '../../daemon/lib/log.ts';
 import { createLoadCache } from '../../daemon/load/load.ts';
 import { NO_MEMBERS } from '../../daemon/members.ts';
 import type { Revision } from '../../daemon/model/catalog.ts';
-import type { CueEvaluator } from '../../daemon/model/cue.ts';
 import { Fault, type Code } from '../../daemon/model/fault.ts';
-import { keyOf, keyText, LOCAL, type JsonObject, type KubeObject, type ObjectKey } from '../../daemon/model/object.ts';
+import { keyOf, keyText, LOCAL, type Json, type JsonObject, type KubeObject, type ObjectKey } from '../../daemon/model/object.ts';
 import type { ApplicationRecord, Effect, HttpRequest, Records, Transport } from '../../daemon/model/ports.ts';
 import type { Observation } from '../../daemon/model/status.ts';
 import { emptyMemory, pass, type Doors, type Memory, type PassResult } from '../../daemon/pass.ts';
@@ -119,7 +118,7 @@ export function openWorld(): World {
     keep: (kind, object) => effect(kind, keyText(local(object)), () => put(local(object), object)),
     saveStatus: async (object, status) => {
       const live = world.hub.get(keyText(local(object))) ?? object;
-      const next = merged((live['status'] ?? {}) as object, status) as JsonObject;
+      const next: JsonObject = merged((live['status'] ?? {}) as JsonObject, status);
       return equal(next, live['status'] ?? {}) ? live : effect('status', keyText(local(object)), () => put(local(object), live, next));
     },
     remove: (kind, object) => effect(kind, keyText(local(object)), () => void world.hub.delete(keyText(local(object)))),
@@ -138,7 +137,7 @@ export function openWorld(): World {
         return sha(commit.subject);
       }),
     },
-    transport, records, cue: cue as CueEvaluator, members: NO_MEMBERS, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 },
+    transport, records, cue, members: NO_MEMBERS, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 },
     http: (request) => effect('call', request.url, () => {
       world.calls.push(request);
       return { statusCode: 200, headers: {}, body: 'ok' };
@@ -175,8 +174,8 @@ export function openWorld(): World {
 const sha = (text: string): string => createHash('sha1').update(text).digest('hex');
 
 /** A JSON merge patch. */
-function merged(live: object, wanted: object): object {
-  const out: Record<string, unknown> = { ...live };
+function merged(live: JsonObject, wanted: JsonObject): JsonObject {
+  const out: Record<string, Json> = { ...live };
   for (const [name, value] of Object.entries(wanted)) {
     const old = out[name];
     if (value === null) delete out[name];
@@ -185,7 +184,7 @@ function merged(live: object, wanted: object): object {
   return out;
 }
 
-const isMap = (value: unknown): value is object => value !== null && typeof value === 'object' && !Array.isArray(value);
+const isMap = (value: Json | undefined): value is JsonObject => value !== undefined && value !== null && typeof value === 'object' && !Array.isArray(value);
 
 function recordsOf(objects: Iterable<KubeObject>): ReadonlyMap<string, ApplicationRecord> {
   const found = new Map<string, ApplicationRecord>();
@@ -228,7 +227,7 @@ export function definition(kind: 'ComponentDefinition' | 'WorkflowStepDefinition
 /** The template of a component that is a ConfigMap with one value. */
 export const BOX = 'output: {apiVersion: "v1", kind: "ConfigMap", data: value: parameter.value}\nparameter: value: string\n';
 
-export const plain = (kind: string, name: string, apiVersion = 'v1'): string => JSON.stringify({ apiVersion, kind, metadata: { name, ...(guessNamespaced(kind) === false ? {} : { namespace: 'default' }) } });
+export const plain = (kind: string, name: string, apiVersion = 'v1'): string => JSON.stringify({ apiVersion, kind, metadata: { name, ...(guessNamespaced(kind) ? { namespace: 'default' } : {}) } });
 
 export const approval = (spec: object): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'consent' }, spec });
 
