@@ -223,12 +223,14 @@ suite('the hub is what Git says', () => {
   test('what is changed by hand comes back: a scaled workload, a deleted object, an edited or deleted Application', async () => {
     await using it = await open('drift');
     const ns = it.namespace;
-    await it.push({ 'shop.yaml': app(ns, 'shop', [webservice('web')]), 'plain.yaml': configMap(ns, 'plain') });
+    const scaled = `${webservice('web')}\n      traits: [{type: scaler, properties: {replicas: 2}}]`;
+    await it.push({ 'shop.yaml': app(ns, 'shop', [scaled]), 'plain.yaml': configMap(ns, 'plain') });
     await using daemon = it.run({}, '--interval', '2s');
     await it.untilStatus('shop', (status) => ready(status) === 'True');
     const uid = (await hub.client.get(`services/${ns}/web`)).metadata.uid;
 
-    await hub.client.patch(`deployments/${ns}/web`, { spec: { template: { spec: { containers: [{ name: 'web', image: 'evil:1' }] } } } }).catch(() => {});
+    await hub.client.patch(`deployments/${ns}/web`, { spec: { replicas: 5 } }, 'scale');
+    await hub.client.until(`deployments/${ns}/web`, (object) => object?.spec.replicas === 2);
     await hub.client.patch(`deployments/${ns}/web`, [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'evil:1' }]);
     await hub.client.until(`deployments/${ns}/web`, (object) => object?.spec.template.spec.containers[0].image === 'nginx:1.29');
     await hub.client.delete(`services/${ns}/web`);
