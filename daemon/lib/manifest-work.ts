@@ -17,17 +17,30 @@ function bytesOf(manifest: KubeObject): number {
   return Buffer.byteLength(text) + 5 * (text.match(/[<>&\u2028\u2029]/g)?.length ?? 0) + 6;
 }
 
-/** Manifests in order, cut before a part grows over OCM's limit; one that is too large by itself is a part of its own. */
-export function partsOf(manifests: readonly KubeObject[], bytesMax = WORK_BYTES_MAX): readonly (readonly KubeObject[])[] {
-  const parts: KubeObject[][] = [];
-  let bytes = Infinity;
-  for (const manifest of manifests) {
-    const size = bytesOf(manifest);
-    if (bytes + size > bytesMax) [parts[parts.length], bytes] = [[], 0];
-    parts.at(-1)?.push(manifest);
-    bytes += size;
-  }
-  return parts;
+/** Manifests that go in one work, and the number of that work: 0 is the first. */
+interface Part {
+  readonly index: number;
+  readonly manifests: readonly KubeObject[];
+}
+
+/** So many times a part is halved at most; what is still too large then is for the API server to refuse. */
+const HALVINGS_MAX = 16;
+
+/**
+ * Manifests in parts below the limit, by number. A part that is too full is halved by a hash of its manifests' names, and
+ * only that part is: what grows elsewhere moves no manifest to another work, whose agent might delete it from the one
+ * before it applies it from the other. A single manifest that is too large has a part of its own. Pure.
+ */
+export function partsOf(manifests: readonly KubeObject[], bytesMax = WORK_BYTES_MAX): readonly Part[] {
+  const halve = (list: readonly KubeObject[], index: number, depth: number): readonly Part[] => {
+    if (list.length === 0) return [];
+    if (list.length === 1 || depth === HALVINGS_MAX || list.reduce((sum, manifest) => sum + bytesOf(manifest), 0) <= bytesMax) return [{ index, manifests: list }];
+    const isUpper = ({ apiVersion, kind, metadata }: KubeObject): boolean => ((Number.parseInt(hashOf([groupOf(apiVersion), kind, metadata.namespace ?? '', metadata.name ?? '']).slice(0, 8), 16) >> depth) & 1) === 1;
+    const [lower, upper] = [list.filter((manifest) => !isUpper(manifest)), list.filter(isUpper)];
+    // Who has the part for itself stays in it.
+    return lower.length === 0 ? halve(upper, index, depth + 1) : [...halve(lower, index, depth + 1), ...halve(upper, index + 2 ** depth, depth + 1)];
+  };
+  return halve(manifests, 0, 0).toSorted((a, b) => a.index - b.index);
 }
 
 interface WorkSpec {
@@ -39,11 +52,11 @@ interface WorkSpec {
   readonly configs: readonly JsonObject[];
 }
 
-/** One ManifestWork, or where its manifests are too large `<name>`, `<name>-2`, `<name>-3` and so on. */
+/** One ManifestWork, or where its manifests are too large several: `<name>`, `<name>-2`, `<name>-3` and so on, some numbers left out. */
 export function manifestWorks(spec: WorkSpec): readonly KubeObject[] {
-  return partsOf(spec.manifests).map((manifests, i) => ({
+  return partsOf(spec.manifests).map(({ index, manifests }) => ({
     apiVersion: WORK_API, kind: 'ManifestWork',
-    metadata: { name: i === 0 ? spec.name : `${spec.name}-${i + 1}`, namespace: spec.cluster, labels: spec.labels },
+    metadata: { name: index === 0 ? spec.name : `${spec.name}-${index + 1}`, namespace: spec.cluster, labels: spec.labels },
     spec: { workload: { manifests }, ...(spec.configs.length === 0 ? {} : { manifestConfigs: spec.configs }) },
   }));
 }

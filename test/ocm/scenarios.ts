@@ -163,8 +163,8 @@ export function ocmScenarios(ground: () => OcmGround): void {
     await it.push({ 'app.yaml': topologyApp('large', [big('one')]) });
     await assertOnce(it);
     const before = await names();
-    assert.equal(before.length, 2, before.join());
-    assert.equal(before[1], `${before[0] ?? ''}-2`);
+    assert.ok(before.length >= 2, before.join());
+    assert.ok(before.slice(1).every((name) => name.startsWith(`${before[0] ?? ''}-`)), before.join());
     await it.push({ 'app.yaml': topologyApp('large', [big('two')]) });
     await assertOnce(it);
     assert.deepEqual(await names(), before);

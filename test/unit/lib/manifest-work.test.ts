@@ -10,11 +10,24 @@ const condition = (type: string, status: string, message = '', observedGeneratio
 const work = (conditions: readonly JsonObject[], manifests: readonly JsonObject[] = []): KubeObject => ({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'w', namespace: 'far', generation: 2 }, spec: {}, status: { conditions, resourceStatus: { manifests } } });
 
 suite('parts', () => {
-  test('are cut in order before they grow too large, and what is too large alone is alone', () => {
-    const sizes = (parts: readonly (readonly KubeObject[])[]): unknown => parts.map((part) => part.map((item) => item.metadata.name));
-    assert.deepEqual(sizes(partsOf([config('a'), config('b'), config('c')], 250)), [['a', 'b'], ['c']]);
-    assert.deepEqual(sizes(partsOf([config('a', 'x'.repeat(500)), config('b')], 250)), [['a'], ['b']]);
-    assert.deepEqual(partsOf([], 250), []);
+  const places = (manifests: readonly KubeObject[], bytesMax: number): ReadonlyMap<string | undefined, number> => new Map(partsOf(manifests, bytesMax).flatMap((part) => part.manifests.map((item) => [item.metadata.name, part.index] as const)));
+  const many = (size: (at: number) => number): readonly KubeObject[] => Array.from({ length: 40 }, (_none, at) => config(`c${at}`, 'x'.repeat(size(at))));
+
+  test('are below the limit, in order, and what is too large alone is alone', () => {
+    const parts = partsOf(many((at) => (at === 7 ? 5_000 : 100)), 2_000);
+    assert.ok(parts.every(({ manifests }) => manifests.length === 1 || manifests.reduce((sum, item) => sum + JSON.stringify(item).length, 0) <= 2_000));
+    assert.equal(parts.flatMap(({ manifests }) => manifests).length, 40);
+    assert.deepEqual(parts.find(({ manifests }) => manifests.some((item) => item.metadata.name === 'c7'))?.manifests.length, 1);
+    for (const { manifests } of parts) assert.deepEqual(manifests, manifests.toSorted((a, b) => Number(a.metadata.name?.slice(1)) - Number(b.metadata.name?.slice(1))));
+    assert.equal(new Set(parts.map(({ index }) => index)).size, parts.length);
+    assert.deepEqual([partsOf([], 250), partsOf([config('a')], 250).map(({ index }) => index)], [[], [0]]);
+  });
+
+  test('do not exchange manifests when one grows: only those of a part that is too full go elsewhere', () => {
+    const [before, after] = [places(many(() => 100), 2_000), places(many((at) => (at === 7 ? 1_500 : 100)), 2_000)];
+    const moved = [...before].filter(([name, part]) => after.get(name) !== part).map(([, part]) => part);
+    assert.ok(new Set(moved).size <= 1, JSON.stringify(moved));
+    assert.deepEqual(moved.filter((part) => part !== before.get('c7')), []);
   });
 
   test('count as Go writes them: a bracket is six bytes', () => {
@@ -22,9 +35,9 @@ suite('parts', () => {
     assert.equal(partsOf([config('a', '-'.repeat(20)), config('b', '-'.repeat(20))], 300).length, 1);
   });
 
-  test('have the same names as long as they are as many', () => {
+  test('have names by their numbers, and the first that of the whole', () => {
     const made = manifestWorks({ name: 'shop', cluster: 'far', labels: {}, configs: [], manifests: [config('a', 'x'.repeat(300_000)), config('b', 'x'.repeat(300_000)), config('c')] });
-    assert.deepEqual(made.map((item) => `${item.metadata.namespace}/${item.metadata.name}`), ['far/shop', 'far/shop-2']);
+    assert.deepEqual(made.map((item) => `${item.metadata.namespace}/${item.metadata.name}`), ['far/shop', 'far/shop-5', 'far/shop-9']);
   });
 });
 
