@@ -109,6 +109,8 @@ export class Loop {
     const result = await pass(this.#doors, this.#memory, fetched, { stop: 'end', only }, signal);
     if (all && result.report.fault === null) this.#lastFullMs = clock.now();
     this.#schedule(result.report);
+    // What could not be pushed is kept, and tried again before the next resync.
+    if (result.pushFault !== null) this.#lastFullMs = Math.min(this.#lastFullMs, clock.now() - this.#options.resyncMs + (consequence(result.pushFault, 3).retryAfterMs ?? this.#options.resyncMs));
     this.#options.onPass(result, clock.now() - startMs);
   }
 

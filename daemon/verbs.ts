@@ -49,7 +49,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   await using _http = http ?? { [Symbol.asyncDispose]: () => Promise.resolve() };
   const signal = AbortSignal.any([terminal.signal, lost.signal]);
   void wired.warmUp();
-  await beginPatiently(base, wired.begin, signal);
+  await beginPatiently(base, wired.begin, Infinity, signal);
   log.info('started', { repo: config.repo, hub: wired.client.server, statusBranch: config.statusBranch });
   loop = new Loop(wired.doors, wired.memory, {
     resyncMs: config.intervalMs, debounceMs: 20,
@@ -72,12 +72,13 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
 }
 
 /** A hub that is away at start is waited for; a right that is missing is told and waited for, too. */
-async function beginPatiently(base: Base, begin: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+async function beginPatiently(base: Base, begin: (signal: AbortSignal) => Promise<void>, patienceMs: number, signal: AbortSignal): Promise<void> {
+  const endMs = base.clock.now() + patienceMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await begin(signal);
     } catch (error) {
-      if (!(error instanceof Fault) || error.code !== 'transport/unreachable' || signal.aborted) throw error;
+      if (!(error instanceof Fault) || error.code !== 'transport/unreachable' || signal.aborted || base.clock.now() >= endMs) throw error;
       base.log.warn('hub not reached', { error, attempt });
       await base.clock.sleep(Math.min(10_000, 500 * attempt), signal);
     }
@@ -121,7 +122,7 @@ export async function onceVerb(flags: Flags, waitMs: number | null, output: Outp
   const lost = new AbortController();
   await using wired = await wire(base, wireOptions({ writes: true, leaseWaitMs: waitMs ?? 0, onLost: (fault) => lost.abort(fault), onChange: null }, terminal));
   const signal = AbortSignal.any([terminal.signal, lost.signal]);
-  await wired.begin(signal);
+  await beginPatiently(base, wired.begin, waitMs ?? 0, signal);
   const { result, settlement } = await settle(wired.doors, wired.memory, waitMs, signal);
   const say = (text: string): void => terminal.out(base.redactor.text(text));
   say(inForm(reportData(result.report), output, () => reportText(result.report)));
