@@ -99,7 +99,8 @@ function positiveDurationOf(name: string, text: string): number {
 function bytesOf(name: string, text: string): number {
   const match = /^(\d+)(Ki|Mi|Gi)?$/.exec(text.trim());
   if (match === null) throw invalid(name, text, 'a size such as 512Mi');
-  return Number(match[1]) * ({ Ki: 1 << 10, Mi: 1 << 20, Gi: 1 << 30 } as Record<string, number>)[match[2] ?? '']! || Number(match[1]);
+  const unit: Readonly<Record<string, number>> = { Ki: 1 << 10, Mi: 1 << 20, Gi: 1 << 30 };
+  return Number(match[1]) * (unit[match[2] ?? ''] ?? 1);
 }
 
 function numberOf(name: string, text: string, max: number): number {
@@ -166,7 +167,7 @@ export function readConfig(flags: Flags): Config {
     budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
     cue: { wasmFile: orNull('cue-wasm'), cacheDir: join(cacheHome, 'lateen'), timeoutMs: positiveDurationOf('cue-timeout', get('cue-timeout')), memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')), workers: get('cue-workers') === '' ? null : workersOf(get('cue-workers')) },
     listen: listenOf(get('listen')),
-    log: { level: level as LogLevel, pretty: format === '' ? process.stderr.isTTY === true : format === 'text' },
+    log: { level: level as LogLevel, pretty: format === '' ?  process.stderr.isTTY : format === 'text' },
     environment,
   });
 }

@@ -225,7 +225,7 @@ export async function settle(doors: LoopDoors, memory: Memory, waitMs: number | 
   const { clock } = doors;
   const revision = await doors.repo.fetch(signal);
   const endMs = clock.now() + (waitMs ?? 0);
-  for (let round = 0; ; round += 1) {
+  for (;;) {
     const result = await pass(doors, memory, revision, { stop: 'end', only: null }, signal);
     const settlement = settlementOf(result);
     if (settlement !== 'moving') return { result, settlement };

@@ -62,7 +62,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   });
   const running = loop;
   const { localDirectory } = wired.doors.repo;
-  await using _watch = localDirectory === null ? { [Symbol.asyncDispose]: () => Promise.resolve() } : await watchLocal(localDirectory, () => running.ticks.repository(), { ignoredBranch: config.statusBranch, clock } as never);
+  await using _watch = localDirectory === null ? { [Symbol.asyncDispose]: () => Promise.resolve() } : await watchLocal(localDirectory, () => running.ticks.repository(), { ignoredBranch: config.statusBranch, clock });
   void wired.tendClusters(() => running.ticks.everything(), signal);
   void wired.watchApplications((name) => running.ticks.application(name), signal);
   void poll(config.intervalMs, 0.1, clock, () => running.ticks.repository(), signal);

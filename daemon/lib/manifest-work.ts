@@ -223,7 +223,7 @@ function withValue(target: Json, [head, ...rest]: readonly string[], value: Json
     return { ...(target as JsonObject | null), conditions: [...others, { type: rest[0] ?? '', status: value }] };
   }
   if (/^\d+$/.test(head)) return [withValue((Array.isArray(target) ? target[0] : null) ?? null, rest, value)];
-  const object = isRecord(target) ? (target as JsonObject) : {};
+  const object = isRecord(target) ? (target) : {};
   return { ...object, [head]: withValue(object[head] ?? null, rest, value) };
 }
 

@@ -28,7 +28,7 @@ function storedForm(object: KubeObject): KubeObject {
   if (object.kind !== 'Secret' || object.apiVersion !== 'v1' || object['stringData'] === undefined || object['stringData'] === null) return object;
   const { stringData, ...rest } = object;
   const encoded = Object.fromEntries(Object.entries(stringData as Record<string, unknown>).map(([key, value]) => [key, Buffer.from(String(value), 'utf8').toString('base64')]));
-  return { ...rest, data: { ...(rest['data'] as Record<string, unknown> | undefined), ...encoded } } as unknown as KubeObject;
+  return { ...rest, data: { ...(rest['data'] as Record<string, unknown> | undefined), ...encoded } };
 }
 
 /** The object as it is sent: Secrets in their stored form, with KubeVela's annotations about what was applied. */

@@ -1,7 +1,7 @@
 /** The objects that Lateen keeps on the hub about an Application, as KubeVela has them. Pure. */
 import { equal } from '../lib/json.ts';
 import type { Revision } from '../model/catalog.ts';
-import type { JsonObject, KubeObject } from '../model/object.ts';
+import type { KubeObject } from '../model/object.ts';
 import type { DesiredApplication } from '../model/plan.ts';
 import type { Tracked } from '../model/status.ts';
 import { managedResources } from './inventory.ts';
@@ -116,7 +116,7 @@ export function revisionObject(desired: DesiredApplication, application: KubeObj
       labels: { 'app.oam.dev/name': desired.name.slice(0, 63), 'app.oam.dev/app-revision-hash': desired.revision.hash },
       ...(long || componentRevisions !== '{}' ? { annotations: { ...(long ? { [APPLICATION_ANNOTATION]: `${desired.namespace}/${desired.name}` } : {}), ...(componentRevisions === '{}' ? {} : { 'lateen.dev/component-revisions': componentRevisions }) } } : {}),
     },
-    spec: { application: snapshot(application), ...definitions } as unknown as JsonObject,
+    spec: { application: snapshot(application), ...definitions },
   };
 }
 

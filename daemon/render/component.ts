@@ -1,6 +1,6 @@
 /** One component with its traits, rendered for one placement: labels, names and namespaces as KubeVela gives them. */
 import { parseJson, stringify } from '../lib/json.ts';
-import type { CueAuxiliary, CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
+import type { CueAuxiliary, CueEvaluator, CueObject } from '../model/cue.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import type { JsonObject, KubeObject } from '../model/object.ts';
 import { keyOf, LOCAL } from '../model/object.ts';
@@ -61,9 +61,9 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
   const rendering = env.cue.renderComponent({
     dialect: app.dialect,
     component: { name: component.name, type: component.type, template: found.component.template },
-    parameter: component.properties as CueJson,
-    context: context as CueObject,
-    traits: component.traits.map((trait, i) => ({ type: trait.type, template: found.traits[i]?.template ?? '', parameter: trait.properties as CueJson, ...(app.dialect === '1.10' ? { context: { componentType: component.type } } : {}) })),
+    parameter: component.properties,
+    context: context,
+    traits: component.traits.map((trait, i) => ({ type: trait.type, template: found.traits[i]?.template ?? '', parameter: trait.properties, ...(app.dialect === '1.10' ? { context: { componentType: component.type } } : {}) })),
   }, { signal: env.signal });
   const result = await rendering.catch((error: unknown) => {
     const fault = toFault(error);

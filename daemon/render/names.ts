@@ -27,7 +27,7 @@ function spew(value: unknown): string {
   if (typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value))) return `(int64)${value}`;
   if (typeof value === 'number') return `(float64)${value}`;
   if (Array.isArray(value)) return `([]interface {})[${value.map(spew).join(' ')}]`;
-  const entries = Object.entries(value as object).sort(byName);
+  const entries = Object.entries(value).sort(byName);
   return `(map[string]interface {})map[${entries.map(([key, item]) => `${key}:${spew(item)}`).join(' ')}]`;
 }
 

@@ -22,8 +22,8 @@ const isZero = (value: Json): boolean => value === null || value === '' || value
 export function mergeProperties(base: Json, patch: Json, dialect: Dialect): Json {
   if (!isRecord(patch)) return patch;
   if (!isRecord(base)) return dialect === '1.1' && !isZero(base) ? base : patch;
-  const merged: Record<string, Json> = { ...(base as JsonObject) };
-  for (const [key, value] of Object.entries(patch as JsonObject)) merged[key] = key in merged ? mergeProperties(merged[key] ?? null, value, dialect) : value;
+  const merged: Record<string, Json> = { ...(base) };
+  for (const [key, value] of Object.entries(patch)) merged[key] = key in merged ? mergeProperties(merged[key] ?? null, value, dialect) : value;
   return merged;
 }
 

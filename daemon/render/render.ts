@@ -5,7 +5,6 @@
 import { hashOf } from '../lib/json.ts';
 import { mapLimit } from '../lib/queue.ts';
 import { configuredDialect, DEFAULT_NAMESPACE, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
-import type { CueObject } from '../model/cue.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import { keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import { PLAIN_RULES, type ComponentRef, type Desired, type DesiredApplication, type PlacementRef, type PolicyRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
@@ -230,7 +229,7 @@ async function renderPolicy(environment: RenderEnvironment, app: ApplicationSpec
   if (isCodedPolicy(app, policy.type)) return { objects: [], diagnostics: [] };
   const definition = environment.definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
   if (definition === null || definition.template === '') return { objects: [], diagnostics: [] };
-  const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: (app.dialect === '1.1' && policy.type === ENV_BINDING ? envBindingProperties(policy) : policy.properties) as CueObject, context: policyContext(app, policy.name, revision) as CueObject });
+  const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: (app.dialect === '1.1' && policy.type === ENV_BINDING ? envBindingProperties(policy) : policy.properties), context: policyContext(app, policy.name, revision) });
   const origin = app.document.locate(['spec', 'policies', policy.index, 'properties']);
   const diagnostics = result.errors.map((error): Diagnostic => ({ code: error.code === 'parameter' ? 'render/parameter' : 'render/template', severity: 'error', application: nameOf(app), origin, message: `policy "${policy.name}" (${policy.type}): ${error.message}` }));
   if (result.output === null || diagnostics.length > 0) return { objects: [], diagnostics };

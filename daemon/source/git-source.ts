@@ -68,7 +68,7 @@ export class GitSource implements Repo {
       return await this.#parts.trees.read(this.#store.directory, revision, AbortSignal.any([signal, this.#closing.signal]));
     } catch (error) {
       if (!isCorruption(error)) throw error;
-      return await this.#alone(signal, async (both) => {
+      return this.#alone(signal, async (both) => {
         if (!(await isSound(this.#parts.git, this.#store, both))) await this.#renew(this.#store.format, both);
         await this.#fetch(both);
         return this.#parts.trees.read(this.#store.directory, revision, both);
@@ -132,7 +132,7 @@ export class GitSource implements Repo {
     } catch (error) {
       if (!isCorruption(error) || await isSound(this.#parts.git, this.#store, signal)) throw error;
       await this.#renew(this.#store.format, signal);
-      return await action();
+      return action();
     }
   }
 

@@ -44,8 +44,8 @@ export function healthFrom(cue: CueEvaluator, dialect: Dialect, memo: HealthMemo
     // Just applied: no policy can find it well before its controller has looked at it, so none is evaluated.
     if (output !== null && rendered.status.healthPolicy !== undefined && objectHealth(output).message === UNOBSERVED) return { ...WELL, healthy: false, traits: rendered.traits.map((trait) => ({ ...WELL, type: trait.type })) };
     const context = { ...rendered.context, output: (output ?? {}) as unknown as CueJson, outputs: outputs as unknown as CueJson } as unknown as CueObject;
-    const own = await evaluate(rendered.status, rendered.template, rendered.parameter as CueJson, context);
-    const traits = await Promise.all(rendered.traits.map(async (trait) => ({ ...(await evaluate(trait.status, trait.template, trait.parameter as CueJson, context)), type: trait.type })));
+    const own = await evaluate(rendered.status, rendered.template, rendered.parameter, context);
+    const traits = await Promise.all(rendered.traits.map(async (trait) => ({ ...(await evaluate(trait.status, trait.template, trait.parameter, context)), type: trait.type })));
     const result = { ...own, healthy: own.healthy && traits.every((trait) => trait.healthy), traits };
     if (memo.size >= MEMO_MAX) memo.delete(memo.keys().next().value ?? '');
     memo.set(key, result);

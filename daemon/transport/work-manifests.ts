@@ -1,5 +1,4 @@
 /** Every manifest of one work, tried in OCM's order; a failure of one stops no other. */
-import type { Fault } from '../model/fault.ts';
 import type { KubeObject, ObjectKey } from '../model/object.ts';
 import type { Redactor } from '../model/ports.ts';
 import type { Target } from './kube.ts';
@@ -74,7 +73,7 @@ async function applyOne(work: KubeObject, manifest: KubeObject, ordinal: number,
 
 function wordsOf(error: unknown, target: Target): string | null {
   if (error instanceof Refusal || error instanceof IgnoreFieldError) return error.message;
-  return isVerdict(error) ? agentWords(error as Fault, target) : null;
+  return isVerdict(error) ? agentWords(error, target) : null;
 }
 
 function planFor(work: KubeObject, manifest: KubeObject, meta: ResourceMeta, namespaced: boolean, { elderOf }: ManifestsOptions): { readonly strategy: UpdateStrategy; readonly refusal: string | null } {

@@ -68,7 +68,7 @@ export async function evaluateIf(cue: CueEvaluator, step: Step, statuses: Readon
   const status: Record<string, CueJson> = {};
   for (const [name, item] of statuses) status[name] = { ...plainStatus(item) };
   const inputs = Object.fromEntries(step.inputs.map(({ from }) => [from, variable(from) ?? null]));
-  const result = await cue.evaluateExpression({ expression: step.if, scope: { status, inputs, context, parameter: step.properties as CueObject } });
+  const result = await cue.evaluateExpression({ expression: step.if, scope: { status, inputs, context, parameter: step.properties } });
   if (result.error !== undefined) return { run: false, message: `pre check error: ${result.error.message}` };
   return typeof result.value === 'boolean' ? { run: result.value, message: '' } : { run: false, message: 'pre check error: if is not a bool' };
 }

@@ -272,7 +272,7 @@ class Run {
       case 'succeeded':
       case 'break': {
         const { [status.id]: _done, ...failures } = this.#journal.failures;
-        this.#journal = { ...this.#journal, failures, variables: { ...this.#journal.variables, ...result.outputs } as Journal['variables'], ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}) };
+        this.#journal = { ...this.#journal, failures, variables: { ...this.#journal.variables, ...result.outputs }, ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}) };
         // KubeVela 1.10: an output that has no value is null, so that who waits for it goes on, and the message tells.
         const missing = Object.keys(result.outputErrors ?? {});
         for (const name of missing) this.#journal = { ...this.#journal, variables: { [name]: null, ...this.#journal.variables } };
@@ -312,7 +312,7 @@ class Run {
       desired, step, stepId: id, group, properties, delivery, transport, cue, http, clock, clusters, signal,
       resumed: this.#status(step).phase === 'running' && this.#journal.timers[`${id}/suspended`] !== undefined,
       variable: this.#variable,
-      setVariable: (name, value) => { this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value as Json } }; },
+      setVariable: (name, value) => { this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value } }; },
       since: (path) => {
         const at = `${id}/${path}`;
         const known = this.#journal.timers[at];
@@ -339,7 +339,7 @@ class Run {
           }
           throw error;
         }
-        this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent, result: result as Json } } };
+        this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent, result: result } } };
         await this.#doors.keep(this.#snapshot());
         return result;
       },

@@ -4,7 +4,7 @@
  */
 import { parseJson, stableStringify } from '../lib/json.ts';
 import type { Dialect } from '../model/catalog.ts';
-import type { Json, JsonObject, KubeObject } from '../model/object.ts';
+import type { JsonObject, KubeObject } from '../model/object.ts';
 import { EMPTY_JOURNAL } from '../model/ports.ts';
 import type { Journal, StepPhase, StepStatus } from '../model/status.ts';
 
@@ -46,7 +46,7 @@ function readSecret(secret: KubeObject | null, appRevision: string): Hidden {
   const content = object(parseJson(Buffer.from(encoded, 'base64').toString('utf8')));
   if (appRevision !== '' && text(content['appRevision']) !== appRevision) return NOTHING_HIDDEN;
   return {
-    variables: object(content['variables']) as Record<string, Json>, failures: object(content['failures']) as Record<string, number>,
+    variables: object(content['variables']), failures: object(content['failures']) as Record<string, number>,
     calls: object(content['calls']) as unknown as Hidden['calls'], timers: object(content['timers']) as Record<string, string>,
   };
 }

@@ -145,7 +145,7 @@ async function benchMembers(): Promise<void> {
   const from = performance.now();
   await using lab = await useLab(['hub', ...names], { nodes: false });
   const planeOf = (name: string): ControlPlane => {
-    const plane = (lab.planes as Readonly<Record<string, ControlPlane>>)[name];
+    const plane = (lab.planes)[name];
     if (plane === undefined) throw new Error(`no control plane ${name}`);
     return plane;
   };
@@ -177,7 +177,7 @@ async function benchApply(hub: ControlPlane): Promise<void> {
   for (let round = 0; round < 3; round += 1) {
     for (const way of ['raw', 'ours'] as const) {
       const namespace = `bench-${way}-${round}`;
-      await hub.client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } } as never);
+      await hub.client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
       const from = performance.now();
       await mapLimit(Array.from({ length: 300 }, (_, i) => i), 32, async (i) => {
         const object = deployment(namespace, i);

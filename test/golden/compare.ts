@@ -55,7 +55,7 @@ function sameJson(expected: string, actual: string): boolean {
 
 /** The paths at which `actual` is not what was expected. Empty maps and lists equal absence, as for the API server. */
 export function differ(expected: unknown, actual: unknown, ids: readonly string[], path = ''): string[] {
-  const empty = (value: unknown): boolean => value === undefined || value === null || (typeof value === 'object' && Object.keys(value as object).length === 0);
+  const empty = (value: unknown): boolean => value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0);
   if (empty(expected) && empty(actual)) return [];
   if (typeof expected === 'string' && typeof actual === 'string') return matches(expected, actual, ids) || sameJson(expected, actual) ? [] : [`${path}: ${JSON.stringify(expected)} expected, ${JSON.stringify(actual)} found`];
   if (Array.isArray(expected) && Array.isArray(actual)) {

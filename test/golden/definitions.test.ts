@@ -26,7 +26,7 @@ after(() => cue[Symbol.asyncDispose]());
 
 async function documents(path: string): Promise<readonly Any[]> {
   const text = await readFile(path, 'utf8');
-  return parseDocuments(text, path).documents.map((document) => document.value as unknown as Any).filter((value) => value !== null);
+  return parseDocuments(text, path).documents.map((document) => document.value as Any).filter((value) => value !== null);
 }
 
 async function definitions(dialect: CueDialect): Promise<Map<string, Any>> {
@@ -104,7 +104,7 @@ async function renderCase(dialect: CueDialect, app: Any, component: Any, known: 
   const appName = String(app['metadata']?.['name']);
   const traits = (component['traits'] ?? ([] as unknown as readonly Any[])).map((trait: Any) => ({ type: String(trait['type']), template: templateOf(known.get(`TraitDefinition/${trait['type']}`)) ?? '', parameter: (trait['properties'] ?? null) as CueJson }));
   const { output, outputs, errors } = await cue.renderComponent({
-    dialect, component: { name: String(component['name']), type: String(component['type']), template }, parameter: (component['properties'] ?? null) as CueJson, traits,
+    dialect, component: { name: String(component['name']), type: String(component['type']), template }, parameter: (component['properties'] ?? null), traits,
     context: {
       name: String(component['name']), namespace: String(app['metadata']?.['namespace']), appName, appRevision: `${appName}-v1`, appRevisionNum: 1, revision: '', cluster: 'local', workflowName: '', publishVersion: '', replicaKey: '',
       appLabels: {}, appAnnotations: {}, clusterVersion: { major: '1', gitVersion: 'v1.36.0', platform: 'linux/amd64', minor: 36 },
@@ -116,7 +116,7 @@ async function renderCase(dialect: CueDialect, app: Any, component: Any, known: 
 
 /** An object without what others than the templates put on it. */
 function bare(object: Any): unknown {
-  const { metadata, status, ...rest } = object as unknown as Record<string, unknown>;
-  const { labels, annotations, namespace, name, creationTimestamp, ...others } = (metadata ?? {}) as Record<string, unknown>;
+  const { metadata, status: _status, ...rest } = object as unknown as Record<string, unknown>;
+  const { labels: _labels, annotations: _annotations, namespace: _namespace, name: _name, creationTimestamp: _created, ...others } = (metadata ?? {}) as Record<string, unknown>;
   return { ...rest, ...(Object.keys(others).length === 0 ? {} : { metadata: others }) };
 }

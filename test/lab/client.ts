@@ -104,7 +104,7 @@ export function clientOn(connection: Connection) {
   }
 
   const paths = createPaths((path, accept) => json(`GET`, path, { accept }))
-  const pathOf = async (ref: string | KubeInput): Promise<string> => (typeof ref === 'string' ? (await paths.resolve(ref)).path : await paths.pathOf(ref))
+  const pathOf = async (ref: string | KubeInput): Promise<string> => (typeof ref === 'string' ? (await paths.resolve(ref)).path : paths.pathOf(ref))
 
   /** Reads one object; ApiError 404 where there is none. */
   async function get(ref: string | KubeInput): Promise<KubeObject> {

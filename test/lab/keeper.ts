@@ -75,7 +75,7 @@ class Keeper {
         program: this.#spec.binaries.paths[program],
         args: argumentsOf(program, plan),
         logFile: this.#files.log(program),
-        onChange: () => this.#changed(),
+        onChange: () => { void this.#changed(); },
       })
       this.#parts.set(program, part)
     }

@@ -1,4 +1,5 @@
 // Kubeconfig files: the ones the lab writes, and reading any (the demo also speaks to a person's own cluster).
+import type { KubeConfig } from '@kubernetes/client-node'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { load } from 'js-yaml'
@@ -49,7 +50,7 @@ export async function readKubeconfig(file: string): Promise<Connection> {
   if (cluster?.server === undefined) throw new Error(`${file} has no current context with a cluster and its server`)
   const read = async (data: string | undefined, path: string | undefined) => {
     if (data !== undefined) return Buffer.from(data, 'base64').toString('utf8')
-    return path === undefined ? undefined : await readFile(resolve(dirname(file), path), 'utf8')
+    return path === undefined ? undefined : readFile(resolve(dirname(file), path), 'utf8')
   }
   const [ca, cert, key] = await Promise.all([
     read(cluster['certificate-authority-data'], cluster['certificate-authority']),
@@ -79,7 +80,7 @@ function authorizationOf(user: User, file: string): Pick<Connection, 'authorizat
 
 /** Imported only where needed: client-node costs 0.6 s and 85 MB. */
 function loginProgram(file: string): () => Promise<string | undefined> {
-  let config: import('@kubernetes/client-node').KubeConfig | undefined
+  let config: KubeConfig | undefined
   return async () => {
     if (config === undefined) {
       const { KubeConfig } = await import('@kubernetes/client-node')

@@ -158,7 +158,7 @@ export async function useLab<const Name extends string>(names: readonly Name[], 
   const planes: Partial<Record<Name, ControlPlane>> = {}
   for (const [index, result] of started.entries()) if (result.status === 'fulfilled') planes[names[index]!] = result.value
   const stop = async () => {
-    await Promise.all(Object.values<ControlPlane | undefined>(planes).map((plane) => plane?.stop()))
+    await Promise.all(Object.values<ControlPlane | undefined>(planes).map(async (plane) => { await plane?.stop(); }))
     if (!isKept) await rm(dir, { recursive: true, force: true })
   }
   const failed = started.find((result) => result.status === 'rejected')

@@ -61,7 +61,7 @@ export function issueClient(authority: KeyPair, subject: Subject, now: Date): Ke
 /** Makes a bare key pair, as ServiceAccount tokens are signed with; both parts PEM. */
 export function createSigningKey(): { readonly privatePem: string; readonly publicPem: string } {
   const { privateKey, publicKey } = newKey()
-  return { privatePem: pemOf(privateKey), publicPem: publicKey.export({ type: 'spki', format: 'pem' }) as string }
+  return { privatePem: pemOf(privateKey), publicPem: publicKey.export({ type: 'spki', format: 'pem' }) }
 }
 
 function issue(authority: KeyPair, subject: Subject, now: Date, purpose: readonly Buffer[]): KeyPair {
@@ -155,5 +155,5 @@ function pairOf(certificateDer: Buffer, key: KeyObject): KeyPair {
 }
 
 function pemOf(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }) as string
+  return key.export({ type: 'pkcs8', format: 'pem' })
 }

@@ -229,7 +229,8 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
     const end = bytes.indexOf('\r\n\r\n');
     let statusCode = 200;
     for (const line of bytes.toString('latin1', 0, Math.max(end, 0)).split('\r\n')) {
-      const [name = '', value = ''] = [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()];
+      const name = line.slice(0, line.indexOf(':'));
+      const value = line.slice(line.indexOf(':') + 1).trim();
       if (name === 'Status') statusCode = Number.parseInt(value, 10);
       else if (name !== '') response.setHeader(name, value);
     }

@@ -75,7 +75,7 @@ export function sandboxImports(module: WebAssembly.Module, memory: () => WebAsse
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: namespace, name } of WebAssembly.Module.imports(module)) {
     const refused = name.startsWith('fd_') ? BAD_DESCRIPTOR : NOT_SUPPORTED;
-    (imports[namespace] ??= {})[name] = (provided[name] as WebAssembly.ImportValue | undefined) ?? (() => refused);
+    (imports[namespace] ??= {})[name] = (provided[name]) ?? (() => refused);
   }
   return imports;
 }

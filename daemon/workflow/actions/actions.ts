@@ -5,6 +5,7 @@
  *   vela/op (provider op), vela/ql (provider ql)                                       the same calls, flat
  *   KubeVela 1.1's vela/op (providers kube, http, builtin)                             flat
  */
+import { Fault } from '../../model/fault.ts';
 import { isRecord } from '../../lib/json.ts';
 import type { Action, Actions } from '../run.ts';
 import { BUILTIN } from './builtin.ts';
@@ -20,22 +21,29 @@ import { EMAIL, ENVIRONMENTS, TERRAFORM } from './refused.ts';
 import { TIME } from './time.ts';
 import { UTIL } from './util.ts';
 
+/** A function that a provider surely has. */
+function existing(provider: Provider, name: string): Action {
+  const action = provider[name];
+  if (action === undefined) throw new Fault('loop/bug', `there is no action ${name}`);
+  return action;
+}
+
 /** KubeVela 1.10's provider op has two functions of one name, for objects and for configs; what is given tells which. */
 const either = (name: 'read' | 'list' | 'delete'): Action => (call, context) => {
   const forConfig = !isRecord(call.params['value']) && !isRecord(call.params['resource']) && textOf(call.params['namespace']) !== '';
-  return (forConfig ? CONFIG : KUBE)[name]!(call, context);
+  return existing(forConfig ? CONFIG : KUBE, name)(call, context);
 };
 
-const { load: load11, export: export11, ...steering } = BUILTIN;
+const { load: _load, export: _export, ...steering } = BUILTIN;
 
 const OP: Provider = {
   ...KUBE, ...steering, ...OAM, ...HTTP, ...UTIL, ...TIME, ...METRICS, ...MULTICLUSTER, ...ENVIRONMENTS, ...EMAIL, ...TERRAFORM,
-  create: CONFIG['create']!, 'create-config': CONFIG['create']!, 'read-config': CONFIG['read']!, 'list-config': CONFIG['list']!, 'delete-config': CONFIG['delete']!,
+  create: existing(CONFIG, 'create'), 'create-config': existing(CONFIG, 'create'), 'read-config': existing(CONFIG, 'read'), 'list-config': existing(CONFIG, 'list'), 'delete-config': existing(CONFIG, 'delete'),
   read: either('read'), list: either('list'), delete: either('delete'),
 };
 
 const PROVIDERS: Readonly<Record<string, Provider>> = {
-  kube: KUBE, builtin: { ...steering, load: load11!, export: export11! }, oam: OAM, http: HTTP, util: UTIL, config: CONFIG, time: TIME, metrics: METRICS,
+  kube: KUBE, builtin: BUILTIN, oam: OAM, http: HTTP, util: UTIL, config: CONFIG, time: TIME, metrics: METRICS,
   multicluster: { ...MULTICLUSTER, ...ENVIRONMENTS }, query: QUERY, ql: { ...QUERY, ...KUBE }, email: EMAIL, terraform: TERRAFORM, op: OP,
 };
 

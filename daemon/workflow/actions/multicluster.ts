@@ -1,7 +1,7 @@
 /** `vela/multicluster`: clusters and placements. */
 import { toFault } from '../../model/fault.ts';
 import { SYSTEM_NAMESPACE } from '../../model/catalog.ts';
-import { LOCAL, type Json } from '../../model/object.ts';
+import { LOCAL } from '../../model/object.ts';
 import type { Action, StepContext } from '../run.ts';
 import { runCoded } from '../steps/coded.ts';
 import { answer, complete, listOf, type Provider } from './calls.ts';
@@ -35,7 +35,7 @@ const placements: Action = async (call, context) => {
 
 /** What the step `deploy` does, for a step definition of somebody's own. */
 const deploy: Action = async (call, context) => {
-  const result = await runCoded({ ...context, step: { ...context.step, type: 'deploy' }, properties: call.params as Json }, () => {});
+  const result = await runCoded({ ...context, step: { ...context.step, type: 'deploy' }, properties: call.params }, () => {});
   const again = result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs };
   if (result.kind === 'wait') return { kind: 'wait', message: result.message, value: {}, ...again };
   if (result.kind === 'suspend') return { kind: 'suspend', message: result.message, ...again };

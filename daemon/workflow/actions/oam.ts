@@ -53,7 +53,7 @@ async function renderedFor(params: CueObject, context: StepContext): Promise<Ren
   const placement = placementIn(context, textOf(params['cluster']), textOf(params['namespace']));
   const same = equal(value['properties'] ?? {}, own['properties'] ?? {});
   const rendered = await renderedIn(context, name, placement, same ? undefined : (value['properties'] as JsonObject | undefined) ?? {});
-  return isRecord(params['patch']) ? withPatch(rendered, params['patch'] as CueObject, context) : rendered;
+  return isRecord(params['patch']) ? withPatch(rendered, params['patch'], context) : rendered;
 }
 
 /** KubeVela 1.10: `patch` goes over the workload, after the traits. */

@@ -83,7 +83,10 @@ async function runTasks(context: StepContext, tasks: readonly Task[], parallelis
         const rendered = await renderedIn(context, task.component, task.placement, properties);
         const outcome = await context.delivery.component(rendered, 'placement');
         found(task.key, outcome.health);
-        if (outcome.fault !== null) return void states.set(task.key, { kind: 'fault', fault: outcome.fault });
+        if (outcome.fault !== null) {
+          states.set(task.key, { kind: 'fault', fault: outcome.fault });
+          return;
+        }
         if (outcome.health.healthy) {
           const { outputs } = await outputsOf(context, task.component.outputs, outcome);
           for (const [name, value] of Object.entries(outputs)) given.set(`${placeKey(task.placement, task.component.replicaKey)}|${name}`, value);
@@ -102,5 +105,5 @@ async function runTasks(context: StepContext, tasks: readonly Task[], parallelis
 function withInputs(task: Task, valueOf: (from: string) => CueJson | undefined): Json | undefined {
   const { inputs, properties } = task.component;
   if (inputs.length === 0) return undefined;
-  return inputs.reduce<Json>((target, { from, parameterKey }) => (parameterKey === '' ? target : setPath(target, parsePath(parameterKey.replace(/^properties\./, '')), (valueOf(from) ?? null) as Json)), properties);
+  return inputs.reduce<Json>((target, { from, parameterKey }) => (parameterKey === '' ? target : setPath(target, parsePath(parameterKey.replace(/^properties\./, '')), (valueOf(from) ?? null))), properties);
 }

@@ -72,7 +72,7 @@ suite('a component in works', () => {
       resourceMeta: { group: '', version: 'v1', kind: 'Service', resource: 'services', name: 's', namespace: 'n', ordinal: 0 },
       conditions: [{ type: 'Applied', ...applied }, { type: 'Available', status: 'True' }, { type: 'StatusFeedbackSynced', status: 'True', reason: 'StatusFeedbackSynced' }, { type: 'Ready', status: 'True' }],
       statusFeedback: { values: [{ name: 'status.loadBalancer.ingress.0.ip', fieldValue: { type: 'String', string: '10.0.0.1' } }, { name: 'status.conditions.Ready', fieldValue: { type: 'String', string: 'True' } }] },
-    }]), spec: { workload: { manifests: [config] } } }) as unknown as KubeObject;
+    }]), spec: { workload: { manifests: [config] } } });
     const now = carriedBy(told({ status: 'True', observedGeneration: 2 }));
     assert.deepEqual(now.map(({ key, object, isReported }) => [key.cluster, object?.['status'], isReported]), [['far', { loadBalancer: { ingress: [{ ip: '10.0.0.1' }] }, conditions: [{ type: 'Ready', status: 'True' }] }, true]]);
     assert.deepEqual(carriedBy(told({ status: 'True', observedGeneration: 1 })).map(({ object, message }) => [object, message]), [[null, 'cluster far has not taken its newest content yet']]);

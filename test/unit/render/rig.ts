@@ -41,4 +41,4 @@ export const withoutCases = existsSync(CASES) ? false : 'the folder of recorded 
 export const caseText = (path: string): string => readFileSync(join(CASES, path), 'utf8');
 /** The items of a recorded list. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-export const caseItems = (path: string): any[] => (parseDocuments(caseText(path), path).documents[0]?.value as { items: any[] }).items;
+export const caseItems = (path: string): any[] => (parseDocuments(caseText(path), path).documents[0]?.value as { items?: any[] } | undefined)?.items ?? [];

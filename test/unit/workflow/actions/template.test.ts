@@ -84,7 +84,7 @@ info: {
   assert.equal((await run(here)).kind, 'wait');
   assert.equal(here.delivered[0]?.component, 'db');
   const [wanted] = here.delivered;
-  here.put({ ...wanted!.object, status: { state: 'Available' } });
+  here.put({ ...wanted.object, status: { state: 'Available' } });
   assert.deepEqual(await run(here), { kind: 'succeeded', message: '', outputs: { connInfo: { host: 'db.example' } }, outputErrors: {} });
 });
 

@@ -126,7 +126,7 @@ function application(setting: Setting): DesiredApplication {
   const policies = setting.policies ?? [];
   return {
     namespace: 'prod', name: 'shop', dialect: setting.dialect ?? '1.10', object, document: { object, origin: ORIGIN, locate: () => ORIGIN },
-    revision: { name: 'shop-v3', number: 3, hash: 'h', components: {}, componentHashes: {} } as DesiredApplication['revision'],
+    revision: { name: 'shop-v3', number: 3, hash: 'h', components: {}, componentHashes: {} },
     components: new Map(components.map((spec) => [String(spec['name']), rendered(spec, spec['properties'], { cluster: '', namespace: '', replicaKey: '' })])),
     policyObjects: [], steps: [], mode: { steps: 'StepByStep', subSteps: 'DAG' }, hasWorkflow: true, definitions: new Map(),
     componentSpecs,
