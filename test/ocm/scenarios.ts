@@ -148,6 +148,11 @@ export function ocmScenarios(ground: () => OcmGround): void {
     t.diagnostic(`from push to the member ${Math.round(performance.now() - from)} ms`);
     await isReady('shop-v2');
     t.diagnostic(`from push to Ready ${Math.round(performance.now() - from)} ms`);
+    const change = performance.now();
+    await member.client.patch('deployments/default/web', { spec: { replicas: 2 } });
+    const told = (work: KubeObject): boolean => work.status.resourceStatus.manifests.some((one: any) => one.statusFeedback.values?.some(({ name, fieldValue }: any) => name === 'status.readyReplicas' && fieldValue.integer === 2));
+    await until('the hub knows of the second replica', async () => (await hub.client.list(`${works}/m1`)).filter(mine).find(told), PATIENCE_MS);
+    t.diagnostic(`from a change on the member to the hub ${Math.round(performance.now() - change)} ms`);
     await daemon.stop();
     await it.push({ 'app.yaml': null });
     await assertOnce(it);
@@ -206,13 +211,20 @@ export function ocmScenarios(ground: () => OcmGround): void {
       return objects.map(({ kind, metadata, status }) => [kind, metadata.name, metadata.uid, metadata['ownerReferences'], status?.evictionStartTime, status?.appliedResources]);
     };
     const before = await seen();
-    const [from, written] = [performance.now(), (await hub.writes()).length];
+    await using daemon = it.run();
+    await daemon.untilLog((line) => line.msg === 'new commit', PATIENCE_MS);
     await hub.client.patch('managedclusters/m2', { metadata: { annotations: { 'lateen.dev/delivery': 'ocm' } } });
+    await until('the daemon has seen it', async () => ((await fileOf(it, 'clusters/m2.yaml'))?.['delivery'] === 'ocm' ? true : undefined), PATIENCE_MS);
+    const [from, written] = [performance.now(), (await hub.writes()).length];
     await using _agent = await handOver(direct);
-    t.diagnostic(`from the annotation to an agent that leads ${Math.round(performance.now() - from)} ms`);
     await client.until((await client.list(place))[0] ?? assert.fail('no record'), (record) => record?.spec.agentID === 'klusterlet-1', { timeoutMs: PATIENCE_MS });
+    t.diagnostic(`from the start of the agent to its name in the record ${Math.round(performance.now() - from)} ms`);
     await it.push({ 'app.yaml': app('nginx:1.30') });
-    await assertOnce(it);
+    await until('the new image is Ready', async () => {
+      const status = await it.status('moved', 'default');
+      return status?.['revision'] === 'moved-v2' && ready(status) === 'True' ? true : undefined;
+    }, PATIENCE_MS);
+    await daemon.stop();
     assert.equal((await client.get('deployments/default/moved')).spec.template.spec.containers[0].image, 'nginx:1.30');
     assert.deepEqual(await seen(), before);
     assert.equal((await fileOf(it, 'clusters/m2.yaml'))?.['delivery'], 'ocm');
