@@ -41,7 +41,8 @@ export class Supervised implements AsyncDisposable {
     if (this.state === 'running') return
     clearTimeout(this.#timer)
     const log = openSync(this.#options.logFile, 'a')
-    const child = spawn(this.#options.program, this.#options.args, { stdio: ['ignore', log, log] })
+    // A small heap that is collected all the time costs a third of the processor; memory is what the lab has.
+    const child = spawn(this.#options.program, this.#options.args, { stdio: ['ignore', log, log], env: { ...process.env, GOGC: '400' } })
     closeSync(log)
     child.once('error', () => this.#ended(child)) // the program is missing or may not be run
     child.once('exit', () => this.#ended(child))
