@@ -186,6 +186,25 @@ export function ocmScenarios(ground: () => OcmGround): void {
     assert.deepEqual(await names(), []);
   });
 
+  test('what the agent cannot apply is told in its own words, and the rest of the work is there', async () => {
+    const { hub, member } = ground();
+    await using it = await open(ground(), 'partly');
+    const map = (name: string, namespace: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { a: 'b' } });
+    await it.push({ 'app.yaml': topologyApp('partly', [{ name: 'maps', type: 'k8s-objects', properties: { objects: [map('good', 'default'), map('nowhere', 'not-there')] } }]) });
+    await using daemon = it.run();
+    const words = /Failed to apply manifest: namespaces \"not-there\" not found/;
+    const status = await until('the agent\'s words in the status', async () => {
+      const now = await it.status('partly', 'default');
+      return words.test(String(now?.['objects']?.find(({ kind }: { kind: string }) => kind === 'ManifestWork')?.message)) ? now : undefined;
+    }, PATIENCE_MS);
+    assert.equal(ready(status), 'False');
+    assert.equal((await member.client.get('configmaps/default/good')).data.a, 'b');
+    await it.push({ 'app.yaml': null });
+    await member.client.gone('configmaps/default/good', { timeoutMs: PATIENCE_MS });
+    await until('the work is gone', async () => ((await hub.client.list(`${works}/m1`)).some(({ metadata }) => metadata.name.startsWith('partly-')) ? undefined : true), PATIENCE_MS);
+    await daemon.stop();
+  });
+
   test('Lateen has written no status, lease, taint, finalizer, set or decision', async () => {
     const { hub, user } = ground();
     const writes = (await hub.writes()).filter((write) => write.user === user);
