@@ -3,7 +3,7 @@
  * They come from outside (`OCM_BIN`); nothing of OCM is in this repository but names and flags.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -159,6 +159,3 @@ export async function untilAvailable(hub: ControlPlane, name: string): Promise<v
   const is = (conditions: readonly { type: string; status: string }[] | undefined, type: string): boolean => conditions?.some((one) => one.type === type && one.status === 'True') === true;
   await hub.client.until(`managedclusters/${name}`, (cluster) => is(cluster?.status?.conditions, 'ManagedClusterJoined') && is(cluster?.status?.conditions, 'ManagedClusterConditionAvailable'), { timeoutMs: 120_000 });
 }
-
-/** The end of each log, for a failure's message. */
-export const logTail = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8').slice(-2_000) : '');

@@ -192,7 +192,7 @@ export function ocmScenarios(ground: () => OcmGround): void {
     const map = (name: string, namespace: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { a: 'b' } });
     await it.push({ 'app.yaml': topologyApp('partly', [{ name: 'maps', type: 'k8s-objects', properties: { objects: [map('good', 'default'), map('nowhere', 'not-there')] } }]) });
     await using daemon = it.run();
-    const words = /Failed to apply manifest: namespaces \"not-there\" not found/;
+    const words = /Failed to apply manifest: namespaces "not-there" not found/;
     const status = await until('the agent\'s words in the status', async () => {
       const now = await it.status('partly', 'default');
       return words.test(String(now?.['objects']?.find(({ kind }: { kind: string }) => kind === 'ManifestWork')?.message)) ? now : undefined;

@@ -72,7 +72,7 @@ export async function tendManifestWork(bench: Bench, work: KubeObject): Promise<
     done = { generation: work.metadata['generation'] as number, paths, outcomes };
     bench.memory.set(work.metadata.uid ?? '', done);
   }
-  const live = await Promise.all(done.paths.map((path) => (path === '' ? undefined : bench.member.find(path))));
+  const live = await Promise.all(done.paths.map((path) => (path === '' ? Promise.resolve(undefined) : bench.member.find(path))));
   await saveRecord(bench.member, owner, live, done.paths);
   await saveStatus(bench, work, ref, live, done);
 }
@@ -101,7 +101,7 @@ const pathsOf = (record: KubeObject): readonly string[] => (record.status?.appli
 
 async function saveRecord(member: LabClient, record: KubeObject, live: readonly (KubeObject | undefined)[], paths: readonly string[]): Promise<void> {
   const appliedResources = paths.flatMap((path, at) => (live[at] === undefined ? [] : [{ ...metaOf(path), uid: live[at].metadata.uid }])).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
-  const text = (list: readonly { readonly uid?: string | undefined }[] | undefined): string => (list ?? []).map((one) => one.uid).sort().join();
+  const text = (list: readonly { readonly uid?: string | undefined }[] | undefined): string => (list ?? []).map((one) => one.uid ?? '').toSorted((a, b) => (a < b ? -1 : 1)).join();
   if (text(record.status?.appliedResources) !== text(appliedResources)) await member.patch(`appliedmanifestworks/${record.metadata.name}`, { status: { appliedResources } }, 'status');
 }
 

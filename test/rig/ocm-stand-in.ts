@@ -47,17 +47,15 @@ export async function playOcm({ hub, member, isHubPlayed = true }: { readonly hu
   const play = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       // A conflict, or a namespace that is not there yet: the next round sees it anew, as a controller would.
-      await round().catch((error: unknown) => { lastTrouble = error; });
+      await round().catch(() => {});
       await sleep(ROUND_MS, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
-  let lastTrouble: unknown;
   const playing = play();
   const stop = async (): Promise<void> => {
     stopping.abort();
     await playing;
     for (const client of [controllers, bench.hub, bench.member]) client.close();
-    if (process.env['OCM_STAND_IN_DEBUG'] === '1' && lastTrouble !== undefined) console.error('stand-in:', lastTrouble);
   };
   return { agentUser, holdFeedback: (isHeld) => { bench.isHeld = isHeld; }, stop, [Symbol.asyncDispose]: stop };
 }
