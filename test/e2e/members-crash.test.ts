@@ -64,7 +64,7 @@ async function endOf(it: Scenario): Promise<unknown> {
     works: works.map((work) => [work.spec.workload.manifests.length, work.status.conditions.map((condition: { readonly type: string; readonly status: string }) => [condition.type, condition.status]), work.metadata['finalizers']]),
     records: records.map((record) => record.status.appliedResources.map((resource: { readonly resource: string; readonly name: string }) => [resource.resource, resource.name])),
     deployments: deployments.map((deployment) => [deployment.metadata.name, deployment.metadata['generation'], deployment.spec.template.spec.containers[0].image, (deployment.metadata['ownerReferences'] as readonly unknown[] | undefined)?.length]),
-    phase: status?.['phase'], revision: status?.['revision'], objects: (status?.['objects'] as readonly Record<string, unknown>[]).map((object) => [object['kind'], object['cluster'], object['health']]),
+    phase: status?.['phase'], revision: status?.['revision'], objects: ((status?.['objects'] ?? []) as readonly Record<string, unknown>[]).map((object) => [object['kind'], object['cluster'], object['health']]),
     revisions: (await hub.client.list(`applicationrevisions.core.oam.dev/${it.namespace}`)).map((revision) => revision.metadata.name),
   };
 }
