@@ -149,7 +149,7 @@ async function benchMembers(): Promise<void> {
     if (plane === undefined) throw new Error(`no control plane ${name}`);
     return plane;
   };
-  await registerMembers(planeOf('hub'), names.map((name) => [planeOf(name), { clusterSet: 'all', boundTo: ['bench'] }] as const));
+  await registerMembers(planeOf('hub'), names.map((name) => [planeOf(name), { clusterSet: 'all' }] as const));
   say(`members: ${MEMBERS} API servers started and registered`, seconds(ms(from)));
   const { directory, work, push } = repository();
   for (const [i, name] of names.entries()) {
