@@ -3,7 +3,7 @@ import type { ApplicationDoors } from './application.ts';
 import { mapLimit } from './lib/queue.ts';
 import { CODES, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText } from './model/object.ts';
-import type { Change, Wanted } from './model/plan.ts';
+import { waveOf, type Change, type Wanted } from './model/plan.ts';
 import type { ObjectReport, Tracked } from './model/status.ts';
 import { decide, type Owner } from './plan/decide.ts';
 import { union, without } from './plan/inventory.ts';
@@ -13,9 +13,6 @@ import { objectHealth } from './status/health.ts';
 
 const OWNER: Owner = { namespace: '', name: '', dialect: '1.10' };
 const WRITES_AT_ONCE_MAX = 10;
-/** What others need comes first: kinds before objects of them, namespaces before what lies in them. */
-const waveOf = (wanted: Wanted): number => (wanted.key.kind === 'CustomResourceDefinition' ? 0 : wanted.key.kind === 'Namespace' ? 1 : 2);
-
 export interface DocumentsInput {
   readonly wanted: readonly Wanted[];
   readonly tracked: readonly Tracked[];

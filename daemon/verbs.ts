@@ -147,21 +147,20 @@ function reportData(report: Report): unknown {
 }
 
 /** A plain directory through load and render, without a cluster. */
-async function renderDirectory(flags: Flags, path: string, base: Base, signal: AbortSignal): Promise<{ readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
+async function renderDirectory(path: string, base: Base, signal: AbortSignal): Promise<{ readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
   const catalog = load(await readDirectory(path));
   await using cue = wireCue(base);
   const desired = await render({
     catalog, known: { hub: [], pack: await readPack() }, records: new Map(), memo: new Map(), only: null,
     environment: { cue, clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' }, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)), signal },
   });
-  void flags;
   return { desired, diagnostics: sortDiagnostics([...catalog.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)]) };
 }
 
 /** `lateen check [DIR]`: findings, one a line. 1 when there is an error among them. */
 export async function checkVerb(flags: Flags, path: string, output: Output, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags));
-  const { diagnostics } = await renderDirectory(flags, path, base, terminal.signal);
+  const { diagnostics } = await renderDirectory(path, base, terminal.signal);
   terminal.out(base.redactor.text(inForm(diagnostics, output, () => diagnostics.map((item) => `${diagnosticText(item)}\n`).join(''))));
   return diagnostics.some((item) => item.severity === 'error') ? 1 : 0;
 }
@@ -169,7 +168,7 @@ export async function checkVerb(flags: Flags, path: string, output: Output, term
 /** `lateen render [DIR] [--application NAME]`: the objects as YAML documents. Values of Secrets are shown as `***`. */
 export async function renderVerb(flags: Flags, path: string, only: string | undefined, output: Output, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags));
-  const { desired, diagnostics } = await renderDirectory(flags, path, base, terminal.signal);
+  const { desired, diagnostics } = await renderDirectory(path, base, terminal.signal);
   const wanted = [
     ...(only === undefined ? desired.objects : []),
     ...desired.applications.filter((app) => only === undefined || app.name === only || `${app.namespace}/${app.name}` === only).flatMap((app) => [...app.policyObjects, ...[...app.components.values()].flatMap((component) => component.objects)]),

@@ -3,6 +3,8 @@ import { groupOf } from '../model/object.ts';
 import type { KubeObject } from '../model/object.ts';
 import { hashOf, isRecord, parseJson, stableStringify } from './json.ts';
 
+/** The one field manager name, for ever (I10). */
+export const FIELD_MANAGER = 'lateen';
 /** The whole object as it was rendered, as JSON: what a three-way merge and the question "was this field ours?" start from. */
 export const LAST_APPLIED_ANNOTATION = 'app.oam.dev/last-applied-configuration';
 /** Hash of the rendered object. KubeVela 1.10 has a label of this name, with a hash of its own. */

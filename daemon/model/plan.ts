@@ -250,3 +250,8 @@ export interface Plan {
   readonly applications: readonly ApplicationPlan[];
   readonly objects: ApplicationPlan;
 }
+
+/** Which wave an object is written in, 0 to 2: kinds before objects of them, namespaces before what lies in them. */
+export function waveOf(wanted: Wanted): number {
+  return wanted.key.kind === 'CustomResourceDefinition' ? 0 : wanted.key.kind === 'Namespace' ? 1 : 2;
+}

@@ -1,6 +1,6 @@
 /** What is to be done about one object: the decision of stage 4, pure. */
 import { withValuesOf } from '../lib/field-path.ts';
-import { renderHashOf, stamp, RENDER_HASH_ANNOTATION } from '../lib/stamp.ts';
+import { FIELD_MANAGER, renderHashOf, stamp, RENDER_HASH_ANNOTATION } from '../lib/stamp.ts';
 import { differences } from '../lib/subset.ts';
 import { Fault } from '../model/fault.ts';
 import { describeKey, type Json, type KubeObject } from '../model/object.ts';
@@ -19,9 +19,6 @@ export interface DecideOptions {
   /** Drift is put back, else it is only reported. */
   readonly correctDrift: boolean;
 }
-
-/** The one field manager name, for ever (I10). */
-export const FIELD_MANAGER = 'lateen';
 
 /** Base64 values for `stringData`, as the API server stores them, so that drift in them is seen. */
 function storedForm(object: KubeObject): KubeObject {

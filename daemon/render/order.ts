@@ -12,11 +12,6 @@ const rank = (kind: string): number => {
   return at < 0 ? RANK.length : at;
 };
 
-/** Which wave an object belongs to: 0 before 1 before 2; those of one wave may be applied at the same time. */
-export function waveOf(wanted: Wanted): number {
-  return wanted.key.kind === 'CustomResourceDefinition' ? 0 : wanted.key.kind === 'Namespace' ? 1 : 2;
-}
-
 /** By rank of the kind, then by key, so that the order never depends on how files are laid out. */
 export function orderObjects(wanted: readonly Wanted[]): readonly Wanted[] {
   return wanted.map((item) => ({ item, rank: rank(item.key.kind), text: keyText(item.key) })).sort((a, b) => a.rank - b.rank || (a.text < b.text ? -1 : 1)).map(({ item }) => item);

@@ -25,7 +25,8 @@ import { ApiFault, conflictWords, isUntyped, managerOf } from './faults.ts';
 import { kindsOf } from './hub.ts';
 import type { KubeClient, Written } from './kube.ts';
 import { targetOf } from './kube.ts';
-import { FIELD_MANAGER, gatherFields, hasStrayFields, isOurManager, setsField } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
+import { gatherFields, hasStrayFields, isOurManager, setsField } from './managed-fields.ts';
 import { mergePatchBetween, threeWayMerge } from './three-way.ts';
 
 /** What one apply did. `object` is the server's answer. */

@@ -8,7 +8,7 @@ import type { KubeObject } from '../model/object.ts';
 import type { Clock, Effects } from '../model/ports.ts';
 import type { KubeClient } from './kube.ts';
 import { targetOf } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 
 /** On a CRD of ours: the hash of the file that it was made from. A CRD without it is KubeVela's own and stays as it is. */
 const SOURCE_ANNOTATION = 'lateen.dev/source-hash';

@@ -19,7 +19,7 @@ import { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Clock, Lease } from '../model/ports.ts';
 import type { KubeClient, Target } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 
 export interface LeaseOptions {
   readonly clock: Clock;

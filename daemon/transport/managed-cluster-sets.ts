@@ -4,7 +4,7 @@ import type { KubeObject } from '../model/object.ts';
 import type { Effects } from '../model/ports.ts';
 import { selects, SelectorError } from './clusters-selector.ts';
 import { targetOf, type KubeClient } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { withCondition, type Condition } from './managed-cluster-status.ts';
 import { CLUSTER_SET_LABEL, SET_API } from './ocm-kinds.ts';
 import { mergePatchBetween } from './three-way.ts';

@@ -14,7 +14,7 @@ import type { Clock, Effects } from '../model/ports.ts';
 import { leaseSecondsOf, type ClusterRegistry, type ClustersReading } from './clusters.ts';
 import { installDefinitions } from './hub.ts';
 import { targetOf, type KubeClient } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { probe, type Report } from './managed-cluster-probe.ts';
 import { keepDefaultSets, keepSetStatus, saveStatus } from './managed-cluster-sets.ts';
 import { wantedSpecPatch, wantedStatus, withCondition, type Condition } from './managed-cluster-status.ts';

@@ -1,10 +1,9 @@
 /** Whose field is it (I10): reads field paths and managedFields as server-side apply writes them. Pure. */
 import { isRecord } from '../lib/json.ts';
 import type { Fields } from '../lib/json.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import type { KubeObject } from '../model/object.ts';
 
-/** The one field manager name, for ever (I10). */
-export const FIELD_MANAGER = 'lateen';
 
 /** Ours, and vela-core's own names (its user agent is `kubevela/<revision>`): what it wrote is ours once we take over. */
 const OURS: ReadonlySet<string> = new Set([FIELD_MANAGER, 'kubevela', 'vela-core']);

@@ -4,7 +4,7 @@ import { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Clock } from '../model/ports.ts';
 import type { KubeClient } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 
 const HUB_NAMESPACE = 'open-cluster-management-hub';
 const OPERATOR_API = 'operator.open-cluster-management.io/v1';

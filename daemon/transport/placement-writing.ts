@@ -3,7 +3,7 @@ import { equal, isRecord } from '../lib/json.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Clock, Effects } from '../model/ports.ts';
 import { targetOf, type KubeClient } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { saveStatus } from './managed-cluster-sets.ts';
 import { withCondition } from './managed-cluster-status.ts';
 import { CLUSTER_GROUP, PLACEMENT_API, PLACEMENT_LABEL } from './ocm-kinds.ts';

@@ -8,7 +8,7 @@ import { ApiFault } from './faults.ts';
 import type { KubeClient } from './kube.ts';
 import { targetOf } from './kube.ts';
 import { learnKnown, withKnown, withoutSecrets } from './known-secrets.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import type { ListQuery } from './reading.ts';
 import { mergePatchBetween } from './three-way.ts';
 

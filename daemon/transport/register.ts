@@ -8,7 +8,7 @@ import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
 import { clientConfigOf, connectionSecret, learnConnection, readConnection, type Connection } from './clusters-connection.ts';
 import { leaseSecondsOf } from './clusters.ts';
 import { targetOf, type KubeClient } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { klusterletOf } from './ocm-evidence.ts';
 import { CLUSTER_API, CLUSTER_LEASE, CLUSTER_SET_LABEL, SET_API } from './ocm-kinds.ts';
 

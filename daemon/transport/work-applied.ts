@@ -7,7 +7,7 @@ import type { KubeObject } from '../model/object.ts';
 import type { Clock, Effects } from '../model/ports.ts';
 import { ApiFault } from './faults.ts';
 import { targetOf } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { patchStatus, removeAppliedWork } from './work-delete.ts';
 import type { Member } from './work-member.ts';
 import { APPLIED_FINALIZER, appliedWorkName, hubHash, specOf, WORK_API } from './work-model.ts';

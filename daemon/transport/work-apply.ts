@@ -17,7 +17,7 @@ import type { Resource } from './discovery.ts';
 import { ApiFault } from './faults.ts';
 import { kindsOf } from './hub.ts';
 import { targetOf } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { IGNORED_HASH_ANNOTATION, withoutIgnored } from './work-ignore.ts';
 import { documentHash } from './work-member.ts';
 import type { Member } from './work-member.ts';

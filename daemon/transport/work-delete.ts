@@ -14,7 +14,7 @@ import type { KubeObject } from '../model/object.ts';
 import type { Effects } from '../model/ports.ts';
 import type { KubeClient } from './kube.ts';
 import { targetOf } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import type { Member } from './work-member.ts';
 import { mergeOwner, ownersOf } from './work-merge.ts';
 import { APPLIED_FINALIZER, appliedResourcesOf, ownerOf, WORK_API } from './work-model.ts';

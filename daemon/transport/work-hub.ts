@@ -4,7 +4,7 @@ import type { Effects } from '../model/ports.ts';
 import { Fault } from '../model/fault.ts';
 import type { KubeClient } from './kube.ts';
 import { targetOf } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { WORK_FINALIZER } from './work-model.ts';
 import type { WorkStatus } from './work-model.ts';
 import { statusPatch } from './work-status.ts';

@@ -8,7 +8,7 @@ import { pathTo } from './discovery.ts';
 import type { Resource } from './discovery.ts';
 import { ApiFault } from './faults.ts';
 import type { KubeClient, Target } from './kube.ts';
-import { FIELD_MANAGER } from './managed-fields.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { DELIVERED } from './places.ts';
 import type { WorkMemory } from './work-memory.ts';
 import { apiVersionOf } from './work-model.ts';

@@ -7,7 +7,7 @@ import { carriedObject } from '../lib/manifest-work.ts';
 import { mapLimit } from '../lib/queue.ts';
 import { Fault, toFault } from '../model/fault.ts';
 import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from '../model/object.ts';
-import type { Change, DesiredApplication, RenderedComponent, Wanted } from '../model/plan.ts';
+import { waveOf, type Change, type DesiredApplication, type RenderedComponent, type Wanted } from '../model/plan.ts';
 import type { Transport } from '../model/ports.ts';
 import type { Observation, ServiceHealth, Tracked } from '../model/status.ts';
 import type { ComponentOutcome, Delivered, Delivery, HealthOf } from './run.ts';
@@ -33,9 +33,6 @@ export interface DeliveryDoors {
 }
 
 const STAGES = ['PreDispatch', 'DefaultDispatch', 'PostDispatch'] as const;
-
-/** What others need to exist comes first. */
-const waveOf = (wanted: Wanted): number => (wanted.key.kind === 'CustomResourceDefinition' ? 0 : wanted.key.kind === 'Namespace' ? 1 : 2);
 
 /** A {@link Delivery} for one application and one pass. */
 export function deliveryFor(doors: DeliveryDoors): Delivery {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { keyText, type KubeObject } from '../../daemon/model/object.ts';
-import { FIELD_MANAGER } from '../../daemon/plan/decide.ts';
+import { FIELD_MANAGER } from '../../daemon/lib/stamp.ts';
 import { application, configMaps, openWorld, plain, type World } from './world.ts';
 
 const KEY = keyText({ cluster: 'local', apiVersion: 'v1', kind: 'ConfigMap', namespace: 'default', name: 'one' });
