@@ -142,6 +142,9 @@ export interface HttpResponse {
 }
 export type Http = (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>;
 
+/** Label on the journal Secret; its value is the application's name, its namespace the application's. */
+export const JOURNAL_LABEL = 'lateen.dev/journal';
+
 /** A journal that holds nothing yet. */
 export const EMPTY_JOURNAL: Journal = {
   appRevision: '', mode: '', steps: [], suspend: false, terminated: false, finished: false, state: 'initializing', message: '',

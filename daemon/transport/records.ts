@@ -2,6 +2,7 @@
 import { isRecord } from '../lib/json.ts';
 import { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
+import { JOURNAL_LABEL } from '../model/ports.ts';
 import type { ApplicationRecord, Effects, Records, Redactor } from '../model/ports.ts';
 import { sendable } from './apply.ts';
 import { ApiFault } from './faults.ts';
@@ -13,8 +14,6 @@ import type { ListQuery } from './reading.ts';
 import { mergePatchBetween } from './three-way.ts';
 
 const OAM = 'core.oam.dev/v1beta1';
-/** On the journal Secret: its application's name. Its namespace is the application's. */
-export const JOURNAL_LABEL = 'lateen.dev/journal';
 /** Where the names do not fit a label (63 characters): `namespace/name`. Wins over every label. */
 export const APPLICATION_ANNOTATION = 'lateen.dev/application';
 

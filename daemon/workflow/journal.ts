@@ -5,15 +5,12 @@
 import { parseJson, stableStringify } from '../lib/json.ts';
 import type { Dialect } from '../model/catalog.ts';
 import type { JsonObject, KubeObject } from '../model/object.ts';
-import { EMPTY_JOURNAL } from '../model/ports.ts';
+import { EMPTY_JOURNAL, JOURNAL_LABEL } from '../model/ports.ts';
 import type { Journal, StepPhase, StepStatus } from '../model/status.ts';
 
 const object = (value: unknown): JsonObject => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as JsonObject) : {});
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const list = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value.map(object) : []);
-
-/** Label on the journal Secret; its value is the application's name. */
-export const JOURNAL_LABEL = 'lateen.dev/journal';
 
 function stepOf(step: JsonObject): StepStatus {
   return {
