@@ -25,7 +25,8 @@ import { applicationStatus } from './status/hub.ts';
 import { conditionsOf, phaseOf } from './status/phase.ts';
 import { ACTIONS } from './workflow/actions/actions.ts';
 import { deliveryFor } from './workflow/delivery.ts';
-import { freshJournal, runWorkflow, timeText } from './workflow/engine.ts';
+import { timeText } from './lib/text.ts';
+import { freshJournal, runWorkflow } from './workflow/engine.ts';
 import { hidesNothing, isJournalKept, journalSecret, shownWorkflow } from './workflow/journal.ts';
 import type { Delivered } from './workflow/run.ts';
 

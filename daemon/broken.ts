@@ -14,7 +14,7 @@ import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, SOURCE_ANNOTATION } from './plan/
 import { objectHealth } from './status/health.ts';
 import { withConditions } from './status/hub.ts';
 import { conditionsOf, phaseOf } from './status/phase.ts';
-import { timeText } from './workflow/engine.ts';
+import { timeText } from './lib/text.ts';
 
 /** One of them: what the hub remembers of it, where it is written, and why it cannot be used. */
 export interface BrokenApplication {

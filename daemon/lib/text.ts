@@ -43,3 +43,8 @@ export function listed(words: readonly string[], most = 8): string {
   const rest = words.length - shown.length;
   return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ');
 }
+
+/** A time as Kubernetes and KubeVela write it: RFC 3339, UTC, to the second. `ms` counts from the epoch. */
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}

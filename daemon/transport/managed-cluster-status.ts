@@ -13,6 +13,7 @@
  *
  * Taints follow it: `unavailable` while False, `unreachable` while Unknown or none.
  */
+import { timeText } from '../lib/text.ts';
 import { equal, isRecord } from '../lib/json.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Report } from './managed-cluster-probe.ts';
@@ -104,9 +105,6 @@ export function withCondition(conditions: readonly Fields[], next: Condition & {
   const full = { ...next, lastTransitionTime };
   return old === undefined ? [...conditions, full] : conditions.map((one) => (one === old ? full : one));
 }
-
-/** As Kubernetes writes a time: to the second. */
-export const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 const isAccepted = (cluster: KubeObject): boolean => isRecord(cluster['spec']) && cluster['spec']['hubAcceptsClient'] === true;
 

@@ -30,7 +30,8 @@ import type { Member } from './work-member.ts';
 import type { WorkMemory } from './work-memory.ts';
 import { appliedResourcesOf, appliedWorkName, isTrue, manifestsOf, ownerOf, statusOf, WORK_API, WORK_FINALIZER } from './work-model.ts';
 import type { AppliedResource } from './work-model.ts';
-import { isAppliedNow, timeText, withDeleting, withOutcomes, withSeen } from './work-status.ts';
+import { timeText } from '../lib/text.ts';
+import { isAppliedNow, withDeleting, withOutcomes, withSeen } from './work-status.ts';
 import type { Seen } from './work-status.ts';
 import { agentWords, isVerdict } from './work-words.ts';
 

@@ -11,7 +11,7 @@ import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { patchStatus, removeAppliedWork } from './work-delete.ts';
 import type { Member } from './work-member.ts';
 import { APPLIED_FINALIZER, appliedWorkName, hubHash, specOf, WORK_API } from './work-model.ts';
-import { timeText } from './work-status.ts';
+import { timeText } from '../lib/text.ts';
 
 export interface AppliedOptions {
   readonly hubUrl: string;

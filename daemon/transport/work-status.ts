@@ -24,9 +24,6 @@ export interface Outcome {
 /** What was seen of the object: there, absent, not asked for since the kind is not known, or the words of a failure. */
 export type Seen = { readonly live: KubeObject } | { readonly absent: true } | { readonly unknownKind: true } | { readonly error: string };
 
-/** metav1.Time in JSON: seconds, UTC. */
-export const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
 /** As SetStatusCondition of Kubernetes: in its old place, and the time moves with the status only. */
 export function setCondition(conditions: readonly WorkCondition[], condition: WorkCondition, now: string): readonly WorkCondition[] {
   const at = conditions.findIndex((other) => other.type === condition.type);

@@ -15,6 +15,7 @@
  *
  * One step: pending -> running -> succeeded | failed | skipped | suspending (-> running when resumed).
  */
+import { timeText } from '../lib/text.ts';
 import { createHash } from 'node:crypto';
 import { mapLimit } from '../lib/queue.ts';
 import { consequence, Fault, toFault } from '../model/fault.ts';
@@ -62,9 +63,6 @@ export interface EngineResult {
 const STEPS_AT_ONCE_MAX = 8;
 /** A refused object will be refused again: KubeVela 1.10 tries 10 times, which only delays the news. */
 const TRIES_MAX = 3;
-
-/** The time as KubeVela writes it: RFC 3339 in seconds. */
-export const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** Ten characters like KubeVela's step ids, but the same for the same run, so that a restart finds its own objects. */
 function stepId(desired: DesiredApplication, startTime: string, step: string): string {
