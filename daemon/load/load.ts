@@ -10,7 +10,7 @@ import type { YamlLimits } from '../lib/yaml.ts';
 import { hashOf } from '../lib/json.ts';
 import type { Broken, Catalog, Document, RepositoryConfig, Tree, TreeFile } from '../model/catalog.ts';
 import type { Diagnostic, Origin } from '../model/fault.ts';
-import { isUnder } from '../model/catalog.ts';
+import { DEFAULT_NAMESPACE, isUnder, type InitializerRef } from '../model/catalog.ts';
 import { CONFIG_PATH, DEFAULT_CONFIG, readConfig } from './config.ts';
 import { loadFile } from './file.ts';
 import type { Item, LoadedFile } from './file.ts';
@@ -105,14 +105,8 @@ function catalogOf(tree: Tree, config: RepositoryConfig, { items, unreadable, di
       if (!broken.has(key)) broken.set(key, { kind, namespace, name, origin });
     }
   }
-  all.push(...shelves.initializers.map(notYet));
-  return { revision: tree.revision, config, ...shelves, broken: [...broken.values()], unreadable, diagnostics: all.toSorted(byOrigin) };
-}
-
-/** Read and checked, and that is all: said aloud, so that nobody waits for it. */
-function notYet({ object, origin }: Document): Diagnostic {
-  const { namespace, name } = object.metadata;
-  return { code: 'load/unsupported', severity: 'error', message: `Initializers are not delivered yet: nothing is done for ${name}`, origin, application: `${namespace}/${name}`, hint: 'List the file under `ignore` in lateen.yaml, or deliver its components as an Application.' };
+  const initializers = shelves.initializers.map((document): InitializerRef => ({ namespace: document.object.metadata.namespace ?? DEFAULT_NAMESPACE, name: document.object.metadata.name ?? '', document, dependsOn: [], isBuiltIn: false }));
+  return { revision: tree.revision, config, ...shelves, initializers, broken: [...broken.values()], unreadable, diagnostics: all.toSorted(byOrigin) };
 }
 
 function named(diagnostic: Diagnostic, item: Item): Diagnostic {

@@ -69,12 +69,30 @@ export interface Broken {
   readonly origin: Origin;
 }
 
+/** On the Application that an Initializer makes: the Initializer's name. KubeVela 1.1 writes it. */
+export const INITIALIZER_ANNOTATION = 'app.oam.dev/initializer-name';
+
+/**
+ * One Initializer. Its Application stands among `applications`, with the same namespace and name, the annotation
+ * {@link INITIALIZER_ANNOTATION} and `locate` into the template.
+ */
+export interface InitializerRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly document: Document;
+  /** `namespace/name` of the Initializers that have to be a success before, in the document's order. */
+  readonly dependsOn: readonly string[];
+  /** Not written by the user: one of Lateen's own, asked for by a dependency. */
+  readonly isBuiltIn: boolean;
+}
+
 /** Everything that one commit declares. Lists are sorted by namespace and name, so that order never depends on files. */
 export interface Catalog {
   readonly revision: Revision;
   readonly config: RepositoryConfig;
   readonly applications: readonly Document[];
-  readonly initializers: readonly Document[];
+  /** Initializers of the commit, and the built-in ones that they depend on. */
+  readonly initializers: readonly InitializerRef[];
   readonly definitions: readonly Document[];
   /** `core.oam.dev/v1alpha1` Policy and Workflow documents. */
   readonly policies: readonly Document[];

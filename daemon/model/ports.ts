@@ -1,5 +1,6 @@
 /** What the middle needs from outside. Doors implement these; wire.ts puts them together; tests may wrap them. */
 import type { Revision, Tree } from './catalog.ts';
+import type { Fault } from './fault.ts';
 import type { JsonObject, KubeObject, ObjectKey } from './object.ts';
 import type { ApplyRules } from './plan.ts';
 import type { Journal, Observation, StatusCommit } from './status.ts';
@@ -97,6 +98,79 @@ export interface Records {
   readonly remove: (effect: Effect, object: KubeObject, signal: AbortSignal) => Promise<void>;
 }
 
+/** Objects of the hub, one at a time, for what reconciles them. Writes are not effects by themselves: see {@link Effects}. */
+export interface Objects {
+  /** `https://host:port` of the hub as this process reaches it. */
+  readonly server: string;
+  /** Null when it is not there, or its kind is not served. `namespace` "" for a cluster-scoped kind. */
+  readonly get: (target: ObjectTarget, signal: AbortSignal) => Promise<KubeObject | null>;
+  /** Of all namespaces; empty when the kind is not served. `labels` is a label selector, "" for all. */
+  readonly list: (apiVersion: string, kind: string, labels: string, signal: AbortSignal) => Promise<readonly KubeObject[]>;
+  /** Server-side apply as Lateen, forced. */
+  readonly apply: (object: KubeObject, signal: AbortSignal) => Promise<KubeObject>;
+  /** A JSON merge patch; `resourceVersion` in its metadata makes it fail with transport/conflict when it was changed since. */
+  readonly patch: (target: ObjectTarget, body: JsonObject, signal: AbortSignal, subresource?: 'status') => Promise<KubeObject>;
+  readonly remove: (target: ObjectTarget, signal: AbortSignal) => Promise<void>;
+}
+export interface ObjectTarget {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What one look at an object came to. */
+export interface Turn {
+  /** Null: nothing is left to do until the object is changed. */
+  readonly retryAfterMs: number | null;
+  /** Something was written: who waits for the object may look at it. */
+  readonly changed: boolean;
+  /** What it waits for or why it cannot go on, in words; "" when it is as it should be. */
+  readonly message: string;
+  /** Why it cannot go on; null while it does, or is done. */
+  readonly fault: Fault | null;
+}
+
+/**
+ * Reconciles the objects of one kind in place of a controller that is not there. One turn is short (no waiting for a
+ * cloud) and may be cut off anywhere: the next one finds out from the object and the world how far it came (I6).
+ */
+export interface Controller {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Whether this object is one for it. Pure. */
+  readonly isMine: (object: KubeObject) => boolean;
+  /** Throws only loop/cancelled and transport/lease; everything else is the turn's fault. */
+  readonly turn: (object: KubeObject, signal: AbortSignal) => Promise<Turn>;
+}
+
+/** A cluster to be registered with the hub; certificates and key are PEM. */
+export interface ClusterRegistration {
+  /** The ManagedCluster's name, a DNS label. */
+  readonly name: string;
+  readonly connection: {
+    /** https://host:port, perhaps with a path. */
+    readonly endpoint: string;
+    /** Null: the server's certificate is not checked, where the operator allows that. */
+    readonly ca: string | null;
+    readonly login: { readonly cert: string; readonly key: string } | { readonly token: string };
+  };
+  /** Labels that placements select by. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** The set that it belongs to, made when absent; null leaves that as it is, or `default`. */
+  readonly clusterSet: string | null;
+  /** Namespaces on the hub whose placements may choose from that set. */
+  readonly boundTo: readonly string[];
+  /** The hub's address as the member reaches it, for the klusterlet; "" is the address that this process uses. */
+  readonly hubServer: string;
+}
+
+/**
+ * Registers a cluster in the mode that the hub is run in: direct, or with OCM. Called again until it says `available`;
+ * a call is short and doubles nothing. Faults: transport/*.
+ */
+export type Register = (registration: ClusterRegistration, signal: AbortSignal) => Promise<{ readonly available: boolean; readonly message: string; readonly changed: boolean }>;
+
 /** One writer per hub. */
 export interface Lease {
   /** Takes the Lease or throws transport/lease. */
@@ -110,7 +184,7 @@ export interface Lease {
  * Every kind of effect on the world, in the order in which a pass has them. Each goes through `Effects.run`, so that
  * one place checks the Lease before it and a test can kill the process right before or after any of them (I6).
  */
-export const EFFECTS = ['lease', 'system', 'application', 'revision', 'journal', 'tracker', 'apply', 'call', 'delete', 'status', 'untrack', 'forget', 'push'] as const;
+export const EFFECTS = ['lease', 'system', 'application', 'revision', 'journal', 'tracker', 'apply', 'call', 'cloud', 'delete', 'status', 'untrack', 'forget', 'push'] as const;
 export type Effect = (typeof EFFECTS)[number];
 
 export interface Effects {

@@ -201,7 +201,7 @@ test('Initializers that wait for each other are all told, also through vela-syst
     'b.yaml:11:17 error load/cycle Initializers wait for each other: vela-system/b -> vela-system/a -> vela-system/b | Take one of the dependsOn entries out.',
     'c.yaml:1:1 error load/unsupported Initializers are not delivered yet: nothing is done for c | List the file under `ignore` in lateen.yaml, or deliver its components as an Application.',
   ]);
-  assert.deepEqual(names(catalog.initializers), ['team/c']);
+  assert.deepEqual(names(catalog.initializers.map(({ document }) => document)), ['team/c']);
   assert.equal(catalog.diagnostics[0]?.application, 'vela-system/a');
 });
 
