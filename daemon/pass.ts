@@ -80,7 +80,7 @@ export interface PassResult {
 
 /** One pass over one commit. Throws only what ends the daemon's turn: cancellation and a lost Lease. */
 export async function pass(doors: Doors, memory: Memory, revision: Revision, options: PassOptions, signal: AbortSignal): Promise<PassResult> {
-  let report: Report = { revision, applications: [], objects: [], clusters: [], leaving: [], diagnostics: [], fault: null };
+  let report: Report = { revision, applications: [], objects: [], clusters: [], initializers: [], leaving: [], diagnostics: [], fault: null };
   let planned: Plan | null = null;
   const last = memory.last;
   const only = last !== null && last.sha === revision.sha ? options.only : null;

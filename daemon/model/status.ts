@@ -126,6 +126,18 @@ export interface ClusterReport {
   readonly applications: readonly { readonly application: string; readonly objects: readonly ObjectReport[] }[];
 }
 
+/** What is said of one Initializer in its status file. */
+export interface InitializerReport {
+  readonly namespace: string;
+  readonly name: string;
+  readonly path: string;
+  /** KubeVela's phase. */
+  readonly phase: 'checkingDependsOn' | 'initializing' | 'success';
+  readonly dependsOn: readonly { readonly name: string; readonly phase: string }[];
+  readonly conditions: readonly Condition[];
+  readonly message: string;
+}
+
 /** One pass's result: what the status branch, the log and the exit code are made of. */
 export interface Report {
   readonly revision: Revision | null;
@@ -133,6 +145,7 @@ export interface Report {
   /** Documents applied to the hub as they are. */
   readonly objects: readonly ObjectReport[];
   readonly clusters: readonly ClusterReport[];
+  readonly initializers: readonly InitializerReport[];
   /** Applications that left the repository, and what of them is still there. */
   readonly leaving: readonly ApplicationReport[];
   readonly diagnostics: readonly Diagnostic[];

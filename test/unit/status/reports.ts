@@ -15,5 +15,5 @@ export const application = (name: string, more: Partial<ApplicationReport> = {})
 });
 
 export const report = (applications: readonly ApplicationReport[], more: Partial<Report> = {}): Report => ({
-  revision: { sha: 'c0ffee', branch: 'main', author: 'Ada <ada@example.com>', subject: 'test' }, applications, objects: [], leaving: [], clusters: [], diagnostics: [], fault: null, ...more,
+  revision: { sha: 'c0ffee', branch: 'main', author: 'Ada <ada@example.com>', subject: 'test' }, applications, objects: [], leaving: [], clusters: [], initializers: [], diagnostics: [], fault: null, ...more,
 });
