@@ -1,0 +1,63 @@
+/**
+ * A kubeconfig's text, read for what it says of its current cluster and user. For kubeconfigs that come from elsewhere (a
+ * cloud's answer, a Secret, a step's parameter): no file that they name is read and no program that they name is run.
+ * What a client needs of the daemon's own kubeconfig is transport/kubeconfig.ts's.
+ */
+import { Fault } from '../model/fault.ts';
+import { isRecord, type Fields } from './json.ts';
+import { parseYaml } from './yaml.ts';
+
+/** The fields of the current context; "" for what is not there. `*Data` are base64 as they stand in the text. */
+export interface KubeconfigText {
+  /** `https://host:port`, perhaps with a path. */
+  readonly server: string;
+  readonly caData: string;
+  readonly certData: string;
+  readonly keyData: string;
+  readonly token: string;
+}
+
+/** Cluster entries and user entries that would make the connection another than the fields say. */
+const REFUSED_CLUSTER = ['proxy-url', 'certificate-authority', 'tls-server-name'];
+const REFUSED_USER = ['exec', 'auth-provider', 'client-certificate', 'client-key', 'tokenFile', 'username', 'password', 'as', 'as-uid', 'as-groups', 'as-user-extra'];
+
+/**
+ * Reads a kubeconfig. Without `current-context` its only context is taken, and without contexts its only cluster and user.
+ * Throws transport/connection, never with a value of the text: it is not YAML, its lists do not hold what the context
+ * names, it has no server, or it names files, a program, a proxy or another user to act as.
+ */
+export function readKubeconfigText(text: string): KubeconfigText {
+  const { value, errors } = parseYaml(text, 'kubeconfig');
+  // The parser's own words may quote the text, and the text holds keys.
+  if (errors.length > 0 || !isRecord(value)) throw refused('is not YAML');
+  const context = pick(value, 'contexts', 'context', fieldText(value, 'current-context'));
+  const cluster = pick(value, 'clusters', 'cluster', fieldText(context, 'cluster'));
+  const user = pick(value, 'users', 'user', fieldText(context, 'user'));
+  if (cluster === null || fieldText(cluster, 'server') === '') throw refused('names no server in its current context');
+  for (const [what, fields, names] of [['cluster', cluster, REFUSED_CLUSTER], ['user', user, REFUSED_USER]] as const) {
+    const found = names.find((name) => fields?.[name] !== undefined && fields[name] !== null && fields[name] !== '');
+    if (found !== undefined) throw refused(`has ${found} for its ${what}, which is not used for a kubeconfig that comes from elsewhere`);
+  }
+  return {
+    server: fieldText(cluster, 'server'),
+    caData: fieldText(cluster, 'certificate-authority-data'),
+    certData: fieldText(user, 'client-certificate-data'),
+    keyData: fieldText(user, 'client-key-data'),
+    token: fieldText(user, 'token'),
+  };
+}
+
+const refused = (why: string): Fault => new Fault('transport/connection', `the kubeconfig ${why}`);
+
+const fieldText = (fields: Fields | null, name: string): string => {
+  const value = fields?.[name];
+  return typeof value === 'string' ? value.trim() : '';
+};
+
+/** The entry of this name in a list of `{name, [field]}`; the only entry where no name is given; null for none. */
+function pick(config: Fields, list: string, field: string, name: string): Fields | null {
+  const entries = Array.isArray(config[list]) ? config[list].filter(isRecord) : [];
+  const found = name === '' ? (entries.length === 1 ? entries[0] : undefined) : entries.find((entry) => entry['name'] === name);
+  const value = found?.[field];
+  return isRecord(value) ? value : null;
+}
