@@ -32,6 +32,17 @@ export interface Config {
   readonly intervalMs: number;
   readonly budget: { readonly countMax: number; readonly shareMax: number };
   readonly cue: { readonly wasmFile: string | null; readonly cacheDir: string; readonly timeoutMs: number; readonly memoryMaxBytes: number; readonly workers: number | null };
+  readonly cloud: {
+    /** From the environment alone, in the names that Alibaba's tools read; null without them: the hub's Secret stays as it is. */
+    readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: string; readonly securityToken: string } | null;
+    /** http(s)://host:port in place of the cloud's own; null: the SDK's, by region. */
+    readonly endpoint: string | null;
+    readonly pollMs: number;
+    /** So long a creation with an unknown outcome is only looked up. */
+    readonly outcomeWindowMs: number;
+  };
+  /** Values for placeholders, before those of lateen.yaml. */
+  readonly values: Readonly<Record<string, string>>;
   /** Host and port for probes and metrics; null: none. */
   readonly listen: { readonly host: string; readonly port: number } | null;
   readonly log: { readonly level: LogLevel; readonly pretty: boolean };
@@ -75,6 +86,10 @@ export const SETTINGS = [
   setting('cue-timeout', '10s', 'time for one template'),
   setting('cue-memory', '512Mi', 'memory for one evaluator'),
   setting('cue-workers', '', 'evaluators at the same time (default: by the number of cores)'),
+  setting('set', '', 'values for placeholders, before those of lateen.yaml: name=value, several separated by commas'),
+  setting('cloud-endpoint', '', 'http(s)://host:port in place of Alibaba Cloud (for the lab)'),
+  setting('cloud-poll', '10s', 'how often a cloud cluster that is being made is looked at'),
+  setting('cloud-outcome-window', '10m', 'so long a creation whose answer was lost is only looked up, before it may be asked for again'),
   setting('listen', '', 'host:port for probes and metrics'),
   setting('log-level', 'info', `one of ${LOG_LEVELS.join(', ')}`),
   setting('log-format', '', 'text or json (default: text on a terminal)'),
@@ -166,6 +181,8 @@ export function readConfig(flags: Flags): Config {
     intervalMs: positiveDurationOf('interval', get('interval')),
     budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
     cue: { wasmFile: orNull('cue-wasm'), cacheDir: join(cacheHome, 'lateen'), timeoutMs: positiveDurationOf('cue-timeout', get('cue-timeout')), memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')), workers: get('cue-workers') === '' ? null : workersOf(get('cue-workers')) },
+    cloud: { credentials: cloudCredentialsFrom(environment), endpoint: cloudEndpointOf(get('cloud-endpoint')), pollMs: positiveDurationOf('cloud-poll', get('cloud-poll')), outcomeWindowMs: durationOf('cloud-outcome-window', get('cloud-outcome-window')) },
+    values: valuesOf(get('set')),
     listen: listenOf(get('listen')),
     log: { level: level as LogLevel, pretty: format === '' ?  process.stderr.isTTY : format === 'text' },
     environment,
@@ -176,6 +193,30 @@ function kubeconfigFrom(environment: Readonly<Record<string, string | undefined>
   if (environment['KUBECONFIG']) return environment['KUBECONFIG'].split(':')[0] ?? null;
   // Inside a Pod its own account comes before a file that an image may happen to hold.
   return environment['KUBERNETES_SERVICE_HOST'] ? null : join(homedir(), '.kube', 'config');
+}
+
+function cloudCredentialsFrom(environment: Readonly<Record<string, string | undefined>>): Config['cloud']['credentials'] {
+  const [accessKeyId = '', accessKeySecret = '', securityToken = ''] = ['ALICLOUD_ACCESS_KEY', 'ALICLOUD_SECRET_KEY', 'ALICLOUD_SECURITY_TOKEN'].map((name) => environment[name]);
+  if (accessKeyId === '' && accessKeySecret === '') return null;
+  if (accessKeyId === '' || accessKeySecret === '') throw new Fault('config/invalid', `${accessKeyId === '' ? 'ALICLOUD_SECRET_KEY is set and ALICLOUD_ACCESS_KEY is not' : 'ALICLOUD_ACCESS_KEY is set and ALICLOUD_SECRET_KEY is not'}: the two belong together`);
+  return { accessKeyId, accessKeySecret, securityToken };
+}
+
+function cloudEndpointOf(text: string): string | null {
+  if (text === '') return null;
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.pathname !== '/') throw invalid('cloud-endpoint', text, 'http(s)://host:port');
+  return `${url.protocol}//${url.host}`;
+}
+
+/** `name=value,name=value`; a comma that no name follows belongs to the value before it. */
+function valuesOf(text: string): Readonly<Record<string, string>> {
+  if (text.trim() === '') return {};
+  return Object.fromEntries(text.split(/,(?=[^,=]+=)/).map((item) => {
+    const at = item.indexOf('=');
+    if (at <= 0) throw invalid('set', item, 'name=value');
+    return [item.slice(0, at).trim(), item.slice(at + 1).trim()];
+  }));
 }
 
 function listenOf(text: string): Config['listen'] {

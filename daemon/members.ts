@@ -6,6 +6,7 @@
  *     ^                                                                                         │
  *     └──────────────────────────── something was written, or waits ────────────────────────────┘
  */
+import { withinGrace } from './lib/grace.ts';
 import { mapLimit } from './lib/queue.ts';
 import type { Log } from './lib/log.ts';
 import { NO_CLUSTERS, type Clusters, type Member } from './model/clusters.ts';
@@ -95,9 +96,7 @@ export function openMembers(options: MembersOptions): Members {
       await mapLimit(direct, MEMBERS_AT_ONCE_MAX, async (member) => {
         const going = running.get(member.name) ?? turn(member, signal).finally(() => running.delete(member.name));
         running.set(member.name, going);
-        const enough = new AbortController();
-        await Promise.race([going, clock.sleep(graceMs, AbortSignal.any([signal, enough.signal])).catch(() => {})]);
-        enough.abort();
+        await withinGrace(going, graceMs, clock, signal);
       }, signal);
     },
     withCarried: (report) => {

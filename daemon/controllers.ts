@@ -1,0 +1,110 @@
+/**
+ * Controllers that stand in for others: a Configuration without terraform-controller, a Job whose image Lateen carries
+ * out itself. After the applications of a pass had their turn, every object that is due has one; a slow one goes on
+ * behind the pass (I12), and what it wrote wakes the application that waits for it.
+ *
+ *   pass ── look ──> objects of the controllers' kinds ──> turn of each that is due ──> written: the owner is looked at
+ *     ^                                                       │ retryAfterMs: due again then
+ *     └───────────────────────────────────────────────────────┘
+ */
+import { withinGrace } from './lib/grace.ts';
+import type { Log } from './lib/log.ts';
+import { mapLimit } from './lib/queue.ts';
+import { toFault, type Fault } from './model/fault.ts';
+import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
+import type { Clock, Controller, Objects, Turn } from './model/ports.ts';
+import type { ObjectReport } from './model/status.ts';
+
+export interface ControllersOptions {
+  readonly hub: Pick<Objects, 'list'>;
+  readonly controllers: readonly Controller[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long a pass waits for turns. */
+  readonly graceMs: number;
+  /** Told of an object whose turn is over and that has news, or that is due again. */
+  readonly onNews: (key: ObjectKey) => void;
+}
+
+export interface Controllers {
+  /** A turn for every object that is due. Faults of the hub while they are listed: transport/*. */
+  readonly tend: (signal: AbortSignal) => Promise<void>;
+  /** The report of an object with what its controller has to say. */
+  readonly told: (report: ObjectReport) => ObjectReport;
+  /** When a controller wants another turn at the earliest, in milliseconds from now; null: none does. */
+  readonly nextMs: () => number | null;
+}
+
+/** For verbs that only look. */
+export const NO_CONTROLLERS: Controllers = { tend: () => Promise.resolve(), told: (report) => report, nextMs: () => null };
+
+const TURNS_AT_ONCE_MAX = 8;
+
+interface Known {
+  /** What the object was when it had its last turn: another one is due at once. */
+  version: string;
+  dueMs: number;
+  last: Turn | null;
+  running: Promise<void> | null;
+}
+
+/** Opens the controllers; nothing is asked yet. */
+export function openControllers(options: ControllersOptions): Controllers {
+  const { hub, clock, log } = options;
+  const known = new Map<string, Known>();
+
+  async function turn(controller: Controller, object: KubeObject, it: Known, key: ObjectKey, signal: AbortSignal): Promise<void> {
+    try {
+      const before = it.last;
+      const result = await controller.turn(object, signal);
+      it.last = result;
+      it.dueMs = result.retryAfterMs === null ? Infinity : clock.now() + result.retryAfterMs;
+      if (result.message !== (before?.message ?? '')) log[result.fault === null ? 'info' : 'warn']('controller', { object: `${key.kind} ${key.namespace}/${key.name}`, message: result.message });
+      if (result.changed || before === null || before.message !== result.message || before.fault?.message !== result.fault?.message) options.onNews(key);
+      else if (result.retryAfterMs !== null) void clock.sleep(result.retryAfterMs, signal).then(() => options.onNews(key), () => {});
+    } catch (error) {
+      // Who is cancelled or has lost the Lease finds out in the pass itself.
+      const fault: Fault = toFault(error);
+      it.dueMs = clock.now() + 1000;
+      if (fault.kind !== 'cancelled' && fault.code !== 'transport/lease') log.warn('controller failed', { object: `${key.kind} ${key.namespace}/${key.name}`, error: fault });
+    }
+  }
+
+  async function tendOne(controller: Controller, object: KubeObject, signal: AbortSignal): Promise<void> {
+    const key = keyOf(LOCAL, object);
+    const it = known.get(keyText(key)) ?? { version: '', dueMs: 0, last: null, running: null };
+    known.set(keyText(key), it);
+    // What it says of itself, status and notes of ours, is no reason for another turn.
+    const version = `${object.metadata.uid ?? ''}/${object.metadata.generation ?? ''}/${object.metadata.deletionTimestamp ?? ''}`;
+    if (it.running === null && (it.version !== version || it.dueMs <= clock.now())) {
+      it.version = version;
+      it.running = turn(controller, object, it, key, signal).finally(() => { it.running = null; });
+    }
+    if (it.running !== null) await withinGrace(it.running, options.graceMs, clock, signal);
+  }
+
+  return {
+    tend: async (signal) => {
+      const present = new Set<string>();
+      const work: { readonly controller: Controller; readonly object: KubeObject }[] = [];
+      for (const controller of options.controllers) {
+        for (const object of await hub.list(controller.apiVersion, controller.kind, '', signal)) {
+          if (!controller.isMine(object)) continue;
+          present.add(keyText(keyOf(LOCAL, object)));
+          work.push({ controller, object });
+        }
+      }
+      for (const [text, it] of known) if (!present.has(text) && it.running === null) known.delete(text);
+      await mapLimit(work, TURNS_AT_ONCE_MAX, ({ controller, object }) => tendOne(controller, object, signal), signal);
+    },
+    told: (report) => {
+      const last = known.get(keyText(report.key))?.last ?? null;
+      if (last === null || last.message === '') return report;
+      return { ...report, health: last.fault === null ? 'InProgress' : 'Failed', message: last.message, fault: report.fault ?? last.fault };
+    },
+    nextMs: () => {
+      const due = Math.min(...[...known.values()].map((it) => (it.running === null ? it.dueMs : clock.now() + 200)));
+      return Number.isFinite(due) ? Math.max(0, due - clock.now()) : null;
+    },
+  };
+}
