@@ -45,6 +45,8 @@ export interface Config {
   readonly values: Readonly<Record<string, string>>;
   /** Host and port for probes and metrics; null: none. */
   readonly listen: { readonly host: string; readonly port: number } | null;
+  /** The secrets that a Git server proves itself with at `POST /hook`; both null: there is no hook. */
+  readonly hook: { readonly secret: string | null; readonly secretFile: string | null };
   readonly log: { readonly level: LogLevel; readonly pretty: boolean };
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -90,7 +92,8 @@ export const SETTINGS = [
   setting('cloud-endpoint', '', 'http(s)://host:port in place of Alibaba Cloud (for the lab)'),
   setting('cloud-poll', '10s', 'how often a cloud cluster that is being made is looked at'),
   setting('cloud-outcome-window', '10m', 'so long a creation whose answer was lost is only looked up, before it may be asked for again'),
-  setting('listen', '', 'host:port for probes and metrics'),
+  setting('listen', '', 'host:port for probes, metrics and the hook'),
+  setting('hook-secret-file', '', 'file with the secret of POST /hook, one a line; without one there is no hook'),
   setting('log-level', 'info', `one of ${LOG_LEVELS.join(', ')}`),
   setting('log-format', '', 'text or json (default: text on a terminal)'),
 ] as const satisfies readonly Setting[];
@@ -184,6 +187,7 @@ export function readConfig(flags: Flags): Config {
     cloud: { credentials: cloudCredentialsFrom(environment), endpoint: cloudEndpointOf(get('cloud-endpoint')), pollMs: positiveDurationOf('cloud-poll', get('cloud-poll')), outcomeWindowMs: durationOf('cloud-outcome-window', get('cloud-outcome-window')) },
     values: valuesOf(get('set')),
     listen: listenOf(get('listen')),
+    hook: { secret: environment['LATEEN_HOOK_SECRET'] || null, secretFile: orNull('hook-secret-file') },
     log: { level: level as LogLevel, pretty: format === '' ?  process.stderr.isTTY : format === 'text' },
     environment,
   });

@@ -1,6 +1,7 @@
 /** What each verb does, and its exit code: 0 well, 1 there is something to look at, 2 it could not be done, 3 time is up. */
 import { readConfig, type Flags } from './config.ts';
-import { serveHttp } from './http.ts';
+import { openHook } from './hook.ts';
+import { hookSecrets, serveHttp } from './http.ts';
 import { didYouMean } from './lib/text.ts';
 import { printYaml } from './lib/yaml.ts';
 import { load } from './load/load.ts';
@@ -45,9 +46,14 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
     const owner = owners.get(keyText(key));
     if (owner !== undefined) loop?.ticks.application(owner);
   } }, terminal));
-  const http = config.listen === null ? null : await serveHttp(config.listen.host, config.listen.port);
-  await using _http = http ?? { [Symbol.asyncDispose]: () => Promise.resolve() };
   const signal = AbortSignal.any([terminal.signal, lost.signal]);
+  const secrets = hookSecrets(config.hook, base.redactor);
+  // A secret that cannot be read is told at start, not to the first Git server that calls.
+  await secrets?.();
+  const hook = secrets === null ? null : openHook({ secrets, clock, signal, onHint: () => loop?.ticks.repository() });
+  if (hook !== null && config.listen === null) log.warn('the hook has no address', { hint: 'Give --listen host:port.' });
+  const http = config.listen === null ? null : await serveHttp(config.listen.host, config.listen.port, hook);
+  await using _http = http ?? { [Symbol.asyncDispose]: () => Promise.resolve() };
   void wired.warmUp();
   await beginPatiently(base, wired.begin, Infinity, signal);
   log.info('started', { repo: config.repo, hub: wired.client.server, statusBranch: config.statusBranch });

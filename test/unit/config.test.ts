@@ -60,7 +60,7 @@ describe('without any setting', () => {
     assert.deepEqual(rest, {
       repo: '.', branch: null, statusBranch: 'lateen-status', statusRepo: null, instance: '', context: null, inClusterHost: '',
       git: { username: null, token: null, tokenFile: null, sshKeyFile: null, knownHostsFile: null, caFile: null }, allowedSchemes: ['https', 'ssh', 'file'], identity: { name: 'Lateen', email: 'lateen@localhost' },
-      intervalMs: 30_000, budget: { countMax: 20, shareMax: 0.5 }, listen: null,
+      intervalMs: 30_000, budget: { countMax: 20, shareMax: 0.5 }, listen: null, hook: { secret: null, secretFile: null },
     });
     assert.deepEqual([workDir, kubeconfig, cue], [join(homedir(), '.local/state/lateen/default'), join(homedir(), '.kube/config'), { wasmFile: null, cacheDir: join(homedir(), '.cache/lateen'), timeoutMs: 10_000, memoryMaxBytes: 512 * 1024 * 1024, workers: null }]);
   });
