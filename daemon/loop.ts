@@ -210,7 +210,7 @@ export function settlementOf(result: PassResult): Settlement | 'moving' {
   const isReady = (app: ApplicationReport): boolean => app.conditions.some((item) => item.type === 'Ready' && item.status === 'True');
   const moves = report.objects.some((object) => (object.fault === null ? object.health === 'InProgress' || object.health === 'Unknown' : object.fault.kind === 'transient'));
   if (moves || !apps.every((app) => isReady(app) || isStuck(app))) return 'moving';
-  const isWell = report.objects.every((object) => object.fault === null && object.health === 'Current') && report.diagnostics.every((item) => item.severity !== 'error');
+  const isWell = report.objects.every((object) => object.fault === null && object.health === 'Current') && report.diagnostics.every((item) => item.severity !== 'error') && report.initializers.every((item) => item.phase === 'success');
   return isWell && apps.every(isReady) ? 'ready' : 'settled';
 }
 

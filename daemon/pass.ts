@@ -7,9 +7,11 @@ import { runApplication, type ApplicationDoors } from './application.ts';
 import { brokenApplications, tellBroken } from './broken.ts';
 import { runDocuments, type DocumentsResult } from './documents.ts';
 import { mapLimit } from './lib/queue.ts';
+import { leaveAll, runInOrder, tellInitializers, withDependants, withoutInitializers } from './initializers.ts';
+import type { Controllers } from './controllers.ts';
 import type { Log } from './lib/log.ts';
 import type { Members } from './members.ts';
-import { load, type LoadCache } from './load/load.ts';
+import { load, type LoadCache, type LoadOptions } from './load/load.ts';
 import type { Catalog, Revision } from './model/catalog.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import { toFault, type Diagnostic, type Fault } from './model/fault.ts';
@@ -21,7 +23,6 @@ import type { Owner } from './plan/decide.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
 import { approvalsOf, overBudget, type DeletionBudget } from './plan/prune.ts';
-import { leaveApplication } from './removal.ts';
 import { keysOf, rememberAll, rememberSome, type HubFacts, type Remembered } from './remember.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderMemo } from './render/render.ts';
@@ -33,6 +34,10 @@ export interface Doors {
   readonly transport: Transport;
   /** Member clusters, and the work agent's turn on them. */
   readonly members: Members;
+  /** What Lateen reconciles in place of controllers that are not there. */
+  readonly controllers: Controllers;
+  /** For placeholders: the operator's values and the hub's own address. */
+  readonly given: Pick<LoadOptions, 'values' | 'hubServer' | 'builtIns'>;
   readonly records: Records;
   readonly cue: CueEvaluator;
   readonly http: Http;
@@ -55,7 +60,7 @@ export interface Memory {
   /** What the status branch says; null before it was read. */
   files: ReadonlyMap<string, string> | null;
   /** What the last pass over this commit found beside the applications: a pass over some of them keeps it. */
-  last: { readonly sha: string; readonly hub: Remembered; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[]; readonly clusters: Report['clusters'] } | null;
+  last: { readonly sha: string; readonly hub: Remembered; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[]; readonly initializers: Report['initializers']; readonly clusters: Report['clusters'] } | null;
 }
 
 export const emptyMemory = (cache: LoadCache): Memory => ({ load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, last: null });
@@ -83,9 +88,9 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
   let report: Report = { revision, applications: [], objects: [], clusters: [], initializers: [], leaving: [], diagnostics: [], fault: null };
   let planned: Plan | null = null;
   const last = memory.last;
-  const only = last !== null && last.sha === revision.sha ? options.only : null;
   try {
-    const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load }); // 1 source, 2 load
+    const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load, ...doors.given }); // 1 source, 2 load
+    const only = last !== null && last.sha === revision.sha && options.only !== null ? withDependants(options.only, catalog.initializers) : null;
     report = { ...report, diagnostics: catalog.diagnostics };
     const hub = only === null || last === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, last.hub, signal);
     const clusters = await doors.members.look(signal);
@@ -102,23 +107,25 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
       planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, leaving }, catalog); // 4 plan
       return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, pushed: null, pushFault: null };
     }
-    const heldBack = overBudget([...leaving.flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
+    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
     const shared: ApplicationDoors = { ...doors, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
-    const reports = await mapLimit(desired.applications, APPLICATIONS_AT_ONCE_MAX, (app) => runApplication(app, recordOf(hub.records, app), shared), signal); // 5 workflow, 6 transport
+    const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => hub.records.get(name)?.application != null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
+    const reports = (await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared))).filter((app) => app !== null); // 5 workflow, 6 transport
     const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];
-    const gone = await mapLimit(leaving, APPLICATIONS_AT_ONCE_MAX, (record) => leaveApplication(record, shared), signal);
-    await doors.members.works(clusters, signal);
+    const gone = only === null ? await leaveAll(leaving, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : [];
+    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(signal)]);
     memory.reports = new Map([...(only === null ? [] : memory.reports), ...[...reports, ...broken].map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
-    const applications = [...memory.reports.values()].map(doors.members.withCarried);
+    const applications = [...memory.reports.values()].map(doors.members.withCarried).map((app) => ({ ...app, objects: app.objects.map(doors.controllers.told) }));
+    const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
     const told = doors.members.reports(clusters, applications);
-    memory.last = { clusters: told, sha: revision.sha, hub: only === null ? hub : { ...hub, records: new Map() }, repository, leaving: only === null || last === null ? gone.filter((item) => item !== null) : last.leaving };
-    report = { ...report, applications, clusters: told, objects: repository.reports, leaving: memory.last.leaving, diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
+    memory.last = { clusters: told, sha: revision.sha, hub: only === null ? hub : { ...hub, records: new Map() }, repository, initializers, leaving: only === null || last === null ? gone : last.leaving };
+    report = { ...report, applications, clusters: told, objects: repository.reports, initializers, leaving: memory.last.leaving, diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
   } catch (error) {
     const fault = toFault(error);
     if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
     if (options.stop === 'plan') return { report: { ...report, fault }, plan: null, pushed: null, pushFault: null };
-    report = { ...report, applications: [...memory.reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], clusters: last?.clusters ?? [], fault };
+    report = { ...report, applications: [...memory.reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], initializers: last?.initializers ?? [], clusters: last?.clusters ?? [], fault };
   }
   return { report, plan: planned, ...(await tell(doors, memory, report, signal)) }; //          7 status, 8 source
 }

@@ -1,4 +1,5 @@
 /** What the hub keeps for us, read at the start of a pass: all of it, or only some applications'. */
+import { Fault } from './model/fault.ts';
 import type { KubeObject, ObjectKey } from './model/object.ts';
 import { keyText, LOCAL } from './model/object.ts';
 import type { Desired } from './model/plan.ts';
@@ -17,6 +18,8 @@ export interface HubFacts {
 
 export interface Remembered extends HubFacts {
   readonly records: ReadonlyMap<string, ApplicationRecord>;
+  /** Initializer objects, of all instances. */
+  readonly initializers: readonly KubeObject[];
   /** Inventory of the repository's own documents. */
   readonly documents: readonly Tracked[];
   /** How many objects this instance owns in all. */
@@ -34,19 +37,28 @@ export interface RememberDoors {
 export async function rememberAll(doors: RememberDoors, signal: AbortSignal): Promise<Remembered> {
   const tracker = documentsTracker(doors.instance, []);
   const key: ObjectKey = { cluster: LOCAL, apiVersion: tracker.apiVersion, kind: tracker.kind, namespace: '', name: tracker.metadata.name ?? '' };
-  const [records, facts, seen] = await Promise.all([doors.records.open(signal), doors.hubFacts(signal), doors.transport.observe([key], signal)]);
+  const [records, facts, initializers, seen] = await Promise.all([doors.records.open(signal), doors.hubFacts(signal), initializersOn(doors.transport, signal), doors.transport.observe([key], signal)]);
   const kept = seen.get(keyText(key));
   if (kept !== undefined && 'fault' in kept) throw kept.fault;
   const documents = kept !== undefined && 'live' in kept ? trackedOf(kept.live) : [];
   // Another instance's objects make our budget no larger.
   let owned = documents.length;
   for (const record of records.values()) if (isKept(record, doors.instance)) owned += union(...record.trackers.map(trackedOf)).length;
-  return { ...facts, records, documents, owned };
+  return { ...facts, records, initializers, documents, owned };
 }
 
 /** Reads the records of some applications; the rest is as the last whole pass found it. */
 export async function rememberSome(doors: RememberDoors, only: ReadonlySet<string>, last: Remembered, signal: AbortSignal): Promise<Remembered> {
-  return { ...last, records: await doors.records.open(signal, only) };
+  const [records, initializers] = await Promise.all([doors.records.open(signal, only), last.initializers.length === 0 ? last.initializers : initializersOn(doors.transport, signal)]);
+  return { ...last, records, initializers };
+}
+
+/** None where the kind is not installed: `plan` looks at hubs that no pass has made ready yet. */
+function initializersOn(transport: Transport, signal: AbortSignal): Promise<readonly KubeObject[]> {
+  return transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Initializer', '', '', signal).catch((error: unknown) => {
+    if (error instanceof Fault && error.code === 'transport/no-kind') return [];
+    throw error;
+  });
 }
 
 /** Everything that is asked for or owned: what a pass has to look at. */

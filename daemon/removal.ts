@@ -1,13 +1,13 @@
 /** What goes: objects that an application no longer wants, and applications whose documents are gone. */
 import type { ApplicationDoors } from './application.ts';
 import { Fault, toFault } from './model/fault.ts';
-import { keyText, type ObjectKey } from './model/object.ts';
+import { describeKey, keyText, type ObjectKey } from './model/object.ts';
 import type { DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord } from './model/ports.ts';
 import type { ApplicationReport, ObjectReport, Tracked } from './model/status.ts';
 import type { Owner } from './plan/decide.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
-import { prune } from './plan/prune.ts';
+import { deletionWave, prune } from './plan/prune.ts';
 import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, SOURCE_ANNOTATION, surplusRevisions, trackerName } from './plan/records.ts';
 import { objectHealth } from './status/health.ts';
 import type { Delivered } from './workflow/run.ts';
@@ -71,17 +71,22 @@ async function removeMoved(desired: DesiredApplication, progress: Removing, owne
   for (const entry of entries) if (!left.has(keyText(entry.key))) await chosen.untrack(entry.key);
 }
 
+/** Only these hold others up: a ConfigMap that hangs on a finalizer is no reason to keep a cloud cluster. */
+const isAwaited = (key: ObjectKey): boolean => ['ManagedCluster', 'Configuration'].includes(key.kind);
+
 /** Deletes what may be deleted; answers with the entries that stay in the inventory, and reports each of them. */
-async function removeEntries(entries: readonly Tracked[], whose: { readonly owner: Owner; readonly leaving: boolean }, progress: Pick<Removing, 'kept'>, doors: ApplicationDoors): Promise<readonly Tracked[]> {
+async function removeEntries(entries: readonly Tracked[], whose: { readonly owner: Owner; readonly leaving: boolean; readonly isInitializer?: boolean }, progress: Pick<Removing, 'kept'>, doors: ApplicationDoors): Promise<readonly Tracked[]> {
   if (entries.length === 0) return [];
   // What is deleted is looked at now, not at the start of the pass: it may have become somebody else's meanwhile.
   const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
   const left: Tracked[] = [];
   const kept: ObjectReport[] = [];
-  for (const change of prune({ entries, observations, ...whose, approvals: doors.approvals })) {
+  const changes = prune({ entries, observations, ...whose, approvals: doors.approvals }).toSorted((a, b) => deletionWave(a.key) - deletionWave(b.key));
+  for (const change of changes) {
     const text = keyText(change.key);
     const entry = entries.find((item) => keyText(item.key) === text);
     if (entry === undefined || change.action === 'keep') continue;
+    const first = left.find((item) => deletionWave(item.key) < deletionWave(change.key) && isAwaited(item.key));
     const stay = (fault: Fault | null, message: string): void => {
       left.push(entry);
       kept.push({ key: change.key, health: change.live === null ? 'Unknown' : objectHealth(change.live).health, message, drift: [], fault });
@@ -92,6 +97,10 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
     }
     if (doors.heldBack.has(text)) {
       stay(new Fault('plan/budget', `more would be deleted at once than the budget allows`), 'held back by the deletion budget');
+      continue;
+    }
+    if (first !== undefined) {
+      stay(null, `goes after ${describeKey(first.key)}`);
       continue;
     }
     try {
@@ -111,14 +120,13 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
  * An application whose document is gone: everything it owns goes, then what the hub remembers of it. Reads the inventory
  * and nothing else (I2). What is guarded, held back or hangs on a finalizer stays, with its record, and is reported.
  */
-export async function leaveApplication(record: ApplicationRecord, doors: ApplicationDoors): Promise<ApplicationReport | null> {
-  const annotations = record.application?.metadata.annotations ?? {};
+export async function leaveApplication(record: ApplicationRecord, doors: ApplicationDoors, isInitializer = false): Promise<ApplicationReport | null> {
   const progress: Pick<Removing, 'kept'> = { kept: [] };
   const owner: Owner = { namespace: record.namespace, name: record.name, dialect: '1.10' };
   let fault: Fault | null = null;
   try {
     const entries = union(...record.trackers.map(trackedOf));
-    const left = doors.config.prune ? await removeEntries(entries, { owner, leaving: true }, progress, doors) : entries;
+    const left = doors.config.prune ? await removeEntries(entries, { owner, leaving: true, isInitializer }, progress, doors) : entries;
     if (left.length === 0) {
       for (const tracker of record.trackers) await doors.records.remove('untrack', tracker, doors.signal);
       for (const revision of record.revisions) await doors.records.remove('forget', revision, doors.signal);
@@ -131,14 +139,20 @@ export async function leaveApplication(record: ApplicationRecord, doors: Applica
     fault = toFault(error);
     if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
   }
-  const guard = fault ?? progress.kept.find((item) => item.fault !== null)?.fault ?? null;
-  const message = guard?.message ?? 'objects are being deleted';
+  return leavingReport(record, fault, progress.kept);
+}
+
+/** What is said of one that is not gone yet. */
+export function leavingReport(record: ApplicationRecord, fault: Fault | null, kept: readonly ObjectReport[], waitsFor = ''): ApplicationReport {
+  const annotations = record.application?.metadata.annotations ?? {};
+  const guard = fault ?? kept.find((item) => item.fault !== null)?.fault ?? null;
+  const message = guard?.message ?? (waitsFor || 'objects are being deleted');
   // What passes by itself, a cluster that is away, is tried again.
   const isStuck = guard !== null && guard.kind !== 'transient';
   return {
     namespace: record.namespace, name: record.name, path: annotations[SOURCE_ANNOTATION] ?? '', phase: 'deleting',
     conditions: [{ type: 'Ready', status: 'False', reason: 'Deleting', message }, { type: 'Reconciling', status: isStuck ? 'False' : 'True', reason: 'Deleting', message: '' }, { type: 'Stalled', status: isStuck ? 'True' : 'False', reason: 'Deleting', message: isStuck ? message : '' }],
-    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '', services: [], journal: null, objects: progress.kept,
+    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '', services: [], journal: null, objects: kept,
     latestRevision: '', diagnostics: [], fault: guard, retryAfterMs: 2000,
   };
 }

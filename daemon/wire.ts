@@ -9,6 +9,7 @@ import { createLoadCache } from './load/load.ts';
 import { Fault } from './model/fault.ts';
 import { LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Clock, Effects, Http, Redactor, Transport } from './model/ports.ts';
+import { NO_CONTROLLERS, openControllers } from './controllers.ts';
 import { NO_MEMBERS, openMembers } from './members.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
@@ -18,6 +19,7 @@ import { readPack } from './render/pack.ts';
 import { openSource, type Source, type SourceOptions } from './source/source.ts';
 import { rememberOwnWrites, watchApplications } from './transport/application-watch.ts';
 import { openCache } from './transport/cache.ts';
+import { CLOUD_CREDENTIALS_SECRET, keepCloudCredentials } from './transport/cloud-credentials.ts';
 import { viewClusters, watchClusters } from './transport/clusters-view.ts';
 import { openClusters } from './transport/clusters.ts';
 import { openHttp } from './transport/http.ts';
@@ -25,6 +27,7 @@ import { findVelaCore, prepareHub, readDefinitions, readMemberDefinitions } from
 import { connect, connectInCluster, type KubeClient } from './transport/kube.ts';
 import { openLease } from './transport/lease.ts';
 import { openTender } from './transport/managed-cluster.ts';
+import { objectsOf } from './transport/objects.ts';
 import { translateVersions } from './transport/ocm-versions.ts';
 import { openRecords } from './transport/records.ts';
 import { openTransport } from './transport/transport.ts';
@@ -40,7 +43,8 @@ export interface Base {
 /** Clock, redaction and log: all that a verb needs before it knows what it does. */
 export async function wireBase(config: Config, clock: Clock = systemClock()): Promise<Base> {
   const redactor = createRedactor();
-  if (config.git.token !== null) redactor.learn(config.git.token);
+  const { credentials } = config.cloud;
+  for (const secret of [config.git.token, credentials?.accessKeyId, credentials?.accessKeySecret, credentials?.securityToken]) if (secret) redactor.learn(secret);
   const log = await openLog({ level: config.log.level, redactor, now: clock.now, to: 2, isPretty: config.log.pretty });
   return { config, clock, redactor, log };
 }
@@ -140,8 +144,12 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const members = options.writes
     ? openMembers({ hub: client, registry, tender, definitions, effects, clock, redactor, log, graceMs: options.onChange === null ? 10_000 : 1_000, isTended: options.onChange !== null, onNews: (works) => works.forEach((key) => options.onChange?.(key)) })
     : { ...NO_MEMBERS, look: (signal: AbortSignal) => viewClusters(client, registry, signal) };
+  const objects = objectsOf(client);
+  const controllers = options.writes
+    ? openControllers({ hub: objects, controllers: [], clock, log, graceMs: options.onChange === null ? 10_000 : 1_000, onNews: (key) => options.onChange?.(key) })
+    : NO_CONTROLLERS;
   const doors = {
-    members,
+    members, controllers, given: { values: config.values, hubServer: client.server },
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
     transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget,
   };
@@ -151,7 +159,8 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
     begin: async (signal) => {
       await effects.run('lease', 'acquire', () => lease.acquire(signal));
       await findVelaCore(client, clock, signal);
-      const written = await prepareHub(client, await readDefinitions(crds), effects, clock, signal);
+      const written = [...(await prepareHub(client, await readDefinitions(crds), effects, clock, signal))];
+      if (config.cloud.credentials !== null && (await keepCloudCredentials(config.cloud.credentials, { hub: objects, effects, redactor }, signal))) written.push(CLOUD_CREDENTIALS_SECRET);
       if (written.length > 0) log.info('hub prepared', { written });
     },
     watchApplications: (onChange, signal) => watchApplications(client, isOwn, onChange, clock, signal),

@@ -41,6 +41,8 @@ export interface PruneInput {
   readonly approvals: Approvals;
   /** The application itself leaves the repository: garbage-collect `onAppDelete` applies. */
   readonly leaving: boolean;
+  /** It is an Initializer's: all that it made stays until an Approval names the Initializer (I11). */
+  readonly isInitializer?: boolean;
 }
 
 /**
@@ -60,7 +62,8 @@ export function prune(input: PruneInput): readonly Change[] {
     if (entry.skipGC) return { ...base, live, action: 'keep', reason: 'left, as its garbage-collect policy says' };
     if (live.metadata.annotations?.['app.oam.dev/skipGC'] === 'true') return { ...base, live, action: 'keep', reason: 'left, as its annotation app.oam.dev/skipGC says' };
     if (ownership(live, input.owner).by !== 'us') return { ...base, live, action: 'keep', reason: 'left, for it is not ours' };
-    if (CANNOT_BE_HAD_BACK.has(key.kind) && !approved(input.approvals, key, input.owner, input.leaving)) {
+    const isGuarded = CANNOT_BE_HAD_BACK.has(key.kind) || (input.leaving && input.isInitializer === true);
+    if (isGuarded && !approved(input.approvals, key, input.owner, input.leaving)) {
       const fault = new Fault('plan/guard', `${describeKey(key)} is no longer asked for${input.owner.name === '' ? '' : ` by ${owner}`} and is kept, for it cannot be had back`);
       return { ...base, live, action: 'refuse', reason: fault.message, fault };
     }
@@ -69,7 +72,18 @@ export function prune(input: PruneInput): readonly Change[] {
 }
 
 function approved(approvals: Approvals, key: ObjectKey, owner: Owner, leaving: boolean): boolean {
-  return approvals.allowsDelete(key) || (leaving && owner.name !== '' && approvals.allowsDelete({ kind: 'Application', namespace: owner.namespace, name: owner.name }));
+  return approvals.allowsDelete(key) || (leaving && owner.name !== '' && ['Application', 'Initializer'].some((kind) => approvals.allowsDelete({ kind, namespace: owner.namespace, name: owner.name })));
+}
+
+/**
+ * What has to be gone before something else may go: a cluster's registration (it clears what lies on the cluster) before
+ * the cloud cluster, and that before the account that it was made with.
+ */
+const LATE_KINDS: readonly string[] = ['Configuration', 'Provider'];
+
+/** When an object goes: one of a later wave only after all of the earlier ones are gone. ManagedClusters are in the first. */
+export function deletionWave(key: ObjectKey): number {
+  return key.kind === 'ManagedCluster' ? 0 : 2 + Math.max(-1, LATE_KINDS.indexOf(key.kind));
 }
 
 /** At most so many objects, or so large a share of all that is owned; over both, nothing is deleted. */

@@ -1,6 +1,6 @@
 /** The objects that Lateen keeps on the hub about an Application, as KubeVela has them. Pure. */
 import { equal } from '../lib/json.ts';
-import type { Revision } from '../model/catalog.ts';
+import { DEFAULT_NAMESPACE, type Document, type Revision } from '../model/catalog.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { DesiredApplication } from '../model/plan.ts';
 import type { Tracked } from '../model/status.ts';
@@ -50,7 +50,21 @@ export function applicationObject(desired: DesiredApplication, live: KubeObject 
   };
 }
 
-/** Whether the hub's Application says what Git says. */
+/** The Initializer as it goes to the hub; a built-in one has no commit. The commit stays as long as the content does (I5). */
+export function initializerObject({ object, origin }: Document, live: KubeObject | null, revision: Revision, instance: string): KubeObject {
+  const same = live !== null && equal(live['spec'], object['spec']) && annotationOf(live, COMMIT_ANNOTATION) !== '';
+  const { name, namespace, labels, annotations } = object.metadata;
+  return {
+    apiVersion: object.apiVersion, kind: object.kind,
+    metadata: {
+      name: name ?? '', namespace: namespace ?? DEFAULT_NAMESPACE, ...(labels === undefined ? {} : { labels }),
+      annotations: { ...annotations, [INSTANCE_ANNOTATION]: instance, [SOURCE_ANNOTATION]: origin.path, [COMMIT_ANNOTATION]: same ? annotationOf(live, COMMIT_ANNOTATION) : revision.sha, [AUTHOR_ANNOTATION]: same ? annotationOf(live, AUTHOR_ANNOTATION) : revision.author },
+    },
+    spec: object['spec'],
+  };
+}
+
+/** Whether the hub's Application or Initializer says what Git says. */
 export function isMirrored(wanted: KubeObject, live: KubeObject | null): boolean {
   if (live === null || live.metadata.deletionTimestamp !== undefined) return false;
   const covers = (own: Readonly<Record<string, string>> | undefined, other: Readonly<Record<string, string>> | undefined): boolean => Object.entries(own ?? {}).every(([key, value]) => other?.[key] === value);

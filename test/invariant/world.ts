@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { equal } from '../../daemon/lib/json.ts';
 import { SILENT_LOG } from '../../daemon/lib/log.ts';
 import { createLoadCache } from '../../daemon/load/load.ts';
+import { NO_CONTROLLERS } from '../../daemon/controllers.ts';
 import { NO_MEMBERS } from '../../daemon/members.ts';
 import type { Revision } from '../../daemon/model/catalog.ts';
 import { Fault, type Code } from '../../daemon/model/fault.ts';
@@ -137,7 +138,7 @@ export function openWorld(): World {
         return sha(commit.subject);
       }),
     },
-    transport, records, cue, members: NO_MEMBERS, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 },
+    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 },
     http: (request) => effect('call', request.url, () => {
       world.calls.push(request);
       return { statusCode: 200, headers: {}, body: 'ok' };
