@@ -117,7 +117,11 @@ export interface Initializer {
       /** Application. */
       readonly kind?: 'Application';
       /** Only labels are kept. */
-      readonly metadata?: Readonly<Record<string, unknown>> | null;
+      readonly metadata?: {
+        /** Labels of the Application. */
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly [field: string]: unknown;
+      } | null;
       readonly spec: ApplicationSpecPart;
       readonly status?: StatusPart;
     };

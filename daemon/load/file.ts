@@ -7,9 +7,11 @@ import type { Diagnostic, Origin } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import { documentRules } from './rules.ts';
 import { identify } from './identify.ts';
+import { applicationOf } from './initializers.ts';
 import { placeOf } from './kinds.ts';
 import type { Shelf } from './kinds.ts';
 import { fillPlaceholders, hasPlaceholder } from './placeholders.ts';
+import type { PlaceholderValues } from './placeholders.ts';
 import { validate } from './validate.ts';
 
 /** A document that can be named. `document` is null when it could not be read or is refused for its kind. */
@@ -21,10 +23,12 @@ export interface Item {
   readonly name: string;
   readonly origin: Origin;
   readonly document: Document | null;
+  /** Of an Initializer that fits its schema: the Application that it makes. */
+  readonly application?: Document;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** What a file holds. It depends on nothing but the file and the values of lateen.yaml. */
+/** What a file holds. It depends on nothing but the file and the values for its placeholders. */
 export interface LoadedFile {
   readonly items: readonly Item[];
   /** Documents of which not even the name is known. */
@@ -36,7 +40,7 @@ export interface LoadedFile {
 const LFS_HEADER = 'version https://git-lfs.github.com/spec/';
 
 /** Reads one YAML or JSON file of the tree. */
-export function loadFile(file: TreeFile, values: Readonly<Record<string, string>>, limits: YamlLimits): LoadedFile {
+export function loadFile(file: TreeFile, values: PlaceholderValues, limits: YamlLimits): LoadedFile {
   const start: Origin = { path: file.path, line: 1, column: 1 };
   if (file.text === null) {
     return refuse({ code: 'load/limit', severity: 'error', message: `the file has ${file.sizeBytes} bytes and is not read`, origin: start, hint: 'Split it, or list it under `ignore` in lateen.yaml.' });
@@ -103,10 +107,11 @@ class Gathering {
     const before = this.#items.length;
     this.#addValue(document.value, place, document.ambiguous.map(ambiguous));
     if (placeholders.length === 0) return;
-    // A placeholder spoils the document it stands in; in a List that is every item, since any may be meant.
+    const isSpoilt = placeholders.some(({ severity }) => severity === 'error');
+    // A placeholder without a value spoils the document it stands in; in a List that is every item, since any may be meant.
     for (let index = before; index < this.#items.length; index++) {
       const item = this.#items[index];
-      if (item !== undefined) this.#items[index] = { ...item, document: null, diagnostics: [...placeholders, ...item.diagnostics] };
+      if (item !== undefined) this.#items[index] = { ...item, ...(isSpoilt ? { document: null } : {}), diagnostics: [...placeholders, ...item.diagnostics] };
     }
     if (before === this.#items.length) this.#diagnostics.push(...placeholders);
   }
@@ -173,7 +178,8 @@ class Gathering {
     const document: Document = { object: whole, origin: place.origin, locate };
     // Rules about meaning may take the shape for granted.
     const meaning = shape.length === 0 ? documentRules(where.shelf, document) : [];
-    this.#items.push({ ...identity, shelf: where.shelf, namespace, document, diagnostics: [...shape, ...meaning, ...warnings] });
+    const made = where.shelf === 'initializers' && shape.length === 0 ? { application: applicationOf(document) } : {};
+    this.#items.push({ ...identity, shelf: where.shelf, namespace, document, ...made, diagnostics: [...shape, ...meaning, ...warnings] });
   }
 }
 

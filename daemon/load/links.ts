@@ -1,12 +1,13 @@
 /** Rules between documents: nothing stands twice, and what one names is there in another. */
 import type { Diagnostic } from '../model/fault.ts';
 import { groupOf } from '../model/object.ts';
-import { configuredDialect, SYSTEM_NAMESPACE } from '../model/catalog.ts';
+import { configuredDialect } from '../model/catalog.ts';
 import type { RepositoryConfig } from '../model/catalog.ts';
 import type { ApplicationSpecPart } from '../../schemas/types.ts';
 import { didYouMeanHint, listed } from '../lib/text.ts';
 import { findCycle } from './cycle.ts';
 import type { Item } from './file.ts';
+import { dependenciesExist, dependenciesOf, initializersByName } from './initializers.ts';
 import { SPEC_AT, namedSteps, reportRepeated, reporterFor, specOf } from './rules.ts';
 import type { NamedStep, Report } from './rules.ts';
 
@@ -21,13 +22,19 @@ interface Linked {
   readonly report: Report;
 }
 
-/** Runs all rules between documents, and those that lateen.yaml decides. Codes: load/duplicate, load/reference, load/cycle. */
-export function linkRules(items: readonly Item[], config: RepositoryConfig): Findings {
+/**
+ * Runs all rules between documents, and those that lateen.yaml decides. `builtIns` are the Initializers that may be asked
+ * for; those that are stand among `items`. Codes: load/duplicate, load/reference, load/cycle, load/unsupported.
+ */
+export function linkRules(items: readonly Item[], config: RepositoryConfig, builtIns: readonly Item[]): Findings {
   const findings: Findings = new Map();
   nothingStandsTwice(items, findings);
+  applicationsAreMadeOnce(items, findings);
   const linked = items.flatMap((item) => linkedOf(item, findings));
   for (const application of linked) componentNamesAreUnique(application, config);
   workflowsAndPoliciesExist(linked, items);
+  const known = initializersByName(items);
+  for (const { item, report } of linked) if (item.shelf === 'initializers') dependenciesExist(item, known, builtIns, report);
   initializersAreNoCircle(items, findings);
   return findings;
 }
@@ -44,7 +51,8 @@ function linkedOf(item: Item, findings: Findings): Linked[] {
 
 /** Components are found by name. KubeVela 1.1 takes two of one name and lets the last one that is applied win. */
 function componentNamesAreUnique({ item, spec, at, report }: Linked, config: RepositoryConfig): void {
-  const severity = configuredDialect(config, item.document) === '1.1' ? 'warning' : 'error';
+  const dialect = configuredDialect(config, item.document) ?? (item.shelf === 'initializers' ? '1.1' : null);
+  const severity = dialect === '1.1' ? 'warning' : 'error';
   reportRepeated(spec.components.map(({ name }, index) => ({ name, path: [...at, 'components', index, 'name'] })), 'components', report, severity);
 }
 
@@ -64,6 +72,19 @@ function nothingStandsTwice(items: readonly Item[], findings: Findings): void {
       const name = item.namespace === '' ? item.name : `${item.namespace}/${item.name}`;
       into(findings, item).push({ code: 'load/duplicate', severity: 'error', message: `${item.kind} ${name} is also declared at ${others.join(', ')}`, origin: item.origin, hint: 'Keep one of them.' });
     }
+  }
+}
+
+/** An Initializer makes an Application of its own name: a document of that name is a second one. */
+function applicationsAreMadeOnce(items: readonly Item[], findings: Findings): void {
+  const made = initializersByName(items);
+  for (const item of items) {
+    const initializer = item.shelf === 'applications' ? made.get(`${item.namespace}/${item.name}`) : undefined;
+    if (initializer === undefined) continue;
+    const name = `${item.namespace}/${item.name}`;
+    const say = (at: Item, message: string): void => void into(findings, at).push({ code: 'load/duplicate', severity: 'error', message, origin: at.origin, hint: 'Rename one of them.' });
+    say(item, `Application ${name} is also made by the Initializer at ${initializer.origin.path}:${initializer.origin.line}`);
+    say(initializer, `Application ${name}, which this Initializer makes, is also declared at ${item.origin.path}:${item.origin.line}`);
   }
 }
 
@@ -98,11 +119,11 @@ function hintFor(name: string, known: readonly string[]): string {
   return didYouMeanHint(name, known) ?? (known.length === 0 ? 'There is none at all.' : `There is ${listed(known)}.`);
 }
 
-/** KubeVela 1.1 would wait for ever. A dependency without a namespace is looked for beside the Initializer, then in vela-system. */
+/** KubeVela 1.1 would wait for ever. */
 function initializersAreNoCircle(items: readonly Item[], findings: Findings): void {
   const initializers = items.filter((item) => item.shelf === 'initializers' && item.document !== null && !item.diagnostics.some(isError));
   const byName = new Map(initializers.map((item) => [`${item.namespace}/${item.name}`, item]));
-  const dependencies = new Map([...byName].map(([key, item]) => [key, dependenciesOf(item).map((ref) => resolved(ref, item, byName))]));
+  const dependencies = new Map([...byName].map(([key, item]) => [key, dependenciesOf(item, byName)]));
   for (let cycle = findCycle(dependencies); cycle !== null; cycle = findCycle(dependencies)) {
     for (const [index, key] of cycle.entries()) {
       const item = byName.get(key);
@@ -115,22 +136,6 @@ function initializersAreNoCircle(items: readonly Item[], findings: Findings): vo
       into(findings, item).push({ code: 'load/cycle', severity: 'error', message: `Initializers wait for each other: ${round.join(' -> ')}`, origin, hint: 'Take one of the dependsOn entries out.' });
     }
   }
-}
-
-interface Reference {
-  readonly name: string;
-  readonly namespace?: string;
-}
-
-function dependenciesOf(item: Item): readonly Reference[] {
-  const spec = item.document?.object['spec'] as { readonly dependsOn?: readonly { readonly ref: Reference }[] } | undefined;
-  return (spec?.dependsOn ?? []).map((entry) => entry.ref);
-}
-
-function resolved(ref: Reference, item: Item, known: ReadonlyMap<string, Item>): string {
-  if (ref.namespace !== undefined && ref.namespace !== '') return `${ref.namespace}/${ref.name}`;
-  const beside = `${item.namespace}/${ref.name}`;
-  return known.has(beside) ? beside : `${SYSTEM_NAMESPACE}/${ref.name}`;
 }
 
 /** Whether a diagnostic makes its document unusable. */

@@ -10,11 +10,12 @@ import type { YamlLimits } from '../lib/yaml.ts';
 import { hashOf } from '../lib/json.ts';
 import type { Broken, Catalog, Document, RepositoryConfig, Tree, TreeFile } from '../model/catalog.ts';
 import type { Diagnostic, Origin } from '../model/fault.ts';
-import { DEFAULT_NAMESPACE, isUnder, type InitializerRef } from '../model/catalog.ts';
+import { isUnder, type InitializerRef } from '../model/catalog.ts';
 import { CONFIG_PATH, DEFAULT_CONFIG, readConfig } from './config.ts';
 import { loadFile } from './file.ts';
 import type { Item, LoadedFile } from './file.ts';
 import type { Shelf } from './kinds.ts';
+import { dependenciesOf, initializersByName, wantedBuiltIns } from './initializers.ts';
 import { isError, linkRules } from './links.ts';
 import { hasPlaceholder } from './placeholders.ts';
 
@@ -31,31 +32,44 @@ export function createLoadCache(): LoadCache {
 export interface LoadOptions {
   readonly limits?: YamlLimits;
   readonly cache?: LoadCache;
+  /** Values for placeholders that the operator gives: they win over those of lateen.yaml. */
+  readonly values?: Readonly<Record<string, string>>;
+  /** `https://host:port` of the hub, for placeholders that want it; null where there is none. */
+  readonly hubServer?: string | null;
+  /** Initializers of Lateen's own, taken where a dependency asks for one that is not in the commit. Absent: there are none. */
+  readonly builtIns?: Tree;
 }
+
+/** Where the documents of Lateen's own Initializers are said to be. */
+const BUILT_IN_FOLDER = 'built-in/';
 
 /**
  * Reads everything that a commit declares. Never throws for what stands in the repository. With `cache`, files whose
  * blob, path and values are the same as last time are not read again; it is brought up to this tree.
  */
-export function load(tree: Tree, { limits = YAML_LIMITS, cache = createLoadCache() }: LoadOptions = {}): Catalog {
+export function load(tree: Tree, { limits = YAML_LIMITS, cache = createLoadCache(), values = {}, hubServer = null, builtIns }: LoadOptions = {}): Catalog {
   const { config, diagnostics } = readConfig(tree);
   // Without its configuration nobody knows which documents were meant: none is taken, and nothing is deleted.
   if (config === null) {
     const origin = diagnostics[0]?.origin ?? { path: CONFIG_PATH, line: 1, column: 1 };
-    return catalogOf(tree, DEFAULT_CONFIG, { items: [], unreadable: [origin], diagnostics });
+    return catalogOf(tree, DEFAULT_CONFIG, { items: [], builtIns: [], unreadable: [origin], diagnostics });
   }
-  const valuesHash = hashOf(config.values);
+  const filling = { values: { ...config.values, ...values }, hubServer };
+  const fillingHash = hashOf(filling);
   const known = new Map<string, LoadedFile>();
-  const { files, skipped } = documentFiles(tree, config);
-  const loaded = files.map((file) => {
-    const key = `${file.path}\0${file.oid}\0${file.text !== null && hasPlaceholder(file.text) ? valuesHash : ''}`;
-    const result = cache.files.get(key) ?? loadFile(file, config.values, limits);
+  const read = (file: TreeFile): LoadedFile => {
+    const key = `${file.path}\0${file.oid}\0${file.text !== null && hasPlaceholder(file.text) ? fillingHash : ''}`;
+    const result = cache.files.get(key) ?? loadFile(file, filling, limits);
     known.set(key, result);
     return result;
-  });
+  };
+  const { files, skipped } = documentFiles(tree, config);
+  const loaded = files.map(read);
+  const ours = (builtIns?.files ?? []).map((file) => read({ ...file, path: `${BUILT_IN_FOLDER}${file.path}` }));
   cache.files = known;
   return catalogOf(tree, config, {
     items: loaded.flatMap((file) => file.items),
+    builtIns: ours.flatMap((file) => file.items),
     unreadable: loaded.flatMap((file) => file.unreadable),
     diagnostics: [...diagnostics, ...skipped, ...loaded.flatMap((file) => file.diagnostics)],
   });
@@ -86,27 +100,54 @@ function strange(path: string, message: string): Diagnostic {
 
 interface Found {
   readonly items: readonly Item[];
+  readonly builtIns: readonly Item[];
   readonly unreadable: readonly Origin[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
-function catalogOf(tree: Tree, config: RepositoryConfig, { items, unreadable, diagnostics }: Found): Catalog {
-  const findings = linkRules(items, config);
-  const shelves: Record<Shelf, Document[]> = { applications: [], initializers: [], definitions: [], policies: [], workflows: [], approvals: [], objects: [] };
-  const broken = new Map<string, Broken>();
+function catalogOf(tree: Tree, config: RepositoryConfig, { items: written, builtIns, unreadable, diagnostics }: Found): Catalog {
+  const taken = wantedBuiltIns(written, builtIns);
+  const items = [...written, ...taken];
+  const findings = linkRules(items, config, builtIns);
+  const shelves: Record<Exclude<Shelf, 'initializers'>, Document[]> = { applications: [], definitions: [], policies: [], workflows: [], approvals: [], objects: [] };
+  const initializers: InitializerRef[] = [];
+  const known = initializersByName(items);
+  const broken = new BrokenList();
   const all = [...diagnostics];
   for (const item of items.toSorted(byName)) {
     const own = [...item.diagnostics, ...(findings.get(item) ?? [])];
     all.push(...own.map((diagnostic) => named(diagnostic, item)));
-    if (item.document !== null && !own.some(isError)) shelves[item.shelf].push(item.document);
-    else {
-      const { kind, namespace, name, origin } = item;
-      const key = `${item.apiVersion}/${kind}/${namespace}/${name}`;
-      if (!broken.has(key)) broken.set(key, { kind, namespace, name, origin });
+    const { document, shelf, application } = item;
+    const isUsable = document !== null && !own.some(isError);
+    if (shelf !== 'initializers') {
+      if (isUsable) shelves[shelf].push(document);
+      else broken.add(item, item.kind);
+    } else if (isUsable && application !== undefined) {
+      initializers.push({ namespace: item.namespace, name: item.name, document, dependsOn: dependenciesOf(item, known), isBuiltIn: taken.includes(item) });
+      shelves.applications.push(application);
+    } else {
+      broken.add(item, item.kind);
+      broken.add(item, 'Application');
+      // Which of the built-in ones it asks for is not known, so those that are there stay.
+      if (document === null) for (const builtIn of builtIns) if (!taken.includes(builtIn)) broken.add({ ...builtIn, origin: item.origin }, '');
     }
   }
-  const initializers = shelves.initializers.map((document): InitializerRef => ({ namespace: document.object.metadata.namespace ?? DEFAULT_NAMESPACE, name: document.object.metadata.name ?? '', document, dependsOn: [], isBuiltIn: false }));
-  return { revision: tree.revision, config, ...shelves, initializers, broken: [...broken.values()], unreadable, diagnostics: all.toSorted(byOrigin) };
+  return { revision: tree.revision, config, ...shelves, applications: shelves.applications.toSorted(byObjectName), initializers, broken: broken.all(), unreadable, diagnostics: all.toSorted(byOrigin) };
+}
+
+/** What is broken, each once. */
+class BrokenList {
+  readonly #found = new Map<string, Broken>();
+
+  /** `kind` "" is whatever the hub keeps under that name. */
+  add({ apiVersion, namespace, name, origin }: Item, kind: string): void {
+    const key = `${apiVersion}/${kind}/${namespace}/${name}`;
+    if (!this.#found.has(key)) this.#found.set(key, { kind, namespace, name, origin });
+  }
+
+  all(): readonly Broken[] {
+    return [...this.#found.values()];
+  }
 }
 
 function named(diagnostic: Diagnostic, item: Item): Diagnostic {
@@ -120,6 +161,10 @@ function compare(a: string, b: string): number {
 
 function byName(a: Item, b: Item): number {
   return compare(a.namespace, b.namespace) || compare(a.name, b.name) || compare(a.kind, b.kind) || compare(a.origin.path, b.origin.path) || a.origin.line - b.origin.line;
+}
+
+function byObjectName({ object: { metadata: a } }: Document, { object: { metadata: b } }: Document): number {
+  return compare(a.namespace ?? '', b.namespace ?? '') || compare(a.name ?? '', b.name ?? '');
 }
 
 function byOrigin(a: Diagnostic, b: Diagnostic): number {

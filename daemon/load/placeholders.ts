@@ -1,5 +1,5 @@
 /** Placeholders `{{ name }}` that an author left for the users of a document to fill in. */
-import type { Diagnostic } from '../model/fault.ts';
+import type { Diagnostic, Origin } from '../model/fault.ts';
 
 export interface Filled {
   readonly text: string;
@@ -9,6 +9,17 @@ export interface Filled {
 const PLACEHOLDER = /^([ \t]*(?:- +)*(?:[^\s'"#{}[\],&*!|>%@`-][^:#]*:[ \t]+|(?<=- +)))\{\{[ \t]*([^{}]+?)[ \t]*\}\}[ \t]*(#.*)?$/;
 const BLOCK_SCALAR = /(?:^|[\s:-])[|>][-+0-9]*[ \t]*(?:#.*)?$/;
 
+/** What placeholders are filled with. */
+export interface PlaceholderValues {
+  /** By the text between the braces. */
+  readonly values: Readonly<Record<string, string>>;
+  /** The hub's own address, `https://host:port`; null where it is not known. */
+  readonly hubServer: string | null;
+}
+
+/** A property of this name wants the hub's own address: KubeVela 1.1's tutorial leaves it to its readers. */
+const HUB_SERVER_KEY = /(?:^|[\s-])hubAPIServer:[ \t]+$/;
+
 /** Whether a text may hold a placeholder at all. */
 export function hasPlaceholder(text: string): boolean {
   return text.includes('{{');
@@ -17,9 +28,10 @@ export function hasPlaceholder(text: string): boolean {
 /**
  * Fills in the placeholders that stand as a whole plain value (`key: {{ name }}`), where YAML would see a mapping in a
  * mapping. Those inside of block scalars and quotes are text and stay. One without a value is filled with its own text
- * and told at its place, so that the rest of the document can be read.
+ * and told at its place, so that the rest of the document can be read; but at `hubAPIServer` the hub's address takes its
+ * place, which is told as well.
  */
-export function fillPlaceholders(text: string, path: string, values: Readonly<Record<string, string>>): Filled {
+export function fillPlaceholders(text: string, path: string, { values, hubServer }: PlaceholderValues): Filled {
   const diagnostics: Diagnostic[] = [];
   let blockIndent: number | null = null;
   const lines = text.split('\n').map((line, index) => {
@@ -33,8 +45,11 @@ export function fillPlaceholders(text: string, path: string, values: Readonly<Re
       return line;
     }
     const [, before = '', name = '', comment] = match;
-    const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    if (value === undefined) diagnostics.push(missing(name, { path, line: index + 1, column: before.length + 1 }));
+    const given = Object.hasOwn(values, name) ? values[name] : undefined;
+    const value = given ?? (hubServer !== null && HUB_SERVER_KEY.test(before) ? hubServer : undefined);
+    const origin: Origin = { path, line: index + 1, column: before.length + 1 };
+    if (value === undefined) diagnostics.push(missing(name, origin));
+    else if (given === undefined) diagnostics.push(filledWithHub(name, value, origin));
     return `${before}${JSON.stringify(value ?? `{{ ${name} }}`)}${comment === undefined ? '' : ` ${comment}`}`;
   });
   return { text: lines.join('\n'), diagnostics };
@@ -46,12 +61,16 @@ function blockParent(line: string): number {
   return /^[|>]/.test(line.slice(before.length)) ? Math.max(0, before.trimEnd().length - 1) : before.length;
 }
 
-function missing(name: string, origin: { readonly path: string; readonly line: number; readonly column: number }): Diagnostic {
+function missing(name: string, origin: Origin): Diagnostic {
+  return { code: 'load/reference', severity: 'error', message: `the placeholder {{ ${name} }} has no value`, origin, hint: `Write the value in its place, or give it in lateen.yaml, values: {"${name}": ...}, or with --set "${name}=...".` };
+}
+
+function filledWithHub(name: string, server: string, origin: Origin): Diagnostic {
   return {
     code: 'load/reference',
-    severity: 'error',
-    message: `the placeholder {{ ${name} }} has no value`,
+    severity: 'warning',
+    message: `the placeholder {{ ${name} }} is filled with the hub's own address ${server}`,
     origin,
-    hint: `Write the value in its place, or give it in lateen.yaml: values: {"${name}": ...}`,
+    hint: `Where the cluster reaches the hub by another one, give it in lateen.yaml, values: {"${name}": https://...}, or with --set "${name}=https://...".`,
   };
 }

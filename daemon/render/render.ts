@@ -4,7 +4,7 @@
  */
 import { hashOf } from '../lib/json.ts';
 import { mapLimit } from '../lib/queue.ts';
-import { configuredDialect, DEFAULT_NAMESPACE, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
+import { configuredDialect, DEFAULT_NAMESPACE, INITIALIZER_ANNOTATION, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import { keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import { PLAIN_RULES, type ComponentRef, type Desired, type DesiredApplication, type PlacementRef, type PolicyRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
@@ -74,6 +74,8 @@ export async function render(input: RenderInput): Promise<Desired> {
 export function dialectOf(catalog: Pick<Catalog, 'config'>, document: Document): Dialect {
   const configured = configuredDialect(catalog.config, document);
   if (configured !== null) return configured;
+  // KubeVela 1.10 has no Initializers.
+  if (document.object.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined) return '1.1';
   const policies = (document.object['spec'] as { policies?: readonly { type?: unknown; properties?: { engine?: unknown; clusterManagementEngine?: unknown } }[] } | undefined)?.policies;
   return Array.isArray(policies) && policies.some((policy) => policy?.type === ENV_BINDING && (policy.properties?.engine ?? policy.properties?.clusterManagementEngine) === 'ocm') ? '1.1' : '1.10';
 }

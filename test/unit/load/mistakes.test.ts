@@ -146,7 +146,7 @@ const MISTAKES: readonly Mistake[] = [
   },
   {
     title: 'a placeholder', text: application('x', '  components:\n  - name: web\n    type: worker\n    properties:\n      image: {{ my image }} # yours\n'), broken: ['Application default/x'],
-    says: ['x.yaml:10:14 error load/reference the placeholder {{ my image }} has no value | Write the value in its place, or give it in lateen.yaml: values: {"my image": ...}'],
+    says: ['x.yaml:10:14 error load/reference the placeholder {{ my image }} has no value | Write the value in its place, or give it in lateen.yaml, values: {"my image": ...}, or with --set "my image=...".'],
   },
   {
     title: 'plain scalars that mislead', text: application('x', '  components:\n  - name: web\n    type: worker\n    properties:\n      mode: 0777\n      time: 1:30\n      commit: 1234e56\n'), usable: ['default/x'],
@@ -195,13 +195,13 @@ test('KubeVela 1.1 takes two components of one name, so there it is a warning', 
 
 test('Initializers that wait for each other are all told, also through vela-system', () => {
   const initializer = (name: string, namespace: string, on: string): string => `apiVersion: core.oam.dev/v1beta1\nkind: Initializer\nmetadata:\n  name: ${name}\n  namespace: ${namespace}\nspec:\n  appTemplate:\n    spec:\n      components: []\n  dependsOn:\n  - ref: {name: ${on}}\n`;
-  const catalog = loadFiles({ 'a.yaml': initializer('a', 'vela-system', 'b'), 'b.yaml': initializer('b', 'vela-system', 'a'), 'c.yaml': initializer('c', 'team', 'fluxcd') });
+  const catalog = loadFiles({ 'a.yaml': initializer('a', 'vela-system', 'b'), 'b.yaml': initializer('b', 'vela-system', 'a'), 'c.yaml': initializer('c', 'team', 'fluxcd'), 'd.yaml': initializer('d', 'team', 'a') });
   assert.deepEqual(lines(catalog), [
     'a.yaml:11:17 error load/cycle Initializers wait for each other: vela-system/a -> vela-system/b -> vela-system/a | Take one of the dependsOn entries out.',
     'b.yaml:11:17 error load/cycle Initializers wait for each other: vela-system/b -> vela-system/a -> vela-system/b | Take one of the dependsOn entries out.',
-    'c.yaml:1:1 error load/unsupported Initializers are not delivered yet: nothing is done for c | List the file under `ignore` in lateen.yaml, or deliver its components as an Application.',
+    'c.yaml:11:17 error load/reference the Initializer "fluxcd" was built into KubeVela 1.1 and is not built into Lateen | Add an Initializer vela-system/fluxcd of your own.',
   ]);
-  assert.deepEqual(names(catalog.initializers.map(({ document }) => document)), ['team/c']);
+  assert.deepEqual(names(catalog.initializers.map(({ document }) => document)), ['team/d']);
   assert.equal(catalog.diagnostics[0]?.application, 'vela-system/a');
 });
 
