@@ -44,6 +44,8 @@ const CONFIG: readonly (readonly [string, string])[] = [
   ['http.lowSpeedLimit', '1000'],
   ['http.lowSpeedTime', '60'],
   ['init.defaultBranch', 'main'],
+  // X.509 signatures are not read: their program would look for certificates on the network.
+  ['gpg.x509.program', 'false'],
 ];
 
 /** simple-git guards against untrusted options; these are the ones that this file sets itself, on purpose. */
@@ -52,6 +54,7 @@ const UNSAFE: NonNullable<SimpleGitOptions['unsafe']> = {
   allowUnsafeConfigPaths: true,
   allowUnsafeCredentialHelper: true,
   allowUnsafeFsMonitor: true,
+  allowUnsafeGpgProgram: true,
   allowUnsafeHooksPath: true,
   allowUnsafeProtocolOverride: true,
   allowUnsafeSshCommand: true,
@@ -82,6 +85,8 @@ export interface GitCall {
   /** Bytes for stdin. */
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
+  /** git configuration of this call alone. */
+  readonly config?: readonly (readonly [string, string])[];
 }
 
 /** The installed git. Faults: source/*, loop/cancelled. */
@@ -184,7 +189,7 @@ async function environmentOf(options: GitOptions, call: GitCall): Promise<Record
   const access = call.remote === undefined
     ? { config: [], env: {} }
     : await accessTo(call.remote.remote, call.remote.credentials, options.home, options.redactor);
-  const config = [...CONFIG, ...access.config];
+  const config = [...CONFIG, ...access.config, ...call.config ?? []];
   Object.assign(env, {
     HOME: options.home,
     LC_ALL: 'C',
