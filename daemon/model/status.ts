@@ -91,6 +91,17 @@ export interface Condition {
   readonly message: string;
 }
 
+/** An Approval that a pass went by. */
+export interface ApprovalReport {
+  /** Who approved, as `Name <mail>`. */
+  readonly by: string;
+  readonly action: 'resume' | 'delete';
+  /** What was approved: the step, or the object. */
+  readonly target: string;
+  /** The file in the repository. */
+  readonly path: string;
+}
+
 /** All that one pass found out about one application. */
 export interface ApplicationReport {
   readonly namespace: string;
@@ -107,6 +118,10 @@ export interface ApplicationReport {
   readonly objects: readonly ObjectReport[];
   readonly latestRevision: string;
   readonly diagnostics: readonly Diagnostic[];
+  /** Absent: none. */
+  readonly approvals?: readonly ApprovalReport[];
+  /** Hash of each definition in use, by `Kind/name`; absent where it was not rendered. */
+  readonly definitions?: Readonly<Record<string, string>>;
   readonly fault: Fault | null;
   /** When it is worth looking again, in milliseconds; null: when something changes. */
   readonly retryAfterMs: number | null;
@@ -156,6 +171,8 @@ export interface Report {
 export interface StatusCommit {
   readonly files: ReadonlyMap<string, string | null>;
   readonly subject: string;
+  /** What failed and what was done, one line each; absent: the subject says it all. */
+  readonly body?: readonly string[];
   /** `Key: value` lines, in this order. */
   readonly trailers: readonly (readonly [string, string])[];
 }

@@ -72,7 +72,7 @@ suite('a commit and what it leaves behind', () => {
     assert.deepEqual(await namesOf(hub.client, ns), ['Application/shop', 'ApplicationRevision/shop-v1', 'ConfigMap/settings', 'Deployment/web', `ResourceTracker/shop-v1-${ns}`, 'Service/web']);
     assert.deepEqual(await it.bare.files(it.statusBranch), ['README.md', `applications/${ns}/shop.yaml`, 'repository.yaml']);
     const [commit] = await it.bare.log(it.statusBranch);
-    assert.deepEqual(commit?.trailers, [['Source-Commit', first], ['Source-Author', 'Ada <ada@example.com>'], ['Application', `${ns}/shop`], ['Phase', 'running']]);
+    assert.deepEqual(commit?.trailers, [['Source-Commit', first], ['Source-Author', 'Ada <ada@example.com>'], ['Application', `${ns}/shop`], ['Cluster', 'local'], ['Phase', 'running']]);
     const status = await it.status('shop');
     assert.deepEqual([status?.['phase'], ready(status), status?.['appliedRevision'], status?.['revision'], status?.['source']], ['running', 'True', first, 'shop-v1', 'apps/shop.yaml']);
     const live = await hub.client.get(`applications.core.oam.dev/${ns}/shop`);
