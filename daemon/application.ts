@@ -46,6 +46,8 @@ export interface ApplicationDoors {
   readonly revision: Revision;
   /** Objects that the deletion budget holds back in this pass, by keyText (I11). */
   readonly heldBack: ReadonlySet<string>;
+  /** An object's report with what a controller of ours has to say about it. */
+  readonly told: (report: ObjectReport) => ObjectReport;
   /** Live objects that the pass has looked up in bulk. */
   readonly observed: ReadonlyMap<string, Observation>;
   readonly signal: AbortSignal;
@@ -241,7 +243,7 @@ function carriedReports(progress: Progress, { clusters }: ApplicationDoors): rea
 
 /** Builds the report, and writes the Application's status where it changed. */
 async function tell(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<ApplicationReport> {
-  const objects = reportsOf(desired, progress);
+  const objects = reportsOf(desired, progress).map(doors.told);
   const facts = { dialect: desired.dialect, fault: progress.fault, journal: progress.journal, services: progress.services, objects, keeping: progress.keeping };
   const phase = phaseOf(facts);
   const conditions = conditionsOf(facts);

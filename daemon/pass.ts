@@ -108,7 +108,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
       return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, pushed: null, pushFault: null };
     }
     const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
-    const shared: ApplicationDoors = { ...doors, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
+    const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
     const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => hub.records.get(name)?.application != null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
     const reports = (await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared))).filter((app) => app !== null); // 5 workflow, 6 transport
@@ -116,7 +116,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const gone = only === null ? await leaveAll(leaving, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : [];
     await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(signal)]);
     memory.reports = new Map([...(only === null ? [] : memory.reports), ...[...reports, ...broken].map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
-    const applications = [...memory.reports.values()].map(doors.members.withCarried).map((app) => ({ ...app, objects: app.objects.map(doors.controllers.told) }));
+    const applications = [...memory.reports.values()].map(doors.members.withCarried);
     const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
     const told = doors.members.reports(clusters, applications);
     memory.last = { clusters: told, sha: revision.sha, hub: only === null ? hub : { ...hub, records: new Map() }, repository, initializers, leaving: only === null || last === null ? gone : last.leaving };
