@@ -20,6 +20,7 @@ import type { Approvals } from './plan/prune.ts';
 import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, isMirrored, revisionObject, trackerName, trackerObject } from './plan/records.ts';
 import { removeStale } from './removal.ts';
 import { keepFinished, recallJournal, shownJournal } from './recall.ts';
+import { definitionHashes } from './status/definition-hashes.ts';
 import { carriedHealth, healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
 import { applicationStatus } from './status/hub.ts';
 import { conditionsOf, phaseOf } from './status/phase.ts';
@@ -262,6 +263,7 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
     namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
     appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
     services: progress.services, journal: progress.journal, objects: [...objects, ...carriedReports(progress, doors)], latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
+    definitions: definitionHashes(desired.definitions),
     fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
   };
 }
