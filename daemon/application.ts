@@ -15,6 +15,7 @@ import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.
 import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
 import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
 import { decide, type Owner } from './plan/decide.ts';
+import { fieldRules, type DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
 import type { Approvals } from './plan/prune.ts';
 import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, isMirrored, revisionObject, trackerName, trackerObject } from './plan/records.ts';
@@ -43,10 +44,14 @@ export interface ApplicationDoors {
   readonly healthMemo: HealthMemo;
   readonly instance: string;
   readonly config: RepositoryConfig;
+  /** What the operator says about drift. */
+  readonly drift: DriftBound;
   readonly approvals: Approvals;
   readonly revision: Revision;
   /** Objects that the deletion budget holds back in this pass, by keyText (I11). */
   readonly heldBack: ReadonlySet<string>;
+  /** Objects that more than one application has in its inventory, by keyText. */
+  readonly shared: ReadonlySet<string>;
   /** An object's report with what a controller of ours has to say about it. */
   readonly told: (report: ObjectReport) => ObjectReport;
   /** Live objects that the pass has looked up in bulk. */
@@ -118,9 +123,10 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
     inventory.track([...known.map((wanted) => entryOf(wanted, 'workflow')), ...desired.placed.map((wanted) => entryOf(wanted, 'placement'))]),
   ]);
   const owner: Owner = { namespace: desired.namespace, name: desired.name, dialect: desired.dialect };
+  const rules = fieldRules(doors.config, doors.drift, { object: desired.object, origin: desired.document.origin });
   const delivery = deliveryFor({
     desired, transport: doors.transport, observed: progress.observed, touched: progress.touched, signal: doors.signal,
-    decide: (wanted, observation) => decide(wanted, observation, owner, { correctDrift: correctsDrift(desired, doors.config) }),
+    decide: (wanted, observation) => decide(wanted, observation, owner, rules),
     track: inventory.track, untrack: inventory.untrack, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
   });
   await delivery.deliver(desired.policyObjects, 'policy');
@@ -163,11 +169,6 @@ function stepObjects(progress: Progress): readonly Wanted[] {
 }
 
 const entryOf = (wanted: Wanted, creator: string): Tracked => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator, skipGC: wanted.rules.gc === 'never' });
-
-function correctsDrift(desired: DesiredApplication, config: RepositoryConfig): boolean {
-  const asked = desired.object.metadata.annotations?.['lateen.dev/drift'];
-  return asked === 'report' ? false : asked === 'correct' ? true : config.drift === 'correct';
-}
 
 function componentRevisionsText(desired: DesiredApplication): string {
   return JSON.stringify(Object.fromEntries(Object.entries(desired.revision.components).map(([component, name]) => [component, { name, hash: desired.revision.componentHashes[component] ?? '' }])));

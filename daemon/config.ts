@@ -31,6 +31,8 @@ export interface Config {
   /** How often the remote is asked and everything is looked at again. */
   readonly intervalMs: number;
   readonly budget: { readonly countMax: number; readonly shareMax: number };
+  /** What becomes of drift: as the repository says, or one for all. */
+  readonly drift: 'any' | 'correct' | 'report';
   readonly cue: { readonly wasmFile: string | null; readonly cacheDir: string; readonly timeoutMs: number; readonly memoryMaxBytes: number; readonly workers: number | null };
   readonly cloud: {
     /** From the environment alone, in the names that Alibaba's tools read; null without them: the hub's Secret stays as it is. */
@@ -84,6 +86,7 @@ export const SETTINGS = [
   setting('interval', '30s', 'how often the remote is asked and everything is looked at again'),
   setting('delete-max', '20', 'deletion budget: so many objects at once'),
   setting('delete-share', '0.5', 'deletion budget: so large a share of all that is owned; over both, nothing is deleted'),
+  setting('drift', 'any', 'what is changed on a cluster: any (as the repository says), correct (always put back) or report (only told)'),
   setting('cue-wasm', '', 'a CUE evaluator built beforehand'),
   setting('cue-timeout', '10s', 'time for one template'),
   setting('cue-memory', '512Mi', 'memory for one evaluator'),
@@ -125,6 +128,11 @@ function numberOf(name: string, text: string, max: number): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value < 0 || value > max) throw invalid(name, text, `a number from 0 to ${max}`);
   return value;
+}
+
+function driftOf(text: string): Config['drift'] {
+  if (text !== 'any' && text !== 'correct' && text !== 'report') throw invalid('drift', text, 'any, correct or report');
+  return text;
 }
 
 function workersOf(text: string): number {
@@ -183,6 +191,7 @@ export function readConfig(flags: Flags): Config {
     identity: { name: get('git-name'), email: get('git-email') },
     intervalMs: positiveDurationOf('interval', get('interval')),
     budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
+    drift: driftOf(get('drift')),
     cue: { wasmFile: orNull('cue-wasm'), cacheDir: join(cacheHome, 'lateen'), timeoutMs: positiveDurationOf('cue-timeout', get('cue-timeout')), memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')), workers: get('cue-workers') === '' ? null : workersOf(get('cue-workers')) },
     cloud: { credentials: cloudCredentialsFrom(environment), endpoint: cloudEndpointOf(get('cloud-endpoint')), pollMs: positiveDurationOf('cloud-poll', get('cloud-poll')), outcomeWindowMs: durationOf('cloud-outcome-window', get('cloud-outcome-window')) },
     values: valuesOf(get('set')),

@@ -6,6 +6,7 @@ import { keyText } from './model/object.ts';
 import { waveOf, type Change, type Wanted } from './model/plan.ts';
 import type { ObjectReport, Tracked } from './model/status.ts';
 import { decide, type Owner } from './plan/decide.ts';
+import { fieldRules } from './plan/field-rules.ts';
 import { union, without } from './plan/inventory.ts';
 import { prune } from './plan/prune.ts';
 import { documentsTracker } from './plan/records.ts';
@@ -30,7 +31,8 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
   const { transport, signal } = doors;
   const reports: ObjectReport[] = [];
   const diagnostics: Diagnostic[] = [];
-  const changes = input.wanted.map((wanted) => decide(wanted, doors.observed.get(keyText(wanted.key)) ?? { fault: new Fault('transport/unreachable', 'not looked at') }, OWNER, { correctDrift: doors.config.drift === 'correct' }));
+  const rules = fieldRules(doors.config, doors.drift, null);
+  const changes = input.wanted.map((wanted) => decide(wanted, doors.observed.get(keyText(wanted.key)) ?? { fault: new Fault('transport/unreachable', 'not looked at') }, OWNER, rules));
   const intents = changes.filter((change) => change.action !== 'refuse').map((change): Tracked => ({ key: change.key, component: '', trait: '', creator: 'repository', skipGC: false }));
   await track(input.tracked, union(input.tracked, intents), doors);
   for (const wave of [0, 1, 2]) {

@@ -20,6 +20,7 @@ import type { DesiredApplication, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Repo, Transport } from './model/ports.ts';
 import type { ApplicationReport, Report } from './model/status.ts';
 import type { Owner } from './plan/decide.ts';
+import type { DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
 import { approvalsOf, overBudget, type DeletionBudget } from './plan/prune.ts';
@@ -48,6 +49,8 @@ export interface Doors {
   readonly pack: KnownDefinitions['pack'];
   readonly instance: string;
   readonly budget: DeletionBudget;
+  /** What the operator says about drift. */
+  readonly drift: DriftBound;
 }
 
 /** What is kept between passes so that cost grows with what changed. Losing it loses nothing but time. */
@@ -104,11 +107,11 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const leaving = only === null ? leavingRecords(hub.records, catalog, doors.instance) : [];
     const documents = only === null ? leavingDocuments(hub.documents, desired, catalog) : [];
     if (options.stop === 'plan') {
-      planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, leaving }, catalog); // 4 plan
+      planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog); // 4 plan
       return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, pushed: null, pushFault: null };
     }
     const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
-    const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
+    const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
     const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => hub.records.get(name)?.application != null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
     const reports = (await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared))).filter((app) => app !== null); // 5 workflow, 6 transport

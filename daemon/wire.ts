@@ -151,7 +151,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const doors = {
     members, controllers, given: { values: config.values, hubServer: client.server },
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
-    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget,
+    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget, drift: config.drift,
   };
   const owned = stack.move();
   return {
@@ -189,7 +189,7 @@ function effectful(http: Http, effects: Effects): Http {
 
 /** The methods of a source as own properties, so that one of them can be replaced. */
 function bound(source: Source): Source {
-  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
+  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), broughtBy: source.broughtBy.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
 }
 
 /** A worker's first calls cost several times a later one, for WebAssembly is compiled as it is met. */

@@ -87,16 +87,31 @@ export interface RepositoryConfig {
     readonly path: string;
     /** Which KubeVela line's labels, names and definitions are used. In quotes: without them 1.10 is the number 1.1. */
     readonly kubevela?: '1.1' | '1.10';
+    /** `correct` puts back what was changed on a cluster, `report` only tells. */
+    readonly drift?: 'correct' | 'report';
   }[];
   /** Values for placeholders `{{ name }}` that stand as whole plain values in documents. */
   readonly values?: Readonly<Record<string, string | number | boolean>>;
   /** `correct` (the default) puts back what was changed on a cluster, `report` only tells. */
   readonly drift?: 'correct' | 'report';
+  /** Fields that are applied when an object is made and then left to others, such as the replicas that an autoscaler sets. */
+  readonly ignoreFields?: readonly {
+    /** API group; "" is the core group. Without it: any. */
+    readonly group?: string;
+    /** Kind, or `*` for any. */
+    readonly kind: string;
+    /** Namespace. Without it: any. */
+    readonly namespace?: string;
+    /** Name. Without it: any. */
+    readonly name?: string;
+    /** JSON Pointers: `/spec/replicas`. `*` stands for every item; an item of containers and the like may be named. */
+    readonly paths: readonly string[];
+  }[];
   /** False keeps whatever leaves the repository. Default: true. */
   readonly prune?: boolean;
   /** What is planned beside the source branch. */
   readonly plan?: {
-    /** Branches or other refs whose plan is shown. */
+    /** Branches or whole refs that are planned when they move, such as `refs/heads/env/*`; `*` stands for one part of the name, or a piece of it. */
     readonly refs?: readonly string[];
   };
 }

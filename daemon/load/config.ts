@@ -1,4 +1,6 @@
 /** `lateen.yaml`, the users' configuration at the root of the repository. */
+import { parsePointer } from '../lib/field-pointer.ts';
+import { isRefPattern } from '../lib/ref-pattern.ts';
 import { parseYaml } from '../lib/yaml.ts';
 import type { RepositoryConfig, Tree } from '../model/catalog.ts';
 import type { Diagnostic, Origin } from '../model/fault.ts';
@@ -8,7 +10,7 @@ import { validate } from './validate.ts';
 export const CONFIG_PATH = 'lateen.yaml';
 
 /** What holds where there is no lateen.yaml. */
-export const DEFAULT_CONFIG: RepositoryConfig = { paths: [''], ignore: [], dialect: null, dialects: [], values: {}, drift: 'correct', prune: true };
+export const DEFAULT_CONFIG: RepositoryConfig = { paths: [''], ignore: [], dialect: null, dialects: [], values: {}, drift: 'correct', drifts: [], ignoreFields: [], planRefs: [], prune: true };
 
 /**
  * Reads lateen.yaml of a tree, with every default filled in. With a mistake in it `config` is null: nobody can say then
@@ -21,12 +23,24 @@ export function readConfig(tree: Tree): { readonly config: RepositoryConfig | nu
   if (errors.length > 0) return { config: null, diagnostics: errors };
   if (value === undefined) return { config: DEFAULT_CONFIG, diagnostics: [] };
   const diagnostics = validate('config.schema.json', value, locate);
-  return diagnostics.length > 0 ? { config: null, diagnostics } : { config: withDefaults(value as ConfigFile), diagnostics: withoutEffect(value as ConfigFile, locate) };
+  if (diagnostics.length === 0) diagnostics.push(...mistakesIn(value as ConfigFile, locate));
+  return diagnostics.length > 0 ? { config: null, diagnostics } : { config: withDefaults(value as ConfigFile), diagnostics: [] };
 }
 
-function withoutEffect(file: ConfigFile, locate: (path: readonly (string | number)[]) => Origin): Diagnostic[] {
-  if (file.plan === undefined) return [];
-  return [{ code: 'load/unsupported', severity: 'warning', message: '`plan` has no effect yet: nothing is planned beside the source branch', origin: locate(['plan']), hint: 'Remove it.' }];
+/** What a schema cannot say: whether a pointer can be read, and a ref be asked for. */
+function mistakesIn(file: ConfigFile, locate: (path: readonly (string | number)[]) => Origin): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  for (const [index, rule] of (file.ignoreFields ?? []).entries()) {
+    for (const [place, path] of rule.paths.entries()) {
+      const pointer = parsePointer(path);
+      if ('mistake' in pointer) found.push({ code: 'load/schema', severity: 'error', message: pointer.mistake, origin: locate(['ignoreFields', index, 'paths', place]), hint: pointer.hint });
+    }
+  }
+  for (const [index, ref] of (file.plan?.refs ?? []).entries()) {
+    if (isRefPattern(wholeRef(ref))) continue;
+    found.push({ code: 'load/schema', severity: 'error', message: `"${ref}" is neither a branch nor a pattern of refs`, origin: locate(['plan', 'refs', index]), hint: 'Write refs, with * for one part of a name: refs/pull/*/head, refs/heads/env/*.' });
+  }
+  return found;
 }
 
 function withDefaults(file: ConfigFile): RepositoryConfig {
@@ -37,9 +51,15 @@ function withDefaults(file: ConfigFile): RepositoryConfig {
     dialects: (file.overrides ?? []).flatMap((override) => (override.kubevela === undefined ? [] : [{ path: normal(override.path), dialect: override.kubevela }])),
     values: Object.fromEntries(Object.entries(file.values ?? {}).map(([name, value]) => [name.trim(), String(value)])),
     drift: file.drift ?? DEFAULT_CONFIG.drift,
+    drifts: (file.overrides ?? []).flatMap((override) => (override.drift === undefined ? [] : [{ path: normal(override.path), drift: override.drift }])),
+    ignoreFields: (file.ignoreFields ?? []).map(({ group, kind, namespace, name, paths }) => ({ group: group ?? null, kind, namespace: namespace ?? null, name: name ?? null, paths })),
+    planRefs: (file.plan?.refs ?? []).map(wholeRef),
     prune: file.prune ?? DEFAULT_CONFIG.prune,
   };
 }
+
+/** A name alone is a branch. */
+const wholeRef = (ref: string): string => (ref.startsWith('refs/') ? ref : `refs/heads/${ref}`);
 
 /** `./apps/` and `/apps` are `apps`. */
 function normal(path: string): string {

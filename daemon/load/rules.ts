@@ -5,6 +5,7 @@
 import type { Document, Path } from '../model/catalog.ts';
 import type { Code, Diagnostic } from '../model/fault.ts';
 import type { ApplicationSpecPart, StepPart, SubStepPart } from '../../schemas/types.ts';
+import { DRIFT_ANNOTATION, IGNORE_ANNOTATION, parseIgnoredFields } from '../lib/field-pointer.ts';
 import { didYouMeanHint, listed } from '../lib/text.ts';
 import { findCycle } from './cycle.ts';
 import type { Shelf } from './kinds.ts';
@@ -132,6 +133,17 @@ const dialectIsKnown: Rule = ({ document }, report) => {
   }
 };
 
+/** What speaks to Lateen about drift, on an Application or on any object. */
+function driftAnnotationsFit(document: Document, report: Report): void {
+  const { annotations } = document.object.metadata;
+  const drift = annotations?.[DRIFT_ANNOTATION];
+  if (drift !== undefined && drift !== 'correct' && drift !== 'report') report('load/schema', ['metadata', 'annotations', DRIFT_ANNOTATION], `${DRIFT_ANNOTATION} must be one of "correct", "report"`);
+  const ignored = annotations?.[IGNORE_ANNOTATION];
+  for (const { mistake, hint } of typeof ignored === 'string' ? parseIgnoredFields(ignored).mistakes : []) {
+    report('load/schema', ['metadata', 'annotations', IGNORE_ANNOTATION], `${IGNORE_ANNOTATION}: ${mistake}`, { hint });
+  }
+}
+
 const SPEC_RULES: readonly Rule[] = [
   nameIsValid, dialectIsKnown, componentNamesAreValid, componentDependenciesExist, stepNamesAreUnique, stepDependenciesExist, policyNamesAreUnique, inputsHaveOutputs, workflowIsRefOrSteps,
 ];
@@ -170,6 +182,7 @@ export function documentRules(shelf: Shelf, document: Document): Diagnostic[] {
     for (const rule of STEPS_RULES) rule({ document, spec: { components: [] }, at: [], steps }, report);
   }
   if (shelf === 'approvals') approvalFits(document, report);
+  driftAnnotationsFit(document, report);
   return diagnostics;
 }
 

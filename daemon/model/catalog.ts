@@ -10,6 +10,8 @@ export interface Revision {
   /** The author as git prints it: `Name <mail>`. */
   readonly author: string;
   readonly subject: string;
+  /** Why a newer commit of the branch is not applied; absent: it is the newest. */
+  readonly held?: readonly Diagnostic[];
 }
 
 /** The frozen content of one commit (I1). */
@@ -57,8 +59,24 @@ export interface RepositoryConfig {
   readonly values: Readonly<Record<string, string>>;
   /** `correct` puts drift back, `report` only tells. */
   readonly drift: 'correct' | 'report';
+  /** Per path prefix; the longest prefix that fits wins over `drift`. */
+  readonly drifts: readonly { readonly path: string; readonly drift: 'correct' | 'report' }[];
+  /** Fields that are applied when an object is made and then left to others. */
+  readonly ignoreFields: readonly FieldRule[];
+  /** Patterns of refs that are planned when they move: `refs/heads/env/*`. */
+  readonly planRefs: readonly string[];
   /** False keeps whatever leaves the repository. */
   readonly prune: boolean;
+}
+
+/** Objects by what they are; null fits any. `paths` are JSON Pointers that can be read. */
+export interface FieldRule {
+  readonly group: string | null;
+  /** `*` fits any. */
+  readonly kind: string;
+  readonly namespace: string | null;
+  readonly name: string | null;
+  readonly paths: readonly string[];
 }
 
 /** An application that is in the commit but cannot be used: it keeps everything it owns (I11). */

@@ -1,11 +1,13 @@
 /** What is to be done about one object: the decision of stage 4, pure. */
 import { withValuesOf } from '../lib/field-path.ts';
+import { withLiveAt } from '../lib/field-pointer.ts';
 import { FIELD_MANAGER, renderHashOf, stamp, RENDER_HASH_ANNOTATION } from '../lib/stamp.ts';
 import { differences } from '../lib/subset.ts';
 import { Fault } from '../model/fault.ts';
 import { describeKey, type Json, type KubeObject } from '../model/object.ts';
 import type { Change, FieldChange, Wanted } from '../model/plan.ts';
 import type { Observation } from '../model/status.ts';
+import { PLAIN_FIELD_RULES, type FieldRules } from './field-rules.ts';
 
 /** Whose object it would be: an Application, or the repository itself. */
 export interface Owner {
@@ -15,13 +17,8 @@ export interface Owner {
   readonly dialect: '1.1' | '1.10';
 }
 
-export interface DecideOptions {
-  /** Drift is put back, else it is only reported. */
-  readonly correctDrift: boolean;
-}
-
 /** Base64 values for `stringData`, as the API server stores them, so that drift in them is seen. */
-function storedForm(object: KubeObject): KubeObject {
+export function storedForm(object: KubeObject): KubeObject {
   if (object.kind !== 'Secret' || object.apiVersion !== 'v1' || object['stringData'] === undefined || object['stringData'] === null) return object;
   const { stringData, ...rest } = object;
   const encoded = Object.fromEntries(Object.entries(stringData as Record<string, unknown>).map(([key, value]) => [key, Buffer.from(String(value), 'utf8').toString('base64')]));
@@ -57,9 +54,13 @@ const refuse = (wanted: Wanted, live: KubeObject | null, fault: Fault): Change =
  * Decides about one object. `observation` undefined means it was not looked for, which is a bug of the caller.
  * KubeVela 1.10: an object that exists without owner labels is refused unless a take-over policy asks for it; 1.1 adopts
  * it. Documents of the repository adopt what is there, without taking fields from other managers (I10).
+ *
+ * A field that the rules leave to others is sent when the object is made. Later it is sent with the value that it has by
+ * then: left out it would be released, and the server would take away what nobody else has set.
  */
-export function decide(asked: Wanted, observation: Observation, owner: Owner, options: DecideOptions): Change {
-  const wanted = finalForm(asked);
+export function decide(asked: Wanted, observation: Observation, owner: Owner, fieldRules: FieldRules = PLAIN_FIELD_RULES): Change {
+  const whole = finalForm(asked);
+  const wanted = 'live' in observation ? { ...whole, object: withLiveAt(whole.object, observation.live, fieldRules.ignored(asked)) } : whole;
   if ('fault' in observation) return refuse(wanted, null, observation.fault);
   const { rules } = wanted;
   if ('absent' in observation) {
@@ -77,14 +78,14 @@ export function decide(asked: Wanted, observation: Observation, owner: Owner, op
     if (owner.name !== '' && owner.dialect === '1.10' && !rules.takeOver) return refuse(wanted, live, new Fault('plan/ownership', `${describeKey(wanted.key)} exists but not managed by any application now`));
     return { action: 'adopt', key: wanted.key, reason: 'exists and is taken over', wanted, live, fields: changedFields(wanted, live), fault: null };
   }
-  if (live.metadata.annotations?.[RENDER_HASH_ANNOTATION] !== renderHashOf(wanted.object)) {
+  if (live.metadata.annotations?.[RENDER_HASH_ANNOTATION] !== renderHashOf(whole.object)) {
     return { action: 'update', key: wanted.key, reason: 'changed in the commit', wanted, live, fields: changedFields(wanted, live), fault: null };
   }
   const drift = changedFields(wanted, live);
   if (drift.length === 0) return keep('as it should be');
   // KubeVela 1.10, apply-once: these paths keep the live value while the state is kept, and only then.
   const put = changedFields({ ...wanted, object: withValuesOf(wanted.object, live, rules.keepOnDrift) }, live);
-  if (!options.correctDrift || put.length === 0) return keep('drift, only reported', drift);
+  if (!fieldRules.corrects(asked) || put.length === 0) return keep('drift, only reported', drift);
   return { action: 'update', key: wanted.key, reason: 'drift', wanted: { ...wanted, rules: { ...rules, keepOnUpdate: rules.keepOnDrift } }, live, fields: put, fault: null };
 }
 

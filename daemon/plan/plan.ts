@@ -6,6 +6,7 @@ import type { ApplicationPlan, Change, Desired, DesiredApplication, Plan, Wanted
 import type { ApplicationRecord } from '../model/ports.ts';
 import type { Observation, Tracked } from '../model/status.ts';
 import { decide, type Owner } from './decide.ts';
+import { fieldRules, type DriftBound } from './field-rules.ts';
 import { trackedOf, union, without } from './inventory.ts';
 import { prune, type Approvals } from './prune.ts';
 import { INSTANCE_ANNOTATION, INSTANCE_LABEL } from './records.ts';
@@ -18,6 +19,7 @@ export interface PlanInput {
   readonly observed: ReadonlyMap<string, Observation>;
   readonly approvals: Approvals;
   readonly config: RepositoryConfig;
+  readonly drift: DriftBound;
   readonly leaving: readonly ApplicationRecord[];
 }
 
@@ -66,7 +68,8 @@ export function plan(input: PlanInput, catalog: Catalog): Plan {
     namespace: record.namespace, name: record.name, restartsWorkflow: false,
     changes: input.config.prune ? prune({ entries: union(...record.trackers.map(trackedOf)), observations: input.observed, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' }, approvals: input.approvals, leaving: true }) : [],
   }));
-  const objects = input.desired.objects.map((wanted) => decide(wanted, input.observed.get(keyText(wanted.key)) ?? notLookedAt(wanted), DOCUMENTS, { correctDrift: input.config.drift === 'correct' }));
+  const rules = fieldRules(input.config, input.drift, null);
+  const objects = input.desired.objects.map((wanted) => decide(wanted, input.observed.get(keyText(wanted.key)) ?? notLookedAt(wanted), DOCUMENTS, rules));
   const gone = input.config.prune ? prune({ entries: leavingDocuments(input.documents, input.desired, catalog), observations: input.observed, owner: DOCUMENTS, approvals: input.approvals, leaving: false }) : [];
   return {
     applications: [...applications, ...leaving].sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
@@ -80,7 +83,8 @@ function planApplication(desired: DesiredApplication, input: PlanInput): Applica
   if (desired.fault !== null) return { namespace, name, changes: [], restartsWorkflow: false };
   const owner: Owner = { namespace, name, dialect: desired.dialect };
   const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.policyObjects, desired.placed);
-  const changes: Change[] = wanted.map((item) => decide(item, input.observed.get(keyText(item.key)) ?? notLookedAt(item), owner, { correctDrift: input.config.drift === 'correct' }));
+  const rules = fieldRules(input.config, input.drift, { object: desired.object, origin: desired.document.origin });
+  const changes: Change[] = wanted.map((item) => decide(item, input.observed.get(keyText(item.key)) ?? notLookedAt(item), owner, rules));
   const status = record?.application?.['status'] as { workflow?: { appRevision?: unknown } } | undefined;
   const restartsWorkflow = status?.workflow?.appRevision !== (desired.object.metadata.annotations?.['app.oam.dev/publishVersion'] ?? desired.revision.name);
   // Objects that steps make are only known when the steps run: what they own is not called stale before.

@@ -31,6 +31,37 @@ test('I10: where the repository says `report`, drift is told and left', async ()
   assert.deepEqual(report.applications[0]?.objects[0]?.drift, ['/data/value']);
 });
 
+test('I10: the operator may have drift told and never put back, or put back whatever the repository says', async () => {
+  for (const [drift, said, value] of [['report', 'correct', 'theirs'], ['correct', 'report', '1']] as const) {
+    const world = openWorld();
+    world.doors = { drift };
+    world.push({ 'lateen.yaml': `drift: ${said}\n`, 'a.json': application('a', { one: '1' }) });
+    await world.settle();
+    edit(world, (object) => ({ ...object, data: { value: 'theirs' } }));
+    const { report } = await world.pass();
+    assert.deepEqual(configMaps(world)['one'], { value });
+    assert.deepEqual(report.applications[0]?.objects[0]?.drift, ['/data/value']);
+  }
+});
+
+test('I10: a field that the repository leaves to others is made, is never put back, is no drift, and outlives other changes', async () => {
+  const world = openWorld();
+  const rule = 'ignoreFields: [{kind: ConfigMap, name: one, paths: [/data/value]}]\n';
+  world.push({ 'lateen.yaml': rule, 'a.json': application('a', { one: '1' }) });
+  await world.settle();
+  assert.deepEqual(configMaps(world)['one'], { value: '1' });
+  edit(world, (object) => ({ ...object, data: { value: 'theirs' } }));
+  const before = applies(world);
+  const { report } = await world.settle();
+  assert.deepEqual([configMaps(world)['one'], applies(world), report.applications[0]?.objects[0]?.drift], [{ value: 'theirs' }, before, []]);
+  world.push({ 'lateen.yaml': rule, 'a.json': application('a', { one: '2' }) });
+  await world.settle();
+  assert.deepEqual([configMaps(world)['one'], applies(world)], [{ value: 'theirs' }, before + 1]);
+  world.push({ 'lateen.yaml': null });
+  await world.settle();
+  assert.deepEqual(configMaps(world)['one'], { value: '2' }, 'without the rule it is ours again');
+});
+
 test('I10: a field that was never ours is no drift, and nothing is written for it', async () => {
   const world = openWorld();
   world.push({ 'a.json': application('a', { one: '1' }) });

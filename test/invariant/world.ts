@@ -138,7 +138,7 @@ export function openWorld(): World {
         return sha(commit.subject);
       }),
     },
-    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 },
+    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 }, drift: 'any',
     http: (request) => effect('call', request.url, () => {
       world.calls.push(request);
       return { statusCode: 200, headers: {}, body: 'ok' };

@@ -60,7 +60,7 @@ describe('without any setting', () => {
     assert.deepEqual(rest, {
       repo: '.', branch: null, statusBranch: 'lateen-status', statusRepo: null, instance: '', context: null, inClusterHost: '',
       git: { username: null, token: null, tokenFile: null, sshKeyFile: null, knownHostsFile: null, caFile: null }, allowedSchemes: ['https', 'ssh', 'file'], identity: { name: 'Lateen', email: 'lateen@localhost' },
-      intervalMs: 30_000, budget: { countMax: 20, shareMax: 0.5 }, listen: null, hook: { secret: null, secretFile: null },
+      intervalMs: 30_000, budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloud: { credentials: null, endpoint: null, pollMs: 10_000, outcomeWindowMs: 600_000 }, values: {}, listen: null, hook: { secret: null, secretFile: null },
     });
     assert.deepEqual([workDir, kubeconfig, cue], [join(homedir(), '.local/state/lateen/default'), join(homedir(), '.kube/config'), { wasmFile: null, cacheDir: join(homedir(), '.cache/lateen'), timeoutMs: 10_000, memoryMaxBytes: 512 * 1024 * 1024, workers: null }]);
   });
@@ -89,6 +89,8 @@ describe('what one setting means for another', () => {
     ['a size without a unit is bytes', { cueMemory: '1048576' }, {}, (config) => config.cue.memoryMaxBytes, 1024 ** 2],
     ['a number of evaluators', { cueWorkers: '3' }, {}, (config) => config.cue.workers, 3],
     ['a form for the log', { logFormat: 'text', logLevel: 'debug' }, {}, (config) => config.log, { level: 'debug', pretty: true }],
+    ['an operator may have all drift told only', { drift: 'report' }, {}, (config) => config.drift, 'report'],
+    ['the secret of the hook comes from the environment or a file', { hookSecretFile: '/s' }, { LATEEN_HOOK_SECRET: 'x' }, (config) => config.hook, { secret: 'x', secretFile: '/s' }],
     ['JSON for the log', { logFormat: 'json' }, {}, (config) => config.log.pretty, false],
   ];
   for (const [title, flags, environment, pick, expected] of CASES) it(title, () => assert.deepEqual(pick(read(flags, environment)), expected));
@@ -97,6 +99,7 @@ describe('what one setting means for another', () => {
 describe('what cannot be used is refused by name', () => {
   const CASES: readonly (readonly [string, Flags, RegExp])[] = [
     ['an interval that is none', { interval: 'often' }, /^--interval: "often" is not a duration such as 30s or 5m$/],
+    ['a word about drift that nobody knows', { drift: 'ignore' }, /^--drift: "ignore" is not any, correct or report$/],
     ['an interval of nothing: it would never rest', { interval: '0s' }, /^--interval: "0s" is not /],
     ['time for a template of nothing', { cueTimeout: '0ms' }, /^--cue-timeout: "0ms" is not /],
     ['a budget that is no number', { deleteMax: 'many' }, /^--delete-max: "many" is not a number from 0 to /],

@@ -76,7 +76,14 @@ test('without a usable lateen.yaml no document is taken, so that nothing ignored
 
 test('lateen.yaml gives dialects, values, drift and prune', () => {
   const { config } = loadFiles({ 'lateen.yaml': 'kubevela: "1.10"\noverrides:\n- path: old/\n  kubevela: "1.1"\nvalues: {region: cn, port: 80}\ndrift: report\nprune: false\n' });
-  assert.deepEqual(config, { paths: [''], ignore: [], dialect: '1.10', dialects: [{ path: 'old', dialect: '1.1' }], values: { region: 'cn', port: '80' }, drift: 'report', prune: false });
+  assert.deepEqual(config, { paths: [''], ignore: [], dialect: '1.10', dialects: [{ path: 'old', dialect: '1.1' }], values: { region: 'cn', port: '80' }, drift: 'report', drifts: [], ignoreFields: [], planRefs: [], prune: false });
+});
+
+test('lateen.yaml says whose fields are whose, where drift is only told, and what is planned', () => {
+  const { config } = loadFiles({ 'lateen.yaml': 'overrides: [{path: ./prod/, drift: report}, {path: old, kubevela: "1.1"}]\nignoreFields: [{group: apps, kind: Deployment, paths: [/spec/replicas]}]\nplan: {refs: [next, "refs/pull/*/head"]}\n' });
+  assert.deepEqual([config.drifts, config.dialects, config.ignoreFields, config.planRefs], [
+    [{ path: 'prod', drift: 'report' }], [{ path: 'old', dialect: '1.1' }], [{ group: 'apps', kind: 'Deployment', namespace: null, name: null, paths: ['/spec/replicas'] }], ['refs/heads/next', 'refs/pull/*/head'],
+  ]);
 });
 
 test('what did not change is not read again', () => {

@@ -213,8 +213,22 @@ test('mistakes inside of an Initializer stand at the lines of its template', () 
   ]);
 });
 
-test('what lateen.yaml asks for and has no effect yet is told', () => {
-  assert.deepEqual(lines(loadFiles({ 'lateen.yaml': 'prune: false\nplan:\n  refs: [next]\n' })), ['lateen.yaml:3:3 warning load/unsupported `plan` has no effect yet: nothing is planned beside the source branch | Remove it.']);
+test('a pointer or a ref in lateen.yaml that cannot be read stands at its line, and nothing is guessed', () => {
+  const catalog = loadFiles({ 'lateen.yaml': 'ignoreFields:\n- kind: Deployment\n  paths:\n  - /spec/replicas\n  - spec.paused\n- kind: Service\n  paths: [/metadata/labels]\nplan:\n  refs: [next, "refs/pull/*/head", "a..b"]\n', 'other.yaml': OTHER });
+  assert.deepEqual(lines(catalog), [
+    'lateen.yaml:5:5 error load/schema "spec.paused" is not a JSON Pointer | Begin it with a slash: /spec/replicas.',
+    'lateen.yaml:7:11 error load/schema "/metadata/labels" cannot be left to others | Name a field that does not say what the object is or whose: name, kind, status, and the labels and annotations of KubeVela and Lateen are not among them.',
+    'lateen.yaml:9:36 error load/schema "a..b" is neither a branch nor a pattern of refs | Write refs, with * for one part of a name: refs/pull/*/head, refs/heads/env/*.',
+  ]);
+  assert.equal(catalog.unreadable.length, 1);
+});
+
+test('an annotation about drift that cannot be read stands at its line', () => {
+  const object = (name: string, annotation: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n  annotations:\n    ${annotation}\n`;
+  assert.deepEqual(lines(loadFiles({ 'a.yaml': object('a', 'lateen.dev/drift: ignore'), 'b.yaml': object('b', 'lateen.dev/ignore-fields: "/data, data.a"') })), [
+    'a.yaml:6:23 error load/schema lateen.dev/drift must be one of "correct", "report"',
+    'b.yaml:6:31 error load/schema lateen.dev/ignore-fields: "data.a" is not a JSON Pointer | Begin it with a slash: /spec/replicas.',
+  ]);
 });
 
 test('what other tools understand is skipped with a word about it', () => {

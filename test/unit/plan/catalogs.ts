@@ -1,7 +1,7 @@
 /** Catalogs with next to nothing in them. */
 import type { Catalog, RepositoryConfig } from '../../../daemon/model/catalog.ts';
 
-export const EMPTY_CATALOG_CONFIG: RepositoryConfig = { paths: [''], ignore: [], dialect: null, dialects: [], values: {}, drift: 'correct', prune: true };
+export const EMPTY_CATALOG_CONFIG: RepositoryConfig = { paths: [''], ignore: [], dialect: null, dialects: [], values: {}, drift: 'correct', drifts: [], ignoreFields: [], planRefs: [], prune: true };
 
 export function catalogOf(more: Partial<Catalog> = {}): Catalog {
   return {

@@ -6,6 +6,7 @@ import type { KubeObject } from '../../../daemon/model/object.ts';
 import type { ApplyRules, Change } from '../../../daemon/model/plan.ts';
 import type { Observation } from '../../../daemon/model/status.ts';
 import { changedFields, decide, finalForm, isStamped, ownership, type Owner } from '../../../daemon/plan/decide.ts';
+import { PLAIN_FIELD_RULES, type FieldRules } from '../../../daemon/plan/field-rules.ts';
 import { ABSENT, applied, configMap, live, OURS, wantedOf } from './things.ts';
 
 const SHOP: Owner = { namespace: 'prod', name: 'shop', dialect: '1.10' };
@@ -22,6 +23,8 @@ interface Case {
   readonly owner?: Owner;
   readonly rules?: Partial<ApplyRules>;
   readonly correctDrift?: boolean;
+  /** Fields that are left to others. */
+  readonly ignored?: ReturnType<FieldRules['ignored']>;
   readonly want?: KubeObject;
   /** action, reason, code of the fault. */
   readonly gives: readonly [Change['action'], string, string?];
@@ -41,6 +44,10 @@ const CASES: readonly Case[] = [
   { title: 'apply-once of a path keeps that path', observation: live(drifted), rules: { keepOnDrift: ['data.a'] }, gives: ['keep', 'drift, only reported'], fields: DRIFT },
   { title: 'apply-once of one path does not keep another', observation: live(drifted), rules: { keepOnDrift: ['data.b'] }, gives: ['update', 'drift'], fields: DRIFT },
   { title: 'apply-once does not hold up a new content', observation: live(applied(configMap('settings', { a: '0' }))), rules: { keepOnDrift: ['*'] }, gives: ['update', 'changed in the commit'], fields: [{ path: '/data/a', from: '0', to: '1' }] },
+  { title: 'a field that is left to others is no drift', observation: live(drifted), ignored: [['data', 'a']], gives: ['keep', 'as it should be'] },
+  { title: 'a field that is left to others hides no other', observation: live(applied(configMap('settings', { a: '1', b: '1' }), { data: { a: '2', b: '2' } })), want: configMap('settings', { a: '1', b: '1' }), ignored: [['data', 'a']], gives: ['update', 'drift'], fields: [{ path: '/data/b', from: '2', to: '1' }] },
+  { title: 'a field that is left to others holds up no new content, and is not told', observation: live(applied(configMap('settings', { a: '0', b: '0' }))), want: configMap('settings', { a: '1', b: '1' }), ignored: [['data', 'a']], gives: ['update', 'changed in the commit'], fields: [{ path: '/data/b', from: '0', to: '1' }] },
+  { title: 'a field that is left to others is made with the object', observation: ABSENT, ignored: [['data', 'a']], gives: ['create', 'not there yet'] },
   { title: 'what is read-only is never written', observation: live(drifted), rules: { readOnly: true }, gives: ['keep', 'read-only'] },
   { title: 'what is read-only and nobody\'s is left alone as well', observation: live(configMap('settings', {}, {})), rules: { readOnly: true }, gives: ['keep', 'read-only'] },
   { title: 'what is read-only must be there', observation: ABSENT, rules: { readOnly: true }, gives: ['refuse', 'ConfigMap (settings) is marked as read-only but does not exist', 'plan/ownership'] },
@@ -60,9 +67,9 @@ const CASES: readonly Case[] = [
 ];
 
 describe('the decision about one object', () => {
-  for (const { title, observation, owner = SHOP, rules = {}, correctDrift = true, want = wanted, gives, fields = [] } of CASES) {
+  for (const { title, observation, owner = SHOP, rules = {}, correctDrift = true, ignored = [], want = wanted, gives, fields = [] } of CASES) {
     it(title, () => {
-      const change = decide(wantedOf(want, rules), observation, owner, { correctDrift });
+      const change = decide(wantedOf(want, rules), observation, owner, { ...PLAIN_FIELD_RULES, corrects: () => correctDrift, ignored: () => ignored });
       assert.deepEqual([change.action, change.reason, ...(change.fault === null ? [] : [change.fault.code])], gives);
       assert.deepEqual(change.fields, fields);
       assert.deepEqual(change.key, wantedOf(want).key);
@@ -70,20 +77,30 @@ describe('the decision about one object', () => {
     });
   }
 
+  it('a field that is left to others is made as the commit says, and later sent as it has become: neither fought over nor released', () => {
+    const two = configMap('settings', { a: '1', b: '1' });
+    const leftToOthers: FieldRules = { ...PLAIN_FIELD_RULES, ignored: () => [['data', 'a']] };
+    assert.deepEqual(decide(wantedOf(two), ABSENT, SHOP, leftToOthers).wanted?.object['data'], { a: '1', b: '1' });
+    const change = decide(wantedOf(two), live(applied(two, { data: { a: 'theirs', b: '2' } })), SHOP, leftToOthers);
+    assert.deepEqual(change.wanted?.object['data'], { a: 'theirs', b: '1' });
+    // It is known again by what the commit says: else every change of the field would look like a new content.
+    assert.equal(change.wanted?.object.metadata.annotations?.['oam.dev/render-hash'], finalForm(wantedOf(two)).object.metadata.annotations?.['oam.dev/render-hash']);
+  });
+
   it('what is sent carries the hash by which it is known again', () => {
-    const change = decide(wantedOf(wanted), ABSENT, SHOP, { correctDrift: true });
+    const change = decide(wantedOf(wanted), ABSENT, SHOP);
     assert.deepEqual(Object.keys(change.wanted?.object.metadata.annotations ?? {}), ['oam.dev/render-hash']);
     assert.match(change.wanted?.object.metadata.annotations?.['oam.dev/render-hash'] ?? '', /^[0-9a-f]{16}$/);
   });
 
   it('a drift that is put back leaves the paths alone that apply-once keeps', () => {
     const two = configMap('settings', { a: '1', b: '1' });
-    const change = decide(wantedOf(two, { keepOnDrift: ['data.a'] }), live(applied(two, { data: { a: '2', b: '2' } })), SHOP, { correctDrift: true });
+    const change = decide(wantedOf(two, { keepOnDrift: ['data.a'] }), live(applied(two, { data: { a: '2', b: '2' } })), SHOP);
     assert.deepEqual([change.action, change.reason, change.wanted?.rules.keepOnUpdate], ['update', 'drift', ['data.a']]);
   });
 
   it('a new content keeps the paths that apply-once keeps on update, and no others', () => {
-    const change = decide(wantedOf(wanted, { keepOnDrift: ['data.a'], keepOnUpdate: ['data.b'] }), live(applied(configMap('settings', { a: '0' }))), SHOP, { correctDrift: true });
+    const change = decide(wantedOf(wanted, { keepOnDrift: ['data.a'], keepOnUpdate: ['data.b'] }), live(applied(configMap('settings', { a: '0' }))), SHOP);
     assert.deepEqual(change.wanted?.rules.keepOnUpdate, ['data.b']);
   });
 
@@ -102,23 +119,23 @@ describe('a Secret', () => {
   });
 
   it('is the same whether it was written as stringData or as data', () => {
-    const change = decide(wantedOf(secret({ stringData: { token: 'abc' } })), live(applied(secret({ data: { token: 'YWJj' } }))), SHOP, { correctDrift: true });
+    const change = decide(wantedOf(secret({ stringData: { token: 'abc' } })), live(applied(secret({ data: { token: 'YWJj' } }))), SHOP);
     assert.deepEqual([change.action, change.reason], ['keep', 'as it should be']);
   });
 
   it('never tells a value, only that it differs', () => {
-    const change = decide(wantedOf(secret({ stringData: { token: 'new-secret-value' } })), live(applied(secret({ data: { token: 'b2xkLXNlY3JldA==' } }))), SHOP, { correctDrift: true });
+    const change = decide(wantedOf(secret({ stringData: { token: 'new-secret-value' } })), live(applied(secret({ data: { token: 'b2xkLXNlY3JldA==' } }))), SHOP);
     assert.deepEqual([change.action, change.fields], ['update', [{ path: '/data/token' }]]);
   });
 
   it('whose data was taken away tells no value either', () => {
-    const change = decide(wantedOf(secret({ stringData: { token: 'new-secret-value' } })), live(secret({}, {})), { ...SHOP, dialect: '1.1' }, { correctDrift: true });
+    const change = decide(wantedOf(secret({ stringData: { token: 'new-secret-value' } })), live(secret({}, {})), { ...SHOP, dialect: '1.1' });
     assert.deepEqual(change.fields.filter((field) => field.path.startsWith('/data')), [{ path: '/data/token' }]);
     assert.doesNotMatch(JSON.stringify(change.fields), /new-secret-value|bmV3LXNlY3JldC12YWx1ZQ/);
   });
 
   it('tells the values of what is no secret in it', () => {
-    const change = decide(wantedOf(secret({ data: {} }, { ...OURS, tier: 'gold' })), live(applied(secret({ data: {} }))), SHOP, { correctDrift: true });
+    const change = decide(wantedOf(secret({ data: {} }, { ...OURS, tier: 'gold' })), live(applied(secret({ data: {} }))), SHOP);
     assert.deepEqual(change.fields, [{ path: '/metadata/labels/tier', to: 'gold' }]);
   });
 });

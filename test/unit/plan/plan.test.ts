@@ -92,7 +92,7 @@ describe('definitions on the hub', () => {
 });
 
 const NO_APPROVALS = approvalsOf([], 0);
-const inputOf = (more: Partial<PlanInput> = {}): PlanInput => ({ desired: { applications: [], objects: [] }, records: new Map(), documents: [], observed: new Map(), approvals: NO_APPROVALS, config: CONFIG, leaving: [], ...more });
+const inputOf = (more: Partial<PlanInput> = {}): PlanInput => ({ desired: { applications: [], objects: [] }, records: new Map(), documents: [], observed: new Map(), approvals: NO_APPROVALS, config: CONFIG, drift: 'any', leaving: [], ...more });
 const told = (item: ApplicationPlan | undefined): readonly string[] => (item?.changes ?? []).map((change) => `${change.action} ${change.key.name}: ${change.reason}`);
 const absent = (...objects: readonly KubeObject[]): Map<string, Observation> => new Map(objects.map((object) => [keyText(keyOf(LOCAL, object)), ABSENT]));
 

@@ -55,7 +55,7 @@ function ground(existing: readonly KubeObject[] = []): Ground {
   const made: Omit<Ground, 'delivery'> = { log, objects, faults, tracked, touched: new Map(), observed: new Map(), healthy: null };
   const delivery = deliveryFor({
     desired: applicationOf([]), transport, observed: made.observed, touched: made.touched, signal: new AbortController().signal,
-    decide: (wanted, observation) => decide(wanted, observation, { namespace: 'prod', name: 'shop', dialect: '1.10' }, { correctDrift: true }),
+    decide: (wanted, observation) => decide(wanted, observation, { namespace: 'prod', name: 'shop', dialect: '1.10' }),
     track: async (entries) => {
       log.push(`track ${entries.map((entry) => entry.key.name).join(' ')}`);
       tracked.push(...entries);
