@@ -28,6 +28,13 @@ export interface Config {
   readonly git: { readonly username: string | null; readonly token: string | null; readonly tokenFile: string | null; readonly sshKeyFile: string | null; readonly knownHostsFile: string | null; readonly caFile: string | null };
   readonly allowedSchemes: readonly string[];
   readonly identity: { readonly name: string; readonly email: string };
+  /** How the status branch is written. `signing` null: not signed; `historyMax` 0: one branch for ever. */
+  readonly status: {
+    readonly signing: { readonly file: string; readonly format: 'ssh' | 'openpgp' } | null;
+    readonly skipCi: boolean;
+    readonly historyMax: number;
+    readonly pace: { readonly quietMs: number; readonly waitMaxMs: number; readonly perMinuteMax: number };
+  };
   /** How often the remote is asked and everything is looked at again. */
   readonly intervalMs: number;
   readonly budget: { readonly countMax: number; readonly shareMax: number };
@@ -83,6 +90,13 @@ export const SETTINGS = [
   setting('git-schemes', 'https,ssh,file', 'URL schemes that are allowed'),
   setting('git-name', 'Lateen', 'name on status commits'),
   setting('git-email', 'lateen@localhost', 'mail address on status commits'),
+  setting('status-signing-key', '', 'private key file without a passphrase that status commits are signed with'),
+  setting('status-signing-format', 'ssh', 'what that key is: ssh or openpgp'),
+  setting('status-skip-ci', 'false', 'true: status commits say [skip ci]'),
+  setting('status-quiet', '1s', 'a status commit waits until nothing new came for so long; failures and approvals do not wait'),
+  setting('status-wait', '5s', 'and no longer than this'),
+  setting('status-per-minute', '30', 'status commits in a minute, at most'),
+  setting('status-history-max', '0', 'commits after which the status branch goes on as NAME.2, NAME.3 (0: never)'),
   setting('interval', '30s', 'how often the remote is asked and everything is looked at again'),
   setting('delete-max', '20', 'deletion budget: so many objects at once'),
   setting('delete-share', '0.5', 'deletion budget: so large a share of all that is owned; over both, nothing is deleted'),
@@ -133,6 +147,18 @@ function numberOf(name: string, text: string, max: number): number {
 function driftOf(text: string): Config['drift'] {
   if (text !== 'any' && text !== 'correct' && text !== 'report') throw invalid('drift', text, 'any, correct or report');
   return text;
+}
+
+function wholeOf(name: string, text: string, min: number): number {
+  const value = numberOf(name, text, 1e9);
+  if (!Number.isInteger(value) || value < min) throw invalid(name, text, `a whole number from ${min} on`);
+  return value;
+}
+
+function oneOf<T extends string>(name: string, text: string, words: readonly T[]): T {
+  const found = words.find((word) => word === text);
+  if (found === undefined) throw invalid(name, text, words.join(' or '));
+  return found;
 }
 
 function workersOf(text: string): number {
@@ -189,6 +215,12 @@ export function readConfig(flags: Flags): Config {
     git: { username: orNull('git-username'), token: token === undefined || token === '' ? null : token, tokenFile: orNull('git-token-file'), sshKeyFile: orNull('git-ssh-key'), knownHostsFile: orNull('git-known-hosts'), caFile: orNull('git-ca-file') },
     allowedSchemes: get('git-schemes').split(',').map((scheme) => scheme.trim()).filter((scheme) => scheme !== ''),
     identity: { name: get('git-name'), email: get('git-email') },
+    status: {
+      signing: get('status-signing-key') === '' ? null : { file: get('status-signing-key'), format: oneOf('status-signing-format', get('status-signing-format'), ['ssh', 'openpgp']) },
+      skipCi: oneOf('status-skip-ci', get('status-skip-ci'), ['false', 'true']) === 'true',
+      historyMax: wholeOf('status-history-max', get('status-history-max'), 0),
+      pace: { quietMs: durationOf('status-quiet', get('status-quiet')), waitMaxMs: durationOf('status-wait', get('status-wait')), perMinuteMax: wholeOf('status-per-minute', get('status-per-minute'), 1) },
+    },
     intervalMs: positiveDurationOf('interval', get('interval')),
     budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
     drift: driftOf(get('drift')),

@@ -60,6 +60,7 @@ describe('without any setting', () => {
     assert.deepEqual(rest, {
       repo: '.', branch: null, statusBranch: 'lateen-status', statusRepo: null, instance: '', context: null, inClusterHost: '',
       git: { username: null, token: null, tokenFile: null, sshKeyFile: null, knownHostsFile: null, caFile: null }, allowedSchemes: ['https', 'ssh', 'file'], identity: { name: 'Lateen', email: 'lateen@localhost' },
+      status: { signing: null, skipCi: false, historyMax: 0, pace: { quietMs: 1_000, waitMaxMs: 5_000, perMinuteMax: 30 } },
       intervalMs: 30_000, budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloud: { credentials: null, endpoint: null, pollMs: 10_000, outcomeWindowMs: 600_000 }, values: {}, listen: null, hook: { secret: null, secretFile: null },
     });
     assert.deepEqual([workDir, kubeconfig, cue], [join(homedir(), '.local/state/lateen/default'), join(homedir(), '.kube/config'), { wasmFile: null, cacheDir: join(homedir(), '.cache/lateen'), timeoutMs: 10_000, memoryMaxBytes: 512 * 1024 * 1024, workers: null }]);
@@ -74,6 +75,7 @@ describe('without any setting', () => {
 describe('what one setting means for another', () => {
   const CASES: readonly (readonly [string, Flags, Readonly<Record<string, string>>, (config: Config) => unknown, unknown])[] = [
     ['an instance has a status branch of its own', { instance: 'north' }, {}, (config) => [config.statusBranch, config.workDir.endsWith('/lateen/north')], ['lateen-status-north', true]],
+    ['a signing key is an SSH key unless it is said to be another', { statusSigningKey: '/k' }, {}, (config) => config.status.signing, { file: '/k', format: 'ssh' }],
     ['a status branch that is named is taken as it is', { instance: 'north', statusBranch: 'records' }, {}, (config) => config.statusBranch, 'records'],
     ['directories follow XDG', {}, { XDG_STATE_HOME: '/s', XDG_CACHE_HOME: '/c' }, (config) => [config.workDir, config.cue.cacheDir], ['/s/lateen/default', '/c/lateen']],
     ['KUBECONFIG names the kubeconfig, the first of several', {}, { KUBECONFIG: '/a:/b' }, (config) => config.kubeconfig, '/a'],
@@ -104,6 +106,8 @@ describe('what cannot be used is refused by name', () => {
     ['time for a template of nothing', { cueTimeout: '0ms' }, /^--cue-timeout: "0ms" is not /],
     ['a budget that is no number', { deleteMax: 'many' }, /^--delete-max: "many" is not a number from 0 to /],
     ['a negative budget', { deleteMax: '-1' }, /^--delete-max: /],
+    ['a signing format that there is not', { statusSigningKey: '/k', statusSigningFormat: 'x509' }, /^--status-signing-format: "x509" is not ssh or openpgp$/],
+    ['a status branch without room', { statusPerMinute: '0.5' }, /^--status-per-minute: "0.5" is not a whole number from 1 on$/],
     ['a share beyond all', { deleteShare: '1.5' }, /^--delete-share: "1.5" is not a number from 0 to 1$/],
     ['a size with a strange unit', { cueMemory: '5 apples' }, /^--cue-memory: "5 apples" is not a size such as 512Mi$/],
     ['no evaluators at all', { cueWorkers: '0' }, /^--cue-workers: "0" is not /],
