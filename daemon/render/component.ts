@@ -9,9 +9,10 @@ import { objectPolicies, type ApplicationSpec } from './application.ts';
 import type { ClusterVersion } from '../model/cluster-version.ts';
 import { componentContext, REVISION_PLACEHOLDER } from './context.ts';
 import { statusTemplatesOf, workloadOf, type Definition, type Definitions } from './definitions.ts';
-import { diagnosticOf, gaveUpDiagnostic, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
+import { diagnosticOf, gaveUpDiagnostic, terraformDiagnostic, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
 import { hashedName, inherited, renderLabels, withMeta, type Part } from './names.ts';
 import { rulesFor } from './rules.ts';
+import { configurationOf, isTerraform, TERRAFORM_STATUS } from './terraform.ts';
 
 /** What rendering needs from outside. */
 export interface RenderEnvironment {
@@ -57,10 +58,15 @@ export function findDefinitions(definitions: Definitions, app: ApplicationSpec, 
 export async function renderComponent(env: RenderEnvironment, app: ApplicationSpec, component: ComponentRef, placement: PlacementRef, revision: RevisionRef, path: RenderPath = 'application'): Promise<ComponentRendering> {
   const found = findDefinitions(env.definitions, app, component);
   if (!('component' in found)) return { component: null, diagnostics: found };
+  const where = { app, component, own: found.component, traits: found.traits };
+  const configuration = isTerraform(found.component.object) ? configurationOf(app.dialect, found.component.object, component, app.namespace) : null;
+  if (configuration !== null && 'mistake' in configuration) return { component: null, diagnostics: [terraformDiagnostic(where, configuration.mistake)] };
+  const template = configuration === null ? found.component.template : '';
   const context = componentContext(app, component, placement, revision, env.clusterVersion);
   const rendering = env.cue.renderComponent({
     dialect: app.dialect,
-    component: { name: component.name, type: component.type, template: found.component.template },
+    component: { name: component.name, type: component.type, template },
+    ...(configuration === null ? {} : { output: configuration.output }),
     parameter: component.properties,
     context: context,
     traits: component.traits.map((trait, i) => ({ type: trait.type, template: found.traits[i]?.template ?? '', parameter: trait.properties, ...(app.dialect === '1.10' ? { context: { componentType: component.type } } : {}) })),
@@ -71,11 +77,11 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
     return fault;
   });
   if (result instanceof Fault) return { component: null, diagnostics: [gaveUpDiagnostic(app, component, found.component, result)] };
-  const where = { app, component, own: found.component, traits: found.traits };
   const diagnostics = [
     ...result.errors.map((error) => diagnosticOf(where, error, 'error')),
     ...result.warnings.map((error) => diagnosticOf(where, error, 'warning')),
     ...result.unknownParameters.map((unknown) => unknownPropertyDiagnostic(where, unknown)),
+    ...(configuration?.unknown ?? []).map((name) => unknownPropertyDiagnostic(where, { path: ['parameter', name], declared: configuration?.declared ?? [] })),
   ];
   if (result.errors.length > 0) return { component: null, diagnostics };
   const objects = await wantedObjects(env, app, component, { placement, revision, path }, found, result.output, result.outputs);
@@ -84,7 +90,7 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
     component: {
       name: component.name, type: component.type, workload: workloadIdentity(found.component, result.output),
       cluster: placement.cluster === '' ? LOCAL : placement.cluster, namespace: placement.namespace === '' ? app.namespace : placement.namespace, replicaKey: placement.replicaKey,
-      objects, template: found.component.template, parameter: component.properties, context, status: statusTemplatesOf(found.component.object),
+      objects, template, parameter: component.properties, context, status: configuration === null ? statusTemplatesOf(found.component.object) : TERRAFORM_STATUS[app.dialect],
       traits: component.traits.map((trait, i): RenderedTrait => ({
         type: trait.type, template: found.traits[i]?.template ?? '', parameter: trait.properties,
         status: statusTemplatesOf(found.traits[i]?.object ?? found.component.object), stage: stageOf(found.traits[i]),

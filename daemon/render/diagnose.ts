@@ -7,6 +7,7 @@ import type { ComponentRef } from '../model/plan.ts';
 import { asList, asText, type ApplicationSpec } from './application.ts';
 import type { Definition } from './definitions.ts';
 import { suggestion } from './rules.ts';
+import type { TerraformMistake } from './terraform.ts';
 
 export interface Where {
   readonly app: ApplicationSpec;
@@ -91,6 +92,15 @@ export function unknownPropertyDiagnostic(where: Where, unknown: CueUnknownParam
     code: 'render/parameter', severity: 'warning', application: nameOf(app), origin: app.document.locate([...at, 'properties', ...below(unknown.path)], 'key'),
     message: `property "${unknown.path.slice(1).join('.')}" is not declared by the definition and has no effect${suggestion(name, unknown.declared)}`,
     hint: unknown.declared.length === 0 ? 'Take it out.' : `Declared are: ${unknown.declared.slice(0, 20).join(', ')}.`,
+  };
+}
+
+/** What is wrong with a component that Terraform makes: at the property, or at the type where the definition is to blame. */
+export function terraformDiagnostic({ app, component, own }: Where, { code, message, at }: TerraformMistake): Diagnostic {
+  const isProperty = at.length > 0;
+  return {
+    code, severity: 'error', application: nameOf(app), message: `component "${component.name}" (${component.type}): ${message}`, origin: app.document.locate([...component.at, ...(isProperty ? ['properties', ...at] : ['type'])]),
+    hint: isProperty ? `It is part of the Configuration's spec: see ${own.kind} "${own.name}".` : `See spec.schematic.terraform of ${own.kind} "${own.name}".`,
   };
 }
 

@@ -22,6 +22,7 @@ import { hubComponents, placedObjects } from './place-known.ts';
 import { nameRevision } from './revision.ts';
 import { OBJECT_POLICIES } from './rules.ts';
 import { effectiveSteps, type EffectiveSteps } from './steps.ts';
+import { isTerraform } from './terraform.ts';
 import { orderObjects } from './order.ts';
 
 /** Results of earlier passes by `namespace/name`, each good for one key. The caller keeps it between passes. */
@@ -150,16 +151,16 @@ function baseOf(environment: RenderEnvironment, app: ApplicationSpec, plan: Effe
     const first = result.diagnostics.find((item) => item.severity === 'error');
     throw new Fault(first?.code ?? 'render/template', first?.message ?? `component ${spec.name} could not be rendered`);
   };
-  const isTerraform = (component: ComponentRef): boolean => {
+  const madeByTerraform = (component: ComponentRef): boolean => {
     const definition = environment.definitions.find(app.dialect, 'ComponentDefinition', component.type, app.namespace);
-    return asObject(asObject(definition?.object['spec'])['schematic'])['terraform'] !== undefined;
+    return definition !== null && isTerraform(definition.object);
   };
   const policies = [...app.policies, ...shared.filter((item) => !app.policies.some((own) => own.name === item.name)).map((item) => ({ ...item, index: null }))];
   return {
     namespace: app.namespace, name: app.name, dialect: app.dialect, document: app.document, object: app.object, revision,
     components: new Map(), policyObjects: [], steps: plan.steps, mode: plan.mode, hasWorkflow: app.workflow !== null,
     definitions: new Map([...used].map(([at, item]) => [at, item.object])), componentSpecs: app.components, policies: app.policies,
-    render: again, deployment: (names, inline, options) => deploymentOf({ components: app.components, policies, isTerraform }, names, inline, options),
+    render: again, deployment: (names, inline, options) => deploymentOf({ components: app.components, policies, isTerraform: madeByTerraform }, names, inline, options),
     environments: [], placed: [], diagnostics: [], fault: null,
   };
 }

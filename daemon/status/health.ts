@@ -104,6 +104,13 @@ const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => T
     const synced = conditionsOf(status).find((item) => item['type'] === 'Synced');
     return synced?.['status'] === 'False' ? inProgress(String(synced['message'] ?? 'not bound')) : current;
   },
+  // terraform-controller has no conditions: 0.1 tells at the top of the status, later ones under `apply`.
+  'Configuration.terraform.core.oam.dev': (_spec, status) => {
+    const told = { ...status, ...((status['apply'] ?? {}) as JsonObject) };
+    const [state, message] = [String(told['state'] ?? ''), String(told['message'] ?? '')];
+    if (state === 'Available') return current;
+    return { health: /Unavailable|Failed|Error|Invalid/.test(state) ? 'Failed' : 'InProgress', message: message || state || 'not provisioned yet' };
+  },
   'CustomResourceDefinition.apiextensions.k8s.io': (_spec, status) => (conditionsOf(status).some((item) => item['type'] === 'Established' && item['status'] === 'True') ? current : inProgress('not established yet')),
 };
 
@@ -114,7 +121,7 @@ function conditionsOf(status: JsonObject): readonly JsonObject[] {
 }
 
 /** Kinds whose controller always writes a status; without one they are not looked after yet. */
-const NEEDS_STATUS = new Set(['Deployment.apps', 'StatefulSet.apps', 'DaemonSet.apps', 'Job.batch', 'Pod', 'PersistentVolumeClaim']);
+const NEEDS_STATUS = new Set(['Deployment.apps', 'StatefulSet.apps', 'DaemonSet.apps', 'Job.batch', 'Pod', 'PersistentVolumeClaim', 'Configuration.terraform.core.oam.dev']);
 
 /**
  * kstatus of a live object: Current, InProgress, Failed; Missing when it is not there.

@@ -10,6 +10,9 @@ import type { CueComponentResult, CueJson, CueObject, CueTemplateKind } from '..
 import type { KubeObject } from '../../../daemon/model/object.ts';
 import { openCue } from '../../../daemon/render/cue/cue.ts';
 import { readPack } from '../../../daemon/render/pack.ts';
+import { readDirectory } from '../../../daemon/source/directory.ts';
+import { loadFiles } from '../load/trees.ts';
+import { renderFiles } from './rig.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PACK = join(ROOT, 'daemon/render/definitions');
@@ -21,7 +24,7 @@ after(() => cue[Symbol.asyncDispose]());
 const pack = await readPack();
 
 interface Spec {
-  readonly schematic: { readonly cue: { readonly template: string } };
+  readonly schematic: { readonly cue: { readonly template: string }; readonly terraform?: unknown };
   readonly status?: Readonly<Record<string, string>>;
   readonly stage?: string;
 }
@@ -52,6 +55,7 @@ for (const dialect of DIALECTS) {
   test(`${dialect}: every template compiles, and every parameter says what it is for`, async () => {
     for (const [key, object] of pack.get(dialect) ?? []) {
       const { schematic, status = {} } = specOf(object);
+      if (schematic.terraform !== undefined) continue;
       const vetted = await cue.vet({ dialect, template: schematic.cue.template, kind: TEMPLATE_KINDS[object.kind] ?? 'status' });
       assert.deepEqual(vetted.errors, [], key);
       for (const { name } of vetted.parameters) assert.match(schematic.cue.template, new RegExp(`// \\+.*\\n +${name}\\??: `), `${key}: ${name} has no usage`);
@@ -223,22 +227,13 @@ async function sampleFiles(): Promise<TreeFile[]> {
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-test('the sample repository is read without a word, and renders with its own trait', async () => {
-  const catalog = load({ revision: { sha: '0'.repeat(40), branch: 'main', author: 'A <a@example.com>', subject: 'sample' }, files: await sampleFiles() });
-  assert.deepEqual(catalog.diagnostics, []);
-  assert.deepEqual(catalog.applications.map(({ object }) => object.metadata.name), ['hello', 'shop']);
-  const own = new Map(catalog.definitions.map(({ object }) => [`${object.kind}/${object.metadata.name}`, object]));
-  const template = (kind: string, type: string): string => specOf(own.get(`${kind}/${type}`) ?? pack.get('1.10')?.get(`${kind}/${type}`)).schematic.cue.template;
-  interface Part { readonly name: string; readonly type: string; readonly properties?: CueObject; readonly traits?: readonly Part[] }
-  const kinds: string[] = [];
-  for (const { object } of catalog.applications) {
-    for (const part of (object['spec'] as { readonly components: readonly Part[] }).components) {
-      const traits = (part.traits ?? []).map((trait) => ({ type: trait.type, template: template('TraitDefinition', trait.type), parameter: trait.properties ?? null }));
-      const result = await cue.renderComponent({ dialect: '1.10', component: { name: part.name, type: part.type, template: template('ComponentDefinition', part.type) }, parameter: part.properties ?? null, context: { ...CONTEXT, name: part.name }, traits });
-      assert.deepEqual([result.errors, result.warnings, result.unknownParameters], [[], [], []], part.name);
-      kinds.push(...[result.output, ...result.outputs.map((each) => each.object)].map((each) => `${part.name} ${String(each?.['kind'])}`));
-    }
-  }
+test('the sample repository is read and rendered without a word, on its own definitions and the built-in ones', async () => {
+  const files = Object.fromEntries((await sampleFiles()).map(({ path, text }) => [path, text ?? '']));
+  const builtIns = await readDirectory(join(ROOT, 'daemon/load/built-in'));
+  assert.deepEqual(loadFiles(files, { builtIns }).diagnostics, []);
+  const applications = await renderFiles(files, undefined, { builtIns });
+  for (const app of applications) assert.deepEqual([app.fault, app.diagnostics], [null, []], app.name);
+  const kinds = applications.filter(({ name }) => name === 'hello' || name === 'shop').flatMap(({ components }) => [...components.values()].flatMap(({ name, objects }) => objects.map(({ key }) => `${name} ${key.kind}`)));
   assert.deepEqual(kinds, ['hello Deployment', 'hello Service', 'catalog Deployment', 'catalog Service', 'mailer Deployment', 'frontend Deployment', 'frontend PodDisruptionBudget', 'frontend Service']);
 });
 

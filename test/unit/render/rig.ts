@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocuments } from '../../../daemon/lib/yaml.ts';
+import type { LoadOptions } from '../../../daemon/load/load.ts';
 import { NO_CLUSTERS, type Clusters, type Member } from '../../../daemon/model/clusters.ts';
 import type { DesiredApplication } from '../../../daemon/model/plan.ts';
 import { readPack } from '../../../daemon/render/pack.ts';
@@ -15,8 +16,8 @@ const pack = readPack();
 export const clustersOf = (members: readonly Member[], decisions: Readonly<Record<string, readonly string[]>> = {}): Clusters => ({ members, decisions: (namespace, placement) => decisions[`${namespace}/${placement}`] ?? null });
 
 /** The applications of these files. Throws what the load stage finds wrong. */
-export async function renderFiles(files: Readonly<Record<string, string>>, clusters: Clusters = NO_CLUSTERS): Promise<readonly DesiredApplication[]> {
-  const catalog = loadFiles(files);
+export async function renderFiles(files: Readonly<Record<string, string>>, clusters: Clusters = NO_CLUSTERS, options?: LoadOptions): Promise<readonly DesiredApplication[]> {
+  const catalog = loadFiles(files, options);
   const wrong = catalog.diagnostics.find((item) => item.severity === 'error');
   if (wrong !== undefined) throw new Error(wrong.message);
   const desired = await render({

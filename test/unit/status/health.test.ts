@@ -8,7 +8,7 @@ import type { ObjectReport } from '../../../daemon/model/status.ts';
 import { healthFrom, objectHealth, type HealthMemo } from '../../../daemon/status/health.ts';
 import { cue } from '../cue/evaluator.ts';
 
-const APIS: Readonly<Record<string, string>> = { Deployment: 'apps/v1', StatefulSet: 'apps/v1', DaemonSet: 'apps/v1', Job: 'batch/v1', CustomResourceDefinition: 'apiextensions.k8s.io/v1', Thing: 'example.com/v1' };
+const APIS: Readonly<Record<string, string>> = { Deployment: 'apps/v1', StatefulSet: 'apps/v1', DaemonSet: 'apps/v1', Job: 'batch/v1', CustomResourceDefinition: 'apiextensions.k8s.io/v1', Configuration: 'terraform.core.oam.dev/v1beta1', Thing: 'example.com/v1' };
 const live = (kind: string, spec: JsonObject, status: JsonObject | undefined, metadata: KubeObject['metadata'] = {}, apiVersion = APIS[kind] ?? 'v1'): KubeObject => ({ apiVersion, kind, metadata: { name: 'x', namespace: 'prod', generation: 2, ...metadata }, spec, ...(status === undefined ? {} : { status }) });
 const condition = (type: string, status: string, more: JsonObject = {}): JsonObject => ({ conditions: [{ type, status, ...more }] });
 
@@ -63,6 +63,12 @@ describe('kstatus of an object', () => {
     ['Pod: done', live('Pod', {}, { phase: 'Succeeded' }), 'Current'],
     ['Pod: failed', live('Pod', {}, { phase: 'Failed', message: 'evicted' }), 'Failed', 'evicted'],
 
+    ['Configuration: new', live('Configuration', {}, undefined), 'InProgress', 'not observed by its controller yet'],
+    ['Configuration: under way', live('Configuration', {}, { apply: { state: 'ProvisioningAndChecking', message: 'made now' } }), 'InProgress', 'made now'],
+    ['Configuration: under way, as 0.1 tells it', live('Configuration', {}, { state: 'Provisioning' }), 'InProgress', 'Provisioning'],
+    ['Configuration: there', live('Configuration', {}, { apply: { state: 'Available', message: 'done' } }), 'Current'],
+    ['Configuration: there, as 0.1 tells it', live('Configuration', {}, { state: 'Available' }), 'Current'],
+    ['Configuration: failed', live('Configuration', {}, { state: 'Available', apply: { state: 'ApplyFailed', message: 'no quota' } }), 'Failed', 'no quota'],
     ['CustomResourceDefinition: established', live('CustomResourceDefinition', {}, condition('Established', 'True')), 'Current'],
     ['CustomResourceDefinition: new', live('CustomResourceDefinition', {}, undefined), 'InProgress', 'not established yet'],
   ];
