@@ -61,3 +61,41 @@ function pick(config: Fields, list: string, field: string, name: string): Fields
   const value = found?.[field];
   return isRecord(value) ? value : null;
 }
+
+/** At most base64 of base64: the text of a kubeconfig's `*-data`, encoded once more in a Secret. */
+const LAYERS_MAX = 2;
+
+/** A certificate or key as PEM, given as PEM or in base64, once or twice. Null for anything else. */
+export function pemOf(text: string): string | null {
+  let pem = text.trim();
+  for (let layer = 0; ; layer += 1) {
+    if (pem.startsWith('-----BEGIN ')) return `${pem.trimEnd()}\n`;
+    const encoded = pem.replace(/\s+/g, '');
+    if (layer === LAYERS_MAX || encoded === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return null;
+    pem = Buffer.from(encoded, 'base64').toString('utf8').trim();
+  }
+}
+
+/** How to reach a cluster, as {@link ClusterRegistration} has it. */
+export interface TextConnection {
+  readonly endpoint: string;
+  readonly ca: string | null;
+  readonly login: { readonly cert: string; readonly key: string } | { readonly token: string };
+}
+
+/**
+ * The connection that a kubeconfig's fields say, or fields written like them: certificates and key as PEM or in base64.
+ * Throws transport/connection with the field's name and never its value.
+ */
+export function connectionOfText({ server, caData, certData, keyData, token }: KubeconfigText): TextConnection {
+  const pem = (what: string, text: string): string => {
+    const read = pemOf(text);
+    if (read === null) throw new Fault('transport/connection', `the ${what} is neither PEM nor base64 of it`);
+    return read;
+  };
+  if (server === '') throw new Fault('transport/connection', 'the address of the API server is missing');
+  const ca = caData === '' ? null : pem('CA certificate', caData);
+  if (token !== '' && certData === '') return { endpoint: server, ca, login: { token } };
+  if (certData === '' || keyData === '') throw new Fault('transport/connection', 'the client certificate or its key is missing, and there is no token');
+  return { endpoint: server, ca, login: { cert: pem('client certificate', certData), key: pem('client key', keyData) } };
+}

@@ -21,6 +21,7 @@ import { wantedSpecPatch, wantedStatus, withCondition, type Condition } from './
 import { renewedMs } from './ocm-evidence.ts';
 import { CLUSTER_FINALIZERS, CLUSTER_LEASE, CLUSTER_NAME_LABEL, SET_API, WORK_API } from './ocm-kinds.ts';
 import { tendPlacements } from './placement-writing.ts';
+import { forgetConnection } from './register-direct.ts';
 
 export interface TenderOptions {
   readonly hub: KubeClient;
@@ -85,6 +86,8 @@ type Round = { readonly nowMs: number; readonly reading: ClustersReading; readon
 export function openTender(options: TenderOptions): Tender {
   const { hub, registry, effects, clock } = options;
   const memories = new Map<string, Memory>();
+  /** Clusters with a connection alone (`vela cluster join`). */
+  const joined = new Set<string>();
   let running: Promise<readonly Tended[]> | null = null;
 
   /** Looks at a member when a look is due; null when it does not answer. */
@@ -214,6 +217,7 @@ export function openTender(options: TenderOptions): Tender {
   async function tendAll(signal: AbortSignal): Promise<readonly Tended[]> {
     const reading = await registry.read(signal);
     const isHubOurs = reading.ocm === null;
+    await forgetConnections(reading.members, signal);
     for (const name of memories.keys()) if (!reading.members.some((member) => member.name === name)) memories.delete(name);
     if (reading.members.length === 0 && !(await isServed(SET_API, 'ManagedClusterSet', signal))) return [];
     const list = async (kind: string): Promise<readonly KubeObject[]> => (isHubOurs ? (await hub.list({ apiVersion: SET_API, kind, namespace: '' }, signal)).items : []);
@@ -224,6 +228,14 @@ export function openTender(options: TenderOptions): Tender {
     const clusters = reading.members.flatMap(({ name, object }) => (object === null ? [] : [memories.get(name)?.live ?? object]));
     if (isHubOurs && clusters.length + sets.length + bindings.length > 0) await tendHub(sets, bindings, clusters, signal);
     return tended;
+  }
+
+  /** Connections that registering has made go when their ManagedClusters are gone; others are looked at once. */
+  async function forgetConnections(members: readonly Member[], signal: AbortSignal): Promise<void> {
+    for (const { name, object } of members) {
+      if (object !== null) joined.delete(name);
+      else if (!joined.has(name) && (await forgetConnection(name, options, signal)) === 'foreign') joined.add(name);
+    }
   }
 
   const isServed = async (apiVersion: string, kind: string, signal: AbortSignal): Promise<boolean> => (await hub.findResource(apiVersion, kind, signal)) !== null;

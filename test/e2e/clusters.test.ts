@@ -17,7 +17,7 @@ import type { KubeClient } from '../../daemon/transport/kube.ts';
 import { openTender, type Tended, type Tender } from '../../daemon/transport/managed-cluster.ts';
 import { translateVersions } from '../../daemon/transport/ocm-versions.ts';
 import { readDecisions } from '../../daemon/transport/placement-writing.ts';
-import { registerDirect, unregisterDirect } from '../../daemon/transport/register.ts';
+import { registerDirect, unregisterDirect } from '../../daemon/transport/register-direct.ts';
 import { openTransport } from '../../daemon/transport/transport.ts';
 import type { KubeObject as LabObject } from '../lab/client.ts';
 import { createAuthority, issueClient } from '../lab/pki.ts';

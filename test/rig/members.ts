@@ -7,7 +7,7 @@ import type { Effects } from '../../daemon/model/ports.ts';
 import type { Connection } from '../../daemon/transport/clusters-connection.ts';
 import { prepareHub, readDefinitions } from '../../daemon/transport/hub.ts';
 import { connect, type KubeClient } from '../../daemon/transport/kube.ts';
-import { registerDirect, type Registration } from '../../daemon/transport/register.ts';
+import { registerDirect, type Registration } from '../../daemon/transport/register-direct.ts';
 import { readKubeconfig } from '../lab/kubeconfig.ts';
 import { useLab, type ControlPlane, type Lab } from '../lab/lab.ts';
 
