@@ -99,7 +99,8 @@ async function complete(job: KubeObject, cluster: string, doors: RegisterJobDoor
 }
 
 function saveStatus(job: KubeObject, status: JsonObject, { objects, effects }: RegisterJobDoors, signal: AbortSignal): Promise<KubeObject> {
-  const body: JsonObject = { metadata: { ...(job.metadata.resourceVersion === undefined ? {} : { resourceVersion: job.metadata.resourceVersion }) }, status };
+  const { resourceVersion } = job.metadata;
+  const body: JsonObject = { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status };
   return effects.run('system', describeKey(keyOf(LOCAL, job)), () => objects.patch(targetOf(job), body, signal, 'status'));
 }
 

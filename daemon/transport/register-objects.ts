@@ -78,7 +78,7 @@ export function patchTo(live: unknown, wanted: JsonObject): JsonObject | null {
   const patch: Record<string, JsonObject[string]> = {};
   for (const [key, value] of Object.entries(wanted)) {
     const there = isRecord(live) ? live[key] : undefined;
-    const part = isRecord(value) ? patchTo(there, value as JsonObject) : contains(there, value) ? null : value;
+    const part = isRecord(value) ? patchTo(there, value) : contains(there, value) ? null : value;
     if (part !== null) patch[key] = part;
   }
   return Object.keys(patch).length === 0 ? null : patch;

@@ -82,7 +82,7 @@ export function standing(name: string, live: KubeObject | null): { readonly avai
     const condition = conditions.find((one) => one['type'] === type);
     if (condition?.['status'] === 'True') return [];
     const message = typeof condition?.['message'] === 'string' ? condition['message'] : '';
-    return [message === '' ? `${word}` : `${word} (${message})`];
+    return [message === '' ? word : `${word} (${message})`];
   });
   return lacks.length === 0 ? { available: true, message: '' } : { available: false, message: `cluster ${name} is not yet ${lacks.join(', and not yet ')}` };
 }

@@ -113,7 +113,7 @@ test('a second run writes nothing, and what a template reads back is the Job as 
   effects = [];
   const { action, live } = await deliver(await jobFor('poc-01'));
   assert.equal(action, 'keep');
-  assert.equal((live?.['status'] as { succeeded: number }).succeeded, 1);
+  assert.equal(((live ?? assert.fail())['status'] as { succeeded: number }).succeeded, 1);
   assert.deepEqual(Object.keys(live?.['spec'] as object).filter((field) => field === 'suspend' || field === 'managedBy'), []);
   assert.deepEqual(await turn(), { retryAfterMs: null, changed: false, message: '', fault: null });
   assert.deepEqual(effects, []);

@@ -161,7 +161,7 @@ test('a Job goes out suspended and managed by Lateen, and is read back as it was
   assert.equal(redactor.text(base64(KEY)), '***');
   // Changed again: a field that is left out of an apply would be given up, and Kubernetes would run the Job.
   await applied(wrapped, job({}, { metadata: { labels: { a: 'b' } } }), state.object === null ? null : await observed(wrapped, job()));
-  assert.deepEqual([(state.object?.['spec'] as { suspend?: boolean }).suspend, state.object?.metadata.labels], [true, { a: 'b' }]);
+  assert.deepEqual([(state.object as unknown as { spec: { suspend: boolean } }).spec.suspend, state.object?.metadata.labels], [true, { a: 'b' }]);
 });
 
 test('an older server keeps only suspend, which is enough; one that keeps neither does not keep the Job', async () => {
@@ -233,7 +233,7 @@ test('the recorded Job is equal in spec to what goes out, apart from managedBy a
   const flags = { 'hub-api-server': 'https://127.0.0.1:26200', 'cluster-ca-cert': 'CA', 'client-cert': 'CERT', 'client-key': 'KEY', 'api-server-internet': 'https://127.0.0.1:26100' };
   const { transport, sent } = transportOver(null);
   await applied(carryOutJobs(transport, createRedactor()), job(flags), null);
-  const { managedBy: _managedBy, suspend: _suspend, ...spec } = sent[0]?.['spec'] as Record<string, unknown>;
+  const { managedBy: _managedBy, suspend: _suspend, ...spec } = (sent[0] ?? assert.fail())['spec'] as Record<string, unknown>;
   const last = JSON.parse(recorded?.metadata.annotations?.['app.oam.dev/last-applied-configuration'] ?? '{}') as KubeObject;
   assert.deepEqual(spec, last['spec']);
   assert.deepEqual(differences({ ...job(flags), spec }, recorded ?? assert.fail()), []);
