@@ -7,6 +7,7 @@ import type { ApplicationRecord, Records, Transport } from './model/ports.ts';
 import type { Tracked } from './model/status.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { isKept } from './plan/plan.ts';
+import { sharedKeys } from './plan/prune.ts';
 import { documentsTracker } from './plan/records.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
 
@@ -24,6 +25,8 @@ export interface Remembered extends HubFacts {
   readonly documents: readonly Tracked[];
   /** How many objects this instance owns in all. */
   readonly owned: number;
+  /** Objects that more than one application has in its inventory, by keyText. */
+  readonly shared: ReadonlySet<string>;
 }
 
 export interface RememberDoors {
@@ -42,9 +45,9 @@ export async function rememberAll(doors: RememberDoors, signal: AbortSignal): Pr
   if (kept !== undefined && 'fault' in kept) throw kept.fault;
   const documents = kept !== undefined && 'live' in kept ? trackedOf(kept.live) : [];
   // Another instance's objects make our budget no larger.
-  let owned = documents.length;
-  for (const record of records.values()) if (isKept(record, doors.instance)) owned += union(...record.trackers.map(trackedOf)).length;
-  return { ...facts, records, initializers, documents, owned };
+  const inventories = [...records.values()].map((record) => ({ record, entries: union(...record.trackers.map(trackedOf)) }));
+  const owned = documents.length + inventories.filter(({ record }) => isKept(record, doors.instance)).reduce((sum, { entries }) => sum + entries.length, 0);
+  return { ...facts, records, initializers, documents, owned, shared: sharedKeys(inventories.map(({ entries }) => entries)) };
 }
 
 /** Reads the records of some applications; the rest is as the last whole pass found it. */

@@ -81,7 +81,7 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
   const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
   const left: Tracked[] = [];
   const kept: ObjectReport[] = [];
-  const changes = prune({ entries, observations, ...whose, approvals: doors.approvals }).toSorted((a, b) => deletionWave(a.key) - deletionWave(b.key));
+  const changes = prune({ entries, observations, ...whose, approvals: doors.approvals, shared: doors.shared }).toSorted((a, b) => deletionWave(a.key) - deletionWave(b.key));
   for (const change of changes) {
     const text = keyText(change.key);
     const entry = entries.find((item) => keyText(item.key) === text);

@@ -7,7 +7,7 @@ import { Fault } from '../model/fault.ts';
 import { describeKey, keyText, LOCAL, type JsonObject, type ObjectKey } from '../model/object.ts';
 import type { Change } from '../model/plan.ts';
 import type { Observation, Tracked } from '../model/status.ts';
-import { ownership, type Owner } from './decide.ts';
+import { isStamped, ownership, type Owner } from './decide.ts';
 
 /** Kinds whose loss cannot be made good by applying the document again. */
 const CANNOT_BE_HAD_BACK = new Set(['Initializer', 'Configuration', 'ManagedCluster', 'Namespace', 'CustomResourceDefinition', 'PersistentVolumeClaim']);
@@ -43,6 +43,8 @@ export interface PruneInput {
   readonly leaving: boolean;
   /** It is an Initializer's: all that it made stays until an Approval names the Initializer (I11). */
   readonly isInitializer?: boolean;
+  /** Objects (keyText) that more than one application has in its inventory. Absent: there are none. */
+  readonly shared?: ReadonlySet<string>;
 }
 
 /**
@@ -61,7 +63,11 @@ export function prune(input: PruneInput): readonly Change[] {
     const { live } = observation;
     if (entry.skipGC) return { ...base, live, action: 'keep', reason: 'left, as its garbage-collect policy says' };
     if (live.metadata.annotations?.['app.oam.dev/skipGC'] === 'true') return { ...base, live, action: 'keep', reason: 'left, as its annotation app.oam.dev/skipGC says' };
-    if (ownership(live, input.owner).by !== 'us') return { ...base, live, action: 'keep', reason: 'left, for it is not ours' };
+    const { by } = ownership(live, input.owner);
+    // What a step of KubeVela 1.1 makes carries no owner's label: there the inventory alone says whose it is.
+    const isSteps = by === 'nobody' && entry.component === '' && entry.creator === 'workflow' && input.owner.name !== '' && isStamped(live);
+    if (isSteps && input.shared?.has(keyText(key)) === true) return { ...base, live, action: 'keep', reason: 'left, for another application has made it too' };
+    if (by !== 'us' && !isSteps) return { ...base, live, action: 'keep', reason: 'left, for it is not ours' };
     const isGuarded = CANNOT_BE_HAD_BACK.has(key.kind) || (input.leaving && input.isInitializer === true);
     if (isGuarded && !approved(input.approvals, key, input.owner, input.leaving)) {
       const fault = new Fault('plan/guard', `${describeKey(key)} is no longer asked for${input.owner.name === '' ? '' : ` by ${owner}`} and is kept, for it cannot be had back`);
@@ -84,6 +90,14 @@ const LATE_KINDS: readonly string[] = ['Configuration', 'Provider'];
 /** When an object goes: one of a later wave only after all of the earlier ones are gone. ManagedClusters are in the first. */
 export function deletionWave(key: ObjectKey): number {
   return key.kind === 'ManagedCluster' ? 0 : 2 + Math.max(-1, LATE_KINDS.indexOf(key.kind));
+}
+
+/** The objects that stand in more than one application's inventory, by keyText. */
+export function sharedKeys(inventories: readonly (readonly Tracked[])[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const shared = new Set<string>();
+  for (const entries of inventories) for (const text of new Set(entries.map((entry) => keyText(entry.key)))) (seen.has(text) ? shared : seen).add(text);
+  return shared;
 }
 
 /** At most so many objects, or so large a share of all that is owned; over both, nothing is deleted. */
