@@ -1,0 +1,118 @@
+// What someone changes by hand, on the hub and on a direct member: seen because there is a connection, put back or only
+// told, recorded; fields that are left to others; and a cluster that is away while something is deleted.
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { git } from '../rig/git.ts';
+import { openScenario, until, type Scenario, type StatusFile } from '../rig/daemon.ts';
+import { useMembers } from '../rig/members.ts';
+
+let lab: Awaited<ReturnType<typeof useMembers<'m1' | 'm2'>>>;
+before(async () => {
+  lab = await useMembers({ m1: { clusterSet: 'all' }, m2: { clusterSet: 'all' } });
+});
+after(() => lab?.stop());
+
+async function open(name: string): Promise<Scenario> {
+  const { hub, m1, m2 } = lab.planes;
+  const it = await openScenario({ name, hub: hub.client, kubeconfig: hub.kubeconfig });
+  for (const plane of [m1, m2]) await plane.client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: it.namespace } });
+  await hub.client.create({ apiVersion: 'cluster.open-cluster-management.io/v1beta2', kind: 'ManagedClusterSetBinding', metadata: { name: 'all', namespace: it.namespace }, spec: { clusterSet: 'all' } });
+  return it;
+}
+
+const shop = (it: Scenario, clusters: readonly string[], annotations: Readonly<Record<string, string>> = {}, replicas = 2): string => JSON.stringify({
+  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop', namespace: it.namespace, annotations },
+  spec: {
+    components: [{ name: 'settings', type: 'k8s-objects', properties: { objects: [
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { color: 'blue', size: 'm' } },
+      { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec: { replicas, selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'nginx:1' }] } } } },
+    ] } }],
+    policies: [{ name: 'where', type: 'topology', properties: { clusters } }],
+  },
+});
+
+const isReady = (status: StatusFile | null): boolean => status?.['conditions']?.some((item: { type: string; status: string }) => item.type === 'Ready' && item.status === 'True') === true;
+/** Everything that the status branch ever said of an application, newest first. */
+const history = (it: Scenario): Promise<string> => git(it.bare.path, 'log', '--format=%H', '-p', it.statusBranch, '--', `applications/${it.namespace}/shop.yaml`);
+/** Nothing but a watch can tell the daemon within the time of a test. */
+const DEAF = ['--interval', '1h'] as const;
+
+suite('a change by hand', () => {
+  test('on the hub and on a member is put back, and the status branch has its path and not its value', async () => {
+    await using it = await open('put');
+    const { hub, m1 } = lab.planes;
+    await using daemon = it.run({}, ...DEAF);
+    await it.push({ 'shop.json': shop(it, ['local', 'm1']) });
+    await it.untilStatus('shop', isReady, 60_000);
+    for (const plane of [hub, m1]) {
+      await plane.client.patch(`configmaps/${it.namespace}/settings`, { data: { color: 'a-word-of-theirs' } });
+      await plane.client.until(`configmaps/${it.namespace}/settings`, (object) => object?.data.color === 'blue', { timeoutMs: 60_000 });
+    }
+    const told = await until('the drift in the history', async () => {
+      const text = await history(it);
+      return /^\+ +- \/data\/color$/m.test(text) ? text : undefined;
+    }, 60_000);
+    assert.doesNotMatch(told, /a-word-of-theirs/);
+    await m1.client.delete(`deployments/${it.namespace}/web`);
+    await m1.client.until(`deployments/${it.namespace}/web`, (object) => object !== undefined, { timeoutMs: 60_000 });
+    assert.equal((await daemon.stop()).code, 0);
+  });
+
+  test('is only told where the operator says so, whatever the repository says', async () => {
+    await using it = await open('tell');
+    const { m1 } = lab.planes;
+    await using daemon = it.run({}, ...DEAF, '--drift', 'report');
+    await it.push({ 'lateen.yaml': 'drift: correct\n', 'shop.json': shop(it, ['m1'], { 'lateen.dev/drift': 'correct' }) });
+    await it.untilStatus('shop', isReady, 60_000);
+    await m1.client.patch(`configmaps/${it.namespace}/settings`, { data: { color: 'green' } });
+    const status = await it.untilStatus('shop', (file) => JSON.stringify(file).includes('/data/color'), 60_000);
+    assert.deepEqual(status?.['objects'].filter((object: { drift?: unknown }) => object.drift !== undefined).map((object: { kind: string; drift: unknown }) => [object.kind, object.drift]), [['ConfigMap', ['/data/color']]]);
+    assert.deepEqual((await m1.client.get(`configmaps/${it.namespace}/settings`)).data, { color: 'green', size: 'm' });
+    assert.equal((await daemon.stop()).code, 0);
+  });
+
+  test('of a field that is left to others stays, also when the rest is put back or the commit changes', async () => {
+    await using it = await open('left');
+    const { m1 } = lab.planes;
+    const replicas = async (): Promise<number> => (await m1.client.get(`deployments/${it.namespace}/web`)).spec.replicas;
+    const image = (name: string) => m1.client.until(`deployments/${it.namespace}/web`, (object) => object?.spec.template.spec.containers[0].image === name, { timeoutMs: 60_000 });
+    await using daemon = it.run({}, ...DEAF);
+    await it.push({ 'shop.json': shop(it, ['m1'], { 'lateen.dev/ignore-fields': 'Deployment:/spec/replicas' }) });
+    await it.untilStatus('shop', isReady, 60_000);
+    assert.equal(await replicas(), 2);
+    // As an autoscaler does it.
+    await m1.client.patch(`deployments/${it.namespace}/web`, { spec: { replicas: 5 } }, 'scale');
+    await m1.client.patch(`deployments/${it.namespace}/web`, [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'evil:1' }]);
+    await image('nginx:1');
+    assert.equal(await replicas(), 5);
+    await m1.client.patch(`deployments/${it.namespace}/web`, { spec: { replicas: 6 } }, 'scale');
+    const sha = await it.push({ 'shop.json': shop(it, ['m1'], { 'lateen.dev/ignore-fields': 'Deployment:/spec/replicas' }, 3).replace('nginx:1', 'nginx:2') });
+    await image('nginx:2');
+    await it.untilStatus('shop', (file) => isReady(file) && file?.['appliedRevision'] === sha, 60_000);
+    assert.equal(await replicas(), 6);
+    assert.doesNotMatch(await history(it), /\/spec\/replicas/);
+    assert.equal((await daemon.stop()).code, 0);
+  });
+});
+
+test('a cluster that is away holds up no other, and loses what is to be deleted there only when it is back', async () => {
+  await using it = await open('away');
+  const { m1, m2 } = lab.planes;
+  const ref = `configmaps/${it.namespace}/settings`;
+  await using daemon = it.run({}, '--interval', '5s');
+  await it.push({ 'shop.json': shop(it, ['m1', 'm2']) });
+  await it.untilStatus('shop', isReady, 60_000);
+  await m2.freezeApiServer();
+  try {
+    await it.push({ 'shop.json': null, 'other.json': shop(it, ['m1']).replaceAll('"shop"', '"other"').replaceAll('"settings"', '"more"').replaceAll('"web"', '"next"') });
+    await m1.client.until(ref, (object) => object === undefined, { timeoutMs: 120_000 });
+    await it.untilStatus('other', isReady, 120_000);
+    const left = await it.untilStatus('shop', (file) => file?.['leaving'] === true && file['objects']?.length === 2, 120_000);
+    assert.deepEqual(left?.['objects'].map((object: { kind: string; cluster: string }) => [object.kind, object.cluster]).sort(), [['ConfigMap', 'm2'], ['Deployment', 'm2']]);
+  } finally {
+    await m2.thawApiServer();
+  }
+  await m2.client.until(ref, (object) => object === undefined, { timeoutMs: 120_000 });
+  await it.untilStatus('shop', (file) => file === null, 120_000);
+  assert.equal((await daemon.stop()).code, 0);
+});
