@@ -1,0 +1,255 @@
+/**
+ * Two commits, or a commit and the live clusters, through load, render and plan: what `lateen plan` and the plans of pull
+ * requests say. Changes nothing anywhere. Without clusters it is commit against commit, decided as if the base had been
+ * carried out to the end.
+ */
+import { mapLimit } from './lib/queue.ts';
+import { createLoadCache, load, type LoadCache, type LoadOptions } from './load/load.ts';
+import type { Catalog, Document, Revision, Tree } from './model/catalog.ts';
+import type { Clusters } from './model/clusters.ts';
+import type { CueEvaluator } from './model/cue.ts';
+import type { Diagnostic, Origin } from './model/fault.ts';
+import type { KubeObject } from './model/object.ts';
+import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
+import type { ApplicationRecord, Clock, Redactor, Repo } from './model/ports.ts';
+import { assumedClusters } from './plan/assumed-clusters.ts';
+import { blame, type Blame, type Source } from './plan/blame.ts';
+import { compareApplications, type Facts, type SideInput } from './plan/compare.ts';
+import type { Comparison } from './plan/comparison.ts';
+import type { Owner } from './plan/decide.ts';
+import { environmentsOf } from './plan/environments.ts';
+import type { DriftBound } from './plan/field-rules.ts';
+import { trackedOf, union } from './plan/inventory.ts';
+import { matrixOf } from './plan/matrix.ts';
+import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
+import { approvalsOf, overBudget, type DeletionBudget } from './plan/prune.ts';
+import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, SOURCE_ANNOTATION } from './plan/records.ts';
+import { redacted } from './plan/redacted.ts';
+import { recordsOf, simulate } from './plan/simulate.ts';
+import { outcomeOf, placed, wishesOf } from './plan/spread.ts';
+import type { Remembered } from './remember.ts';
+import type { KnownDefinitions } from './render/definitions.ts';
+import { render, type RenderInput, type RenderMemo } from './render/render.ts';
+import { guessNamespaced } from './render/scope.ts';
+
+export interface CompareDoors {
+  readonly repo: Pick<Repo, 'tree'>;
+  /** Values and built-ins that the operator gives. */
+  readonly given: Omit<LoadOptions, 'cache'>;
+  readonly cue: CueEvaluator;
+  readonly pack: KnownDefinitions['pack'];
+  readonly clock: Pick<Clock, 'now'>;
+  readonly redactor: Pick<Redactor, 'learnSecret' | 'text'>;
+  readonly instance: string;
+  readonly budget: DeletionBudget;
+  readonly drift: DriftBound;
+  /** What a Configuration would have made in a cloud, a line for each resource. */
+  readonly cloudPlan: (object: KubeObject) => readonly string[];
+}
+
+/** What a pass that stopped at its plan has found. */
+export interface LiveGround {
+  readonly plan: Plan;
+  readonly catalog: Catalog;
+  readonly desired: Desired;
+  readonly hub: Remembered;
+  readonly clusters: Clusters;
+  /** What the deletion budget holds back, by keyText. */
+  readonly heldBack: ReadonlySet<string>;
+  readonly isNamespaced: RenderInput['environment']['isNamespaced'];
+}
+
+/** What is kept between comparisons, so that one costs what changed. */
+export interface CompareMemory {
+  readonly base: { readonly load: LoadCache; readonly render: RenderMemo };
+  readonly head: { readonly load: LoadCache; readonly render: RenderMemo };
+}
+
+export const emptyCompareMemory = (): CompareMemory => ({ base: { load: createLoadCache(), render: new Map() }, head: { load: createLoadCache(), render: new Map() } });
+
+export interface CompareOptions {
+  /** Null: the head is compared with the clusters alone, so `live` is given. */
+  readonly base: Revision | null;
+  readonly head: Revision;
+  /** Null: no cluster is asked. */
+  readonly live: LiveGround | null;
+  /** Why no cluster is asked though somebody wanted to; "" else. */
+  readonly message: string;
+  /** The earlier commit whose content the head has again; "" for none, or where nobody looked. */
+  readonly revertOf: string;
+  /** False: the head is anybody's. It is read under the base's lateen.yaml, and nothing is approved by it. */
+  readonly isTrusted: boolean;
+  readonly memory?: CompareMemory;
+}
+
+/** Renderings of one application at most to find out what set its fields (I7). */
+const RENDERS_MAX = 40;
+const APPLICATIONS_AT_ONCE_MAX = 4;
+/** What templates see of a cluster that nobody has asked. */
+const ASSUMED_VERSION = { major: '1', minor: 36, gitVersion: 'v1.36.0', platform: 'linux/amd64' };
+
+/** What all renderings of one comparison have in common. */
+interface Ground {
+  readonly doors: CompareDoors;
+  readonly live: LiveGround | null;
+  readonly clusters: Clusters;
+  readonly isNamespaced: LiveGround['isNamespaced'];
+  readonly signal: AbortSignal;
+}
+
+/** Compares. Faults: source/* of the trees, render/evaluator, loop/cancelled; a user's mistakes are findings in it. */
+export async function compare(doors: CompareDoors, options: CompareOptions, signal: AbortSignal): Promise<Comparison> {
+  const { live, memory = emptyCompareMemory() } = options;
+  const trees = { base: options.base === null ? null : await doors.repo.tree(options.base, signal), head: live === null || !options.isTrusted ? await doors.repo.tree(options.head, signal) : null };
+  const baseCatalog = trees.base === null ? null : load(trees.base, { ...doors.given, cache: memory.base.load });
+  const headCatalog = trees.head === null ? (live as LiveGround).catalog : load(options.isTrusted ? trees.head : underConfigOf(trees.head, trees.base), { ...doors.given, cache: memory.head.load });
+  const catalogs = baseCatalog === null ? [headCatalog] : [baseCatalog, headCatalog];
+  const assumed = live === null ? assumedClusters(catalogs) : { clusters: live.clusters, unresolved: [] };
+  const ground: Ground = { doors, live, clusters: assumed.clusters, signal, isNamespaced: live?.isNamespaced ?? guessing(catalogs) };
+  const known = live?.hub.records ?? new Map<string, ApplicationRecord>();
+  const base = baseCatalog === null ? null : await rendered(ground, baseCatalog, known, memory.base.render);
+  const records = base === null || options.base === null ? known : recordsOf(base, known, options.base, doors.instance);
+  const head = live !== null && options.isTrusted ? live.desired : await rendered(ground, headCatalog, records, memory.head.render);
+  learnSecrets(doors, [...(base === null ? [] : [base]), head]);
+  const desired = base === null || baseCatalog === null || options.base === null ? null : simulatedSide(ground, { base, head, catalog: headCatalog, revision: options.base, approvals: options.isTrusted ? headCatalog.approvals : baseCatalog.approvals });
+  const liveSide: SideInput | null = live === null ? null : { plan: live.plan, records: live.hub.records, heldBack: live.heldBack, isSimulated: false };
+  const facts = await factsOf(ground, { base, baseCatalog, head, headCatalog, records, sides: [desired, liveSide] });
+  const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
+  const before = new Set(baseCatalog === null || base === null ? [] : findings(baseCatalog, base).map(findingText));
+  const now = findings(headCatalog, head);
+  return redacted({
+    base: options.base, head: options.head, revertOf: options.revertOf,
+    clusters: { isLive: live !== null, unresolved: assumed.unresolved, message: options.message },
+    ...compareApplications({ base: baseCatalog, head: headCatalog, desired, live: liveSide, facts, revertOf: options.revertOf, cloudPlan: doors.cloudPlan }),
+    findings: now.filter((item) => !before.has(findingText(item))), oldFindingsCount: now.filter((item) => before.has(findingText(item))).length,
+  }, doors.redactor);
+}
+
+/** The same mistake is the same though lines above it have moved. */
+const findingText = (item: Diagnostic): string => [item.code, item.application ?? '', item.origin?.path ?? '', item.message].join('\0');
+
+/** A tree whose lateen.yaml is another's: what it says decides which files are read, and how. */
+function underConfigOf(tree: Tree, base: Tree | null): Tree {
+  const config = base?.files.filter((file) => file.path === 'lateen.yaml') ?? [];
+  return { ...tree, files: [...tree.files.filter((file) => file.path !== 'lateen.yaml'), ...config].sort((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+
+/** Kinds of the commit's own CRDs are known by them, all others by name. */
+function guessing(catalogs: readonly Catalog[]): LiveGround['isNamespaced'] {
+  const scopes = new Map(catalogs.flatMap((catalog) => catalog.objects).filter(({ object }) => object.kind === 'CustomResourceDefinition').map(({ object }) => {
+    const spec = object['spec'] as { readonly group?: string; readonly names?: { readonly kind?: string }; readonly scope?: string } | undefined;
+    return [`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`, spec?.scope !== 'Cluster'] as const;
+  }));
+  return (_cluster, apiVersion, kind) => Promise.resolve(scopes.get(`${apiVersion.split('/')[0] ?? ''}/${kind}`) ?? guessNamespaced(kind));
+}
+
+function rendered({ doors, live, clusters, isNamespaced, signal }: Ground, catalog: Catalog, records: ReadonlyMap<string, ApplicationRecord>, memo: RenderMemo, only: ReadonlySet<string> | null = null): Promise<Desired> {
+  return render({
+    catalog, clusters, records, memo, only, known: { hub: live === null ? [] : stayingDefinitions(live.hub.definitions, live.hub.documents, catalog), pack: doors.pack },
+    environment: { cue: doors.cue, clusterVersion: live?.hub.version ?? ASSUMED_VERSION, isNamespaced, signal },
+  });
+}
+
+function learnSecrets({ redactor }: CompareDoors, all: readonly Desired[]): void {
+  for (const desired of all) {
+    for (const { object } of [...desired.objects, ...desired.applications.flatMap(wishesOf)].flatMap(placed)) if (object.kind === 'Secret') redactor.learnSecret(object);
+  }
+}
+
+interface Simulated {
+  readonly base: Desired;
+  readonly head: Desired;
+  readonly catalog: Catalog;
+  readonly revision: Revision;
+  readonly approvals: readonly Document[];
+}
+
+const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };
+
+/** What the head would change where the base has been carried out. */
+function simulatedSide({ doors }: Ground, { base, head, catalog, revision, approvals: documents }: Simulated): SideInput {
+  const { records, observed, documents: tracked, ownedCount } = simulate(base, head, revision, doors.instance);
+  const approvals = approvalsOf(documents, doors.clock.now());
+  const leaving = leavingRecords(records, catalog, doors.instance);
+  const deletions = [
+    ...leaving.flatMap((record) => union(...record.trackers.map(trackedOf)).map(({ key }) => ({ key, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' as const } }))),
+    ...leavingDocuments(tracked, head, catalog).map(({ key }) => ({ key, owner: NOBODY })),
+  ];
+  return {
+    records, isSimulated: true, heldBack: overBudget(deletions, ownedCount, doors.budget, approvals),
+    plan: plan({ desired: head, records, documents: tracked, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog),
+  };
+}
+
+// ----------------------------------------------------------------------------------------------------------- facts
+
+interface Commits {
+  readonly base: Desired | null;
+  readonly baseCatalog: Catalog | null;
+  readonly head: Desired;
+  readonly headCatalog: Catalog;
+  readonly records: ReadonlyMap<string, ApplicationRecord>;
+  readonly sides: readonly (SideInput | null)[];
+}
+
+const nameOf = (app: { readonly namespace: string; readonly name: string }): string => `${app.namespace}/${app.name}`;
+
+async function factsOf(ground: Ground, commits: Commits): Promise<ReadonlyMap<string, Facts>> {
+  const [base, head] = [commits.base, commits.head].map((desired) => new Map((desired?.applications ?? []).map((app) => [nameOf(app), app])));
+  const moving = new Set(commits.sides.flatMap((side) => side?.plan.applications ?? []).filter((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep')).map(nameOf));
+  const names = [...new Set([...(base?.keys() ?? []), ...(head?.keys() ?? [])])].sort();
+  const found = await mapLimit(names, APPLICATIONS_AT_ONCE_MAX, async (name): Promise<readonly [string, Facts]> => {
+    const [before, after] = [base?.get(name) ?? null, head?.get(name) ?? null];
+    const views = (app: DesiredApplication | null): ReturnType<typeof environmentsOf> => (app === null || !moving.has(name) ? Promise.resolve([]) : environmentsOf(app, ground.clusters, ground.signal));
+    const [baseEnvironments, headEnvironments] = [await views(before), await views(after)];
+    const why = after === null || after.fault !== null || !moving.has(name) ? null : await blameFor(ground, commits, before, after);
+    const touchesPatch = why?.changes.some(({ path }) => path[0] === 'spec' && path[1] === 'policies') === true;
+    const matrix = after === null || !moving.has(name) ? null : matrixOf(commits.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
+    return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix }];
+  }, ground.signal);
+  return new Map(found);
+}
+
+/** Against what the base wrote, or without a base against the Application that the hub shows. */
+async function blameFor(ground: Ground, commits: Commits, before: DesiredApplication | null, after: DesiredApplication): Promise<Blame | null> {
+  const { baseCatalog, headCatalog } = commits;
+  const head: Source = { ...sourceOf(headCatalog), application: { ...after.document, object: after.object } };
+  const renderOne = async (source: Source): Promise<DesiredApplication> => {
+    const catalog: Catalog = { ...headCatalog, applications: [source.application], definitions: source.definitions, policies: source.policies, workflows: source.workflows, config: source.config };
+    const [only] = (await rendered(ground, catalog, commits.records, new Map(), new Set([nameOf(after)]))).applications;
+    return only as DesiredApplication;
+  };
+  const shared = { head, desired: after, render: renderOne, rendersMax: RENDERS_MAX };
+  if (baseCatalog !== null) {
+    if (before === null || before.fault !== null) return null;
+    return blame({ ...shared, base: { ...sourceOf(baseCatalog), application: { ...before.document, object: before.object }, isWritten: true }, before: outcomeOf(before) });
+  }
+  const shown = ground.live?.hub.records.get(nameOf(after))?.application;
+  if (shown === null || shown === undefined) return null;
+  const base = { ...head, definitions: onHub(ground.live?.hub.definitions ?? [], head), application: hubDocument(shown), isWritten: false };
+  const was = await renderOne(base);
+  return was.fault !== null || was.revision.hash === after.revision.hash ? null : blame({ ...shared, base, before: outcomeOf(was) });
+}
+
+const sourceOf = (catalog: Catalog): Omit<Source, 'application'> => ({ definitions: catalog.definitions, policies: catalog.policies, workflows: catalog.workflows, config: catalog.config });
+
+const NOWHERE: Origin = { path: '', line: 0, column: 0 };
+
+const OURS: readonly string[] = [INSTANCE_ANNOTATION, SOURCE_ANNOTATION, COMMIT_ANNOTATION, AUTHOR_ANNOTATION];
+
+/** What the hub shows, without what Lateen writes on it. */
+function hubDocument(object: KubeObject): Document {
+  const { name, namespace, labels, annotations } = object.metadata;
+  const own = Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => !OURS.includes(key)));
+  const metadata = { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }), annotations: own };
+  return { object: { apiVersion: object.apiVersion, kind: object.kind, metadata, spec: object['spec'] }, origin: NOWHERE, locate: () => NOWHERE };
+}
+
+/** The definitions of the head as the hub still has them. */
+function onHub(definitions: readonly KubeObject[], head: Source): readonly Document[] {
+  return head.definitions.map((document) => {
+    const { kind, metadata } = document.object;
+    const found = definitions.find((item) => item.kind === kind && item.metadata.name === metadata.name && (item.metadata.namespace ?? '') === (metadata.namespace ?? item.metadata.namespace ?? ''));
+    return found === undefined ? document : { object: { ...document.object, spec: found['spec'] }, origin: NOWHERE, locate: () => NOWHERE };
+  });
+}
