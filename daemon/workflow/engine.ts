@@ -23,7 +23,7 @@ import type { Clusters } from '../model/clusters.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
 import type { Json } from '../model/object.ts';
 import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
-import { EMPTY_JOURNAL, type Clock, type Http, type Transport } from '../model/ports.ts';
+import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
@@ -37,6 +37,7 @@ export interface EngineDoors {
   readonly transport: Transport;
   readonly cue: CueEvaluator;
   readonly http: Http;
+  readonly register: Register;
   readonly clock: Clock;
   readonly actions: Actions;
   readonly clusters: Clusters;
@@ -304,10 +305,10 @@ class Run {
   }
 
   #contextFor(step: Step, group: string, properties: Json): StepContext {
-    const { desired, delivery, transport, cue, http, clock, clusters, signal } = this.#doors;
+    const { desired, delivery, transport, cue, http, register, clock, clusters, signal } = this.#doors;
     const { id } = this.#status(step);
     return {
-      desired, step, stepId: id, group, properties, delivery, transport, cue, http, clock, clusters, signal,
+      desired, step, stepId: id, group, properties, delivery, transport, cue, http, register, clock, clusters, signal,
       resumed: this.#status(step).phase === 'running' && this.#journal.timers[`${id}/suspended`] !== undefined,
       variable: this.#variable,
       setVariable: (name, value) => { this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value } }; },

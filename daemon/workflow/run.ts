@@ -4,7 +4,7 @@ import type { Clusters } from '../model/clusters.ts';
 import type { Fault } from '../model/fault.ts';
 import type { Json, KubeObject } from '../model/object.ts';
 import type { Change, DesiredApplication, RenderedComponent, Step, Wanted } from '../model/plan.ts';
-import type { Clock, Http, Transport } from '../model/ports.ts';
+import type { Clock, Http, Register, Transport } from '../model/ports.ts';
 import type { Health, ServiceHealth } from '../model/status.ts';
 
 /** What became of one wanted object. */
@@ -59,6 +59,8 @@ export interface StepContext {
   readonly transport: Transport;
   readonly cue: CueEvaluator;
   readonly http: Http;
+  /** Registers member clusters. */
+  readonly register: Register;
   readonly clock: Clock;
   readonly clusters: Clusters;
   readonly signal: AbortSignal;

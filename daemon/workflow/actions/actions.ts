@@ -4,6 +4,7 @@
  *   vela/kube, builtin, oam, http, util, config, time, metrics, multicluster, query    `$params` in, `$returns` out
  *   vela/op (provider op), vela/ql (provider ql)                                       the same calls, flat
  *   KubeVela 1.1's vela/op (providers kube, http, builtin)                             flat
+ *   provider lateen                                                                    `$params`, `$returns`, no package
  */
 import { Fault } from '../../model/fault.ts';
 import { isRecord } from '../../lib/json.ts';
@@ -13,6 +14,7 @@ import { textOf, type Provider } from './calls.ts';
 import { CONFIG } from './config.ts';
 import { HTTP } from './http.ts';
 import { KUBE } from './kube.ts';
+import { LATEEN } from './lateen.ts';
 import { METRICS } from './metrics.ts';
 import { MULTICLUSTER } from './multicluster.ts';
 import { OAM } from './oam.ts';
@@ -44,7 +46,7 @@ const OP: Provider = {
 
 const PROVIDERS: Readonly<Record<string, Provider>> = {
   kube: KUBE, builtin: BUILTIN, oam: OAM, http: HTTP, util: UTIL, config: CONFIG, time: TIME, metrics: METRICS,
-  multicluster: { ...MULTICLUSTER, ...ENVIRONMENTS }, query: QUERY, ql: { ...QUERY, ...KUBE }, email: EMAIL, terraform: TERRAFORM, op: OP,
+  multicluster: { ...MULTICLUSTER, ...ENVIRONMENTS }, query: QUERY, ql: { ...QUERY, ...KUBE }, email: EMAIL, terraform: TERRAFORM, op: OP, lateen: LATEEN,
 };
 
 /** Every call there is. What is not in it does not exist; what is not supported is in it and says so. */

@@ -74,7 +74,7 @@ export function bench(steps: readonly Step[], more: Partial<DesiredApplication> 
   };
   const unused = (): Promise<never> => Promise.reject(new Error('not in this test'));
   const doors: EngineDoors = {
-    desired, cue: { ...realCue, evaluateExpression: (request, options) => realCue.evaluateExpression(request, options), evaluateStep: walkOneCall }, http: unused, clusters: NO_CLUSTERS, signal: new AbortController().signal,
+    desired, cue: { ...realCue, evaluateExpression: (request, options) => realCue.evaluateExpression(request, options), evaluateStep: walkOneCall }, http: unused, register: unused, clusters: NO_CLUSTERS, signal: new AbortController().signal,
     delivery: { component, health: component, deliver: unused, remove: unused },
     transport: { observe: unused, apply: unused, remove: unused, list: unused, isNamespaced: unused } satisfies Transport,
     clock: { now: () => made.nowMs, random: () => 0.5, sleep: () => Promise.reject(new Error('the engine never sleeps')) },

@@ -4,7 +4,7 @@ import { NO_CLUSTERS, type Clusters, type Member } from '../../../../daemon/mode
 import { Fault } from '../../../../daemon/model/fault.ts';
 import { keyOf, keyText, LOCAL, type JsonObject, type KubeObject } from '../../../../daemon/model/object.ts';
 import { PLAIN_RULES, type ComponentRef, type PlacementRef, type DesiredApplication, type Environment, type RenderedComponent, type Step, type Wanted } from '../../../../daemon/model/plan.ts';
-import type { Clock, Http, Transport } from '../../../../daemon/model/ports.ts';
+import type { Clock, Http, Register, Transport } from '../../../../daemon/model/ports.ts';
 import { deploymentOf } from '../../../../daemon/render/place.ts';
 import type { ComponentOutcome, Delivered, Delivery, StepContext } from '../../../../daemon/workflow/run.ts';
 
@@ -37,6 +37,7 @@ export interface Setting {
   readonly policies?: DesiredApplication['policies'];
   readonly cue?: CueEvaluator;
   readonly http?: Http;
+  readonly register?: Register;
   readonly resumed?: boolean;
   readonly environments?: readonly Environment[];
   readonly members?: readonly Member[];
@@ -152,6 +153,7 @@ export function world(setting: Setting = {}): World {
     step: { name: 'first', type: 'ours', properties: setting.properties ?? {}, if: '', timeoutMs: null, dependsOn: [], inputs: [], outputs: setting.outputs ?? [], template: setting.template ?? '', mode: 'DAG', subSteps: [] },
     delivery: deliveryTo(state), transport: clusterInMemory(state), cue: setting.cue ?? noCue, clock, clusters: { members: setting.members ?? [], decisions: setting.decisions ?? NO_CLUSTERS.decisions }, signal: new AbortController().signal,
     http: setting.http ?? (() => Promise.reject(new Error('this test makes no requests'))),
+    register: setting.register ?? (() => Promise.reject(new Error('this test registers no cluster'))),
     variable: (name) => state.variables.get(name),
     setVariable: (name, value) => void state.variables.set(name, value),
     once: async (path, intent, call) => {
