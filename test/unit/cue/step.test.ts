@@ -93,6 +93,55 @@ patch: op.#Apply & {value: {
     assert.deepEqual(done.calls.slice(1).map((call) => [call.up, call.params]), [[true, { value: { kind: 'B' } }], [true, { value: { kind: 'S' } }]]);
   });
 
+  it('posts to DingTalk by token, as 1.1.0 has it, or by address, and to Slack', async () => {
+    const done = await run('1.1', `import "vela/op"
+ding: op.#DingTalk & {token: "t", message: {msgtype: "text", text: content: context.name}}
+later: op.#DingTalk & {dingUrl: "https://ding.example.com", message: {msgtype: "text"}}
+slack: op.#Slack & {slackUrl: "https://slack.example.com", message: text: "hi"}
+get: op.#HTTPGet & {url: "https://example.com"}
+body: get.response.body`, { get: { response: { body: 'ok', statusCode: 200, header: {} } } }, { outputs: [{ name: 'body', path: 'body' }] });
+    assert.deepEqual(done.calls.map((call) => [call.path, call.provider, call.do, call.params['method'], call.params['url'], (call.params['request'] as CueObject | undefined)?.['body']]), [
+      ['ding.do', 'http', 'do', 'POST', 'https://oapi.dingtalk.com/robot/send?access_token=t', '{"msgtype":"text","text":{"content":"app"}}'],
+      ['later.do', 'http', 'do', 'POST', 'https://ding.example.com', '{"msgtype":"text"}'],
+      ['slack.do', 'http', 'do', 'POST', 'https://slack.example.com', '{"text":"hi"}'],
+      ['get', 'http', 'do', 'GET', 'https://example.com', undefined],
+    ]);
+    assert.deepEqual([done.last.errors, done.last.outputs], [[], { body: 'ok' }]);
+  });
+
+  it('gets and puts variables, exports, and converts bytes; the inner packages can be named', async () => {
+    const done = await run('1.1', `import ("vela/op", "encoding/base64")
+put: op.ws.#DoVar & {method: "Put", path: "a.b", value: n: 1}
+get: op.ws.#DoVar & {path: "a.b"}
+seen: get.value.n
+change: op.ws.#Export & {component: "web", value: spec: replicas: 2}
+text: op.#ConvertString & {bt: base64.Decode(null, "aGk=")}
+read: op.kube.#Read & {value: {apiVersion: "v1", kind: "A", metadata: name: text.str}}
+none: [if read.err != op.NoExist {read.err}, "fine"][0]`, { get: { value: { n: 7 } }, text: { str: 'hi' }, read: { value: { apiVersion: 'v1', kind: 'A', metadata: { name: 'hi' } } } }, { outputs: [{ name: 'seen', path: 'seen' }, { name: 'none', path: 'none' }] });
+    assert.deepEqual(done.calls.map((call) => [call.path, call.provider, call.do]), [['put', 'builtin', 'var'], ['get', 'builtin', 'var'], ['change', 'builtin', 'export'], ['text', 'util', 'string'], ['read', 'kube', 'read']]);
+    assert.deepEqual([done.calls[0]?.params, done.calls[1]?.params, done.calls[3]?.params], [{ method: 'Put', path: 'a.b', value: { n: 1 } }, { method: 'Get', path: 'a.b' }, { bt: 'aGk=' }]);
+    assert.deepEqual([done.last.errors, done.last.outputs], [[], { seen: 7, none: 'fine' }]);
+  });
+
+  it('applies every component in its own way (1.1.13)', async () => {
+    const done = await run('1.1', 'import "vela/op"\nall: op.#ApplyApplication', { 'all.load': { value: { a: { name: 'a', type: 'worker' }, b: { name: 'b', type: 'task' } } } });
+    assert.deepEqual(done.calls.map((call) => [call.path, `${call.provider}.${call.do}`, call.params]), [['all.load', 'oam.load', {}], ['all.components.a', 'oam.component-apply', { value: { name: 'a', type: 'worker' } }], ['all.components.b', 'oam.component-apply', { value: { name: 'b', type: 'task' } }]]);
+  });
+
+  it('takes what a template says beside an answer that it spreads, where the two differ', async () => {
+    const done = await run('1.1', `import "vela/op"
+read: op.#Read & {value: {kind: "M", metadata: name: "m"}}
+patch: op.#Apply & {value: {
+	read.value
+	metadata: labels: {set: "new", "a/b": parameter.ab}
+	spec: taints: []
+}}
+parameter: ab: string`, { read: { value: { kind: 'M', metadata: { name: 'm', labels: { set: 'default', 'a/b': 'was', keep: 'x' } }, spec: { taints: [{ key: 'k' }], other: 1 } } } }, { parameter: { ab: 'is' }, outputs: [{ name: 'kept', path: 'read.value.metadata.labels.keep' }] });
+    assert.deepEqual(done.calls.map((call) => call.path), ['read', 'patch']);
+    assert.deepEqual([done.calls[1]?.params, done.calls[1]?.missing], [{ value: { kind: 'M', metadata: { name: 'm', labels: { keep: 'x', set: 'new', 'a/b': 'is' } }, spec: { taints: [], other: 1 } } }, []]);
+    assert.deepEqual([done.last.done, done.last.outputs], [true, { kept: 'x' }]);
+  });
+
   it('reads what an env-binding made for a component', async () => {
     const done = await run('1.1', 'import "vela/op"\nc: op.#ApplyEnvBindComponent & {env: "prod", policy: "pol", component: "web", namespace: context.namespace}', (call) => (call.do === 'read' ? { value: { status: { phase: 'finished' }, data: { 'pol-prod-web': 'kind: ManifestWork\n' } } } : {}));
     assert.deepEqual(paths(done), ['c.envBinding', 'c.wait', 'c.configMap', 'c.apply']);

@@ -58,22 +58,24 @@ func (u *unit) fill(c *call, raw json.RawMessage) *filled {
 	path := c.segments
 	if c.Style == "params" {
 		path = extendPath(path, segment{name: "$returns", quoted: true})
-	} else {
-		for _, key := range sortedKeys(content) {
-			value, _ := json.Marshal(content[key])
-			replaceDeclared(u.file.Decls, c.segments, key, func() ast.Expr { return jsonExpr("result", value) })
-		}
 	}
 	f.field = &ast.Field{}
+	u.refresh(f)
 	u.file.Decls = append(u.file.Decls, declaration(path, f.field))
-	f.refresh()
 	return f
 }
 
-// refresh writes the content to the added declaration.
-func (f *filled) refresh() {
+// refresh writes the content to the added declaration, and in place of what the template declares.
+func (u *unit) refresh(f *filled) {
 	raw, _ := json.Marshal(f.content)
 	f.field.Value = jsonExpr("result", raw)
+	if f.call.Style == "params" {
+		return
+	}
+	for _, key := range sortedKeys(f.content) {
+		value, _ := json.Marshal(f.content[key])
+		replaceDeclared(u.file.Decls, f.call.segments, key, func() ast.Expr { return jsonExpr("result", value) })
+	}
 }
 
 // settle builds, and takes conflicting leaves out of the results until there are none.
@@ -88,7 +90,7 @@ func (u *unit) settle(known map[string]*filled) []failure {
 				again = true
 			}
 		}
-		if !again {
+		if !again && !u.dropSpread(known) {
 			return nil
 		}
 	}
@@ -111,7 +113,7 @@ func (u *unit) dropConflicts(f *filled) bool {
 		}
 	}
 	if dropped {
-		f.refresh()
+		u.refresh(f)
 	}
 	return dropped
 }

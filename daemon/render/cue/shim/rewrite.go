@@ -69,6 +69,27 @@ func (u *unit) rewriteArithmetic(err error) bool {
 	return changed
 }
 
+// rewriteNoExist replaces KubeVela 1.1's `op.NoExist` by the bottom that it stands for: a package that holds one cannot be
+// loaded any more.
+func rewriteNoExist(file *ast.File) {
+	names := map[string]bool{}
+	for spec := range file.ImportSpecs() {
+		if importPath(spec) == "vela/op" {
+			names[importName(spec)] = true
+		}
+	}
+	astutil.Apply(file, nil, func(c astutil.Cursor) bool {
+		x, ok := c.Node().(*ast.SelectorExpr)
+		if !ok || labelName(x.Sel) != "NoExist" {
+			return true
+		}
+		if id, ok := x.X.(*ast.Ident); ok && names[id.Name] {
+			c.Replace(&ast.BottomLit{Bottom: x.Pos()})
+		}
+		return true
+	})
+}
+
 func isListSyntax(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.ListLit:

@@ -50,6 +50,7 @@ func evaluateStep(r *requestBody) *stepAnswer {
 	}
 	u.set("context", context)
 	if r.Dialect == "1.1" {
+		rewriteNoExist(u.file)
 		expandScripts(u.file)
 		tagSteps(u.file)
 	}
