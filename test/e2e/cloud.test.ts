@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -6,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import acs, * as ack from '@alicloud/cs20151215'
 import { $OpenApiUtil, OpenApiUtil } from '@alicloud/openapi-core'
 import vpc20160428, * as vpc from '@alicloud/vpc20160428'
@@ -523,6 +525,41 @@ test('behind a cluster is a real control plane, which goes with it', async () =>
     while (cloud.state().clusters[0]!.state !== 'gone') await sleep(20)
     await assert.rejects(stat(join(dir, clusterId)), { code: 'ENOENT' })
   } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
+
+test('npm run lab: a cloud from a shell is found again, goes on after its end, and is taken down with its control planes', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'lateen-cloud-test-'))
+  const lab = async (...args: string[]) => (await promisify(execFile)(process.execPath, [join(import.meta.dirname, '../lab/main.ts'), ...args, '--dir', dir])).stdout
+  const up = async () => JSON.parse(await lab('cloud', '--json', '--create-seconds', '0.1')) as Pick<Cloud, 'endpoint' | 'credentials'>
+  try {
+    const { endpoint, credentials } = await up()
+    assert.deepEqual(await up(), { endpoint, credentials })
+    assert.equal(await lab('cloud'), `# endpoint ${endpoint}\nexport ALICLOUD_ACCESS_KEY=${credentials.accessKeyId}\nexport ALICLOUD_SECRET_KEY=${credentials.accessKeySecret}\nexport ALICLOUD_SECURITY_TOKEN=${credentials.securityToken}\n`)
+    const client = sdk({ endpoint, credentials } as Cloud)
+    const { clusterId } = await makeCluster(client, { vpcId: '', vswitchIds: [] }, { vpcid: undefined, vswitchIds: undefined, zoneIds: [`${REGION}-b`], serviceCidr: '172.21.0.0/20' })
+    await untilState(client, clusterId, 'running')
+    const open = async () => {
+      const { config } = (await client.cs.describeClusterUserKubeconfig(clusterId, new ack.DescribeClusterUserKubeconfigRequest({}))).body!
+      await writeFile(join(dir, 'kubeconfig'), config!)
+      return openClient(join(dir, 'kubeconfig'))
+    }
+    {
+      using kube = await open()
+      await kube.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'left', namespace: 'default' } })
+    }
+    await lab('down', '--keep')
+    await assert.rejects(client.cs.describeClustersV1(new ack.DescribeClustersV1Request({})), { code: 'ECONNREFUSED' })
+    assert.deepEqual(await up(), { endpoint, credentials })
+    {
+      using kube = await open()
+      assert.equal((await kube.get('configmaps/default/left')).metadata.name, 'left')
+    }
+    await lab('down')
+    for (const name of ['cloud', clusterId]) await assert.rejects(stat(join(dir, name)), { code: 'ENOENT' })
+  } finally {
+    await lab('down')
     await rm(dir, { recursive: true, force: true })
   }
 })

@@ -94,7 +94,7 @@ function readJson(type: FieldType, value: unknown, path: string): unknown {
     if ((type === 'string' || type === 'number' || type === 'boolean') && typeof value !== type) throw invalidParameter(path, `a ${type} is expected, not a ${typeof value}`)
     return value
   }
-  if (typeof type === 'function') return readFields(fieldsOf(type as ModelClass), value, path, readJson)
+  if (typeof type === 'function') return readFields(fieldsOf(type), value, path, readJson)
   if ('type' in type && type.type === 'map') return value
   const { itemType } = type as { readonly itemType: FieldType }
   if (!Array.isArray(value)) throw invalidParameter(path, 'a list is expected')
@@ -102,7 +102,7 @@ function readJson(type: FieldType, value: unknown, path: string): unknown {
 }
 
 function readTree(type: FieldType, value: unknown, path: string): unknown {
-  if (typeof type === 'function') return readFields(fieldsOf(type as ModelClass), value, path, readTree)
+  if (typeof type === 'function') return readFields(fieldsOf(type), value, path, readTree)
   if (typeof type !== 'string' && 'itemType' in type) {
     if (typeof value !== 'object' || value === null) throw invalidParameter(path, 'a list is expected')
     const entries = Object.entries(value)

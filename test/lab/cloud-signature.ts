@@ -38,12 +38,12 @@ export function createSignatureCheck(keyOf: (accessKeyId: string) => KnownKey | 
     const payload = sha256(request.body)
     if (header('x-acs-content-sha256') !== payload) throw new CloudError(400, 'InvalidContentSha256', 'x-acs-content-sha256 is not the hash of the body.')
     const canonical = [request.method, ...canonicalTarget(request.target), names.map((name) => `${name}:${header(name)}\n`).join(''), signedHeaders, payload].join('\n')
-    const wanted = createHmac('sha256', key!.accessKeySecret).update(`ACS3-HMAC-SHA256\n${sha256(canonical)}`).digest()
+    const wanted = createHmac('sha256', key.accessKeySecret).update(`ACS3-HMAC-SHA256\n${sha256(canonical)}`).digest()
     if (!timingSafeEqual(wanted, Buffer.from(signature, 'hex'))) {
       // The real gateway tells what it signed, too: there is no secret in it.
       throw new CloudError(400, 'SignatureDoesNotMatch', `Specified signature is not matched with our calculation. server string to sign is:ACS3-HMAC-SHA256\n${sha256(canonical)}`)
     }
-    if (key!.isExpired) throw expired(key!)
+    if (key.isExpired) throw expired(key)
     checkNonce(seenAtMs, `${accessKeyId} ${header('x-acs-signature-nonce')}`, now())
     return accessKeyId
   }

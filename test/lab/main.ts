@@ -1,6 +1,7 @@
-// npm run lab: control planes from a shell. Results go to standard output, progress to standard error.
+// npm run lab: control planes and a cloud from a shell. Results go to standard output, progress to standard error.
 import { parseArgs } from 'node:util'
 import { labBinaries } from './build.ts'
+import { endCloud, findCloud, launchCloud } from './cloud-process.ts'
 import { type ControlPlane, LabError, runningControlPlanes, startControlPlane, takeDown } from './lab.ts'
 import { printTable } from './table.ts'
 
@@ -11,18 +12,20 @@ const USAGE = `usage: npm run lab -- VERB
   status                         what runs
   api-server NAME stop|start|freeze|thaw
                                  take an API server away and bring it back, with its data
+  cloud [--create-seconds N]     start a cloud (ACK and VPC, for the real SDKs) whose clusters are control planes,
+                                 and print its endpoint and keys; N: how long a cluster takes (6)
   down [--keep]                  end them and remove their folders (--keep: leave data and logs)
 
   --dir DIR   where they live (default: .work/lab)
-  --json      up, status: one JSON object on standard output`
+  --json      up, cloud, status: one JSON object on standard output`
 
 const NOTICE = `Real: etcd, the Kubernetes API server, its controllers and the scheduler.
 Simulated: the node and its pods (kwok; no container runs, images are not pulled) and the addresses of
 LoadBalancer Services (203.0.113.x; nothing listens there).`
 
-type Options = { readonly dir: string; readonly json: boolean; readonly keep: boolean; readonly apiOnly: boolean; readonly signal: AbortSignal }
+type Options = { readonly dir: string; readonly json: boolean; readonly keep: boolean; readonly apiOnly: boolean; readonly createMs: number; readonly signal: AbortSignal }
 
-const VERBS: Readonly<Record<string, (args: readonly string[], options: Options) => Promise<void>>> = { build, up, status, down, 'api-server': apiServer }
+const VERBS: Readonly<Record<string, (args: readonly string[], options: Options) => Promise<void>>> = { build, up, cloud, status, down, 'api-server': apiServer }
 
 async function build(): Promise<void> {
   const binaries = await labBinaries('full')
@@ -50,12 +53,23 @@ async function up(names: readonly string[], options: Options): Promise<void> {
   else for (const plane of planes) print(plane.kubeconfig)
 }
 
+async function cloud(_args: readonly string[], options: Options): Promise<void> {
+  await labBinaries('full')
+  const { endpoint, credentials } = await launchCloud({ dir: options.dir, createMs: options.createMs })
+  note(`lab: a cloud on http://${endpoint}; its state: http://${endpoint}/lab/state; end with: npm run lab -- down --dir ${options.dir}`)
+  if (options.json) return print(JSON.stringify({ endpoint, credentials }, null, 2))
+  const variables = { ALICLOUD_ACCESS_KEY: credentials.accessKeyId, ALICLOUD_SECRET_KEY: credentials.accessKeySecret, ALICLOUD_SECURITY_TOKEN: credentials.securityToken }
+  print([`# endpoint ${endpoint}`, ...Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [`export ${name}=${value}`]))].join('\n'))
+}
+
 async function status(_args: readonly string[], options: Options): Promise<void> {
   const planes = [...(await runningControlPlanes(options.dir)).values()]
   const states = await Promise.all(planes.map((plane) => plane.state()))
   if (options.json) {
     return print(JSON.stringify(Object.fromEntries(states.map((state) => [state.name, { kubeconfig: state.kubeconfig, server: state.server, parts: state.parts }])), null, 2))
   }
+  const endpoint = findCloud(options.dir)?.endpoint
+  if (endpoint !== undefined) print(`cloud: http://${endpoint}\n`)
   if (states.length === 0) return print(`no control plane is up in ${options.dir}`)
   const columns = ['name', 'program', 'state', 'pid', 'restarts']
   print(
@@ -79,7 +93,8 @@ async function apiServer(args: readonly string[], options: Options): Promise<voi
 }
 
 async function down(_args: readonly string[], options: Options): Promise<void> {
-  const names = await takeDown(options.dir, { keep: options.keep })
+  const clouds = (await endCloud(options.dir, { keep: options.keep })) ? ['cloud'] : [] // first: it holds control planes
+  const names = [...clouds, ...(await takeDown(options.dir, { keep: options.keep }))]
   note(names.length === 0 ? `lab: nothing was up in ${options.dir}` : `lab: down: ${names.join(', ')}`)
 }
 
@@ -95,15 +110,17 @@ async function main(argv: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { dir: { type: 'string', default: '.work/lab' }, json: { type: 'boolean' }, keep: { type: 'boolean' }, 'api-only': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    options: { dir: { type: 'string', default: '.work/lab' }, json: { type: 'boolean' }, keep: { type: 'boolean' }, 'api-only': { type: 'boolean' }, 'create-seconds': { type: 'string', default: '6' }, help: { type: 'boolean', short: 'h' } },
   })
   const [verb = '', ...args] = positionals
   const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined
   if (values.help === true) return print(USAGE)
   if (run === undefined) throw new LabError(USAGE)
+  const createSeconds = Number(values['create-seconds'])
+  if (!(createSeconds >= 0 && createSeconds <= 3600)) throw new LabError(`--create-seconds: "${values['create-seconds']}" is no number of seconds`)
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort(new LabError('interrupted')))
-  await run(args, { dir: values.dir, json: values.json === true, keep: values.keep === true, apiOnly: values['api-only'] === true, signal: interrupted.signal })
+  await run(args, { dir: values.dir, json: values.json === true, keep: values.keep === true, apiOnly: values['api-only'] === true, createMs: createSeconds * 1000, signal: interrupted.signal })
 }
 
 process.stdout.on('error', () => process.exit(0)) // the reader has seen enough, as `head` does
