@@ -1,11 +1,11 @@
 /** `vela/builtin`: what steers the step itself. KubeVela 1.10: provider builtin; 1.1: wait, break, load, export, var. */
-import { isRecord } from '../../lib/json.ts';
+import { equal, isRecord } from '../../lib/json.ts';
 import type { CueJson, CueObject } from '../../model/cue.ts';
-import { Fault } from '../../model/fault.ts';
 import type { RenderedComponent } from '../../model/plan.ts';
 import type { Action, StepContext } from '../run.ts';
-import { answer, complete, cueObject, refusal, textOf, type Provider } from './calls.ts';
+import { answer, complete, cueObject, listOf, refusal, textOf, type Provider } from './calls.ts';
 import { goDurationMs } from './go-time.ts';
+import { patched } from './step-object.ts';
 
 /** Anything but `continue: true` waits, also a condition that has no value yet. */
 const wait: Action = async (call) => (call.params['continue'] === true ? answer({}) : { kind: 'wait', message: textOf(call.params['message']) });
@@ -54,29 +54,41 @@ const variable: Action = async (call, context) => {
   return answer({ value });
 };
 
-/** KubeVela 1.1: the rendered objects of a component. */
-function manifestOf(rendered: RenderedComponent): CueObject {
-  const workload = rendered.objects.find((wanted) => wanted.trait === '');
+/** Under which variable it is kept what steps have exported into a component. */
+const exportsOf = (component: string): string => `lateen/export/${component}`;
+
+/** KubeVela 1.1: the rendered objects of a component, its workload with what steps before have exported into it. */
+async function manifestOf(rendered: RenderedComponent, context: StepContext): Promise<CueObject> {
+  let workload = cueObject(rendered.objects.find((wanted) => wanted.trait === '')?.object ?? {});
+  for (const patch of listOf(context.variable(exportsOf(rendered.name)))) workload = await patched(workload, patch as CueJson, context);
   const auxiliaries = rendered.objects.filter((wanted) => wanted.trait !== '').map((wanted) => wanted.object);
-  return cueObject({ workload: workload?.object ?? {}, ...(auxiliaries.length === 0 ? {} : { auxiliaries }) });
+  return cueObject({ workload, ...(auxiliaries.length === 0 ? {} : { auxiliaries }) });
 }
 
 /** KubeVela 1.1: `value` is one component's manifest, or all of them by name where none is named. */
 const load: Action = async (call, context) => {
   const { desired, signal } = context;
-  const rendered = async (name: string): Promise<CueObject> => {
+  const manifest = async (name: string): Promise<CueObject> => {
     if (!desired.componentSpecs.some((component) => component.name === name)) throw refusal(`component ${name} not found in application`);
-    return manifestOf(desired.components.get(name) ?? (await desired.render(name, { cluster: '', namespace: '', replicaKey: '' }, undefined, signal)));
+    return manifestOf(desired.components.get(name) ?? (await desired.render(name, { cluster: '', namespace: '', replicaKey: '' }, undefined, signal)), context);
   };
   const named = call.params['component'];
-  if (typeof named === 'string') return answer({ value: await rendered(named) });
+  if (typeof named === 'string') return answer({ value: await manifest(named) });
   const all: Record<string, CueObject> = {};
-  for (const { name } of desired.componentSpecs) all[name] = await rendered(name);
+  for (const { name } of desired.componentSpecs) all[name] = await manifest(name);
   return answer({ value: all });
 };
 
-const exportComponent: Action = async () => {
-  throw new Fault('workflow/unsupported', 'builtin.export: a step cannot change a component of the Application; give the value to the next step by an output');
+/** KubeVela 1.1: what is given is part of the component's workload wherever a later call loads it. */
+const exportComponent: Action = async (call, context) => {
+  const component = textOf(call.params['component']);
+  if (!context.desired.componentSpecs.some(({ name }) => name === component)) throw refusal(`component ${component} not found in application`);
+  const value = call.params['value'];
+  if (!isRecord(value)) throw refusal('builtin.export has no value');
+  const before = listOf(context.variable(exportsOf(component))) as readonly CueJson[];
+  // A step that is tried again exports the same again.
+  if (!before.some((item) => equal(item, value))) context.setVariable(exportsOf(component), [...before, value]);
+  return answer({});
 };
 
 export const BUILTIN: Provider = {
@@ -88,5 +100,5 @@ export const BUILTIN: Provider = {
   message: complete(message),
   var: complete(variable, ['value']),
   load: complete(load, ['value']),
-  export: exportComponent,
+  export: complete(exportComponent),
 };

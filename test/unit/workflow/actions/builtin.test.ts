@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CueObject } from '../../../../daemon/model/cue.ts';
+import { cue } from '../../cue/evaluator.ts';
 import { answerOf, ask } from './ask.ts';
 import { world } from './world.ts';
 
@@ -54,5 +55,16 @@ test('KubeVela 1.1 loads the rendered objects of one component, or of all by nam
   const all = (await answerOf(here, 'builtin.load', {}, { style: 'flat' }))['value'] as CueObject;
   assert.deepEqual(Object.keys(all), ['web', 'db']);
   await assert.rejects(ask(here, 'builtin.load', { component: 'none' }), { code: 'workflow/call', message: 'component none not found in application' });
-  await assert.rejects(ask(here, 'builtin.export', { component: 'web' }), { code: 'workflow/unsupported' });
+});
+
+test('KubeVela 1.1: what a step exports into a component is part of it wherever it is loaded later, and once', async () => {
+  const here = world({ cue, dialect: '1.1', components: [{ name: 'web', type: 'webservice', properties: { image: 'a' } }, { name: 'db', type: 'webservice', properties: { image: 'b' } }] });
+  const annotations = async (): Promise<unknown> => Object.entries((await answerOf(here, 'builtin.load', {}, { style: 'flat' }))['value'] as Record<string, { workload: { metadata: { annotations?: unknown } } }>).map(([name, { workload }]) => [name, workload.metadata.annotations]);
+  const before = await annotations();
+  const value = { metadata: { annotations: { from: 'a-step' } } };
+  assert.deepEqual(await answerOf(here, 'builtin.export', { component: 'web', value }), {});
+  assert.deepEqual(await answerOf(here, 'builtin.export', { component: 'web', value }), {});
+  await answerOf(here, 'builtin.export', { component: 'web', value: { metadata: { annotations: { more: 'x' } } } });
+  assert.deepEqual([before, await annotations()], [[['web', undefined], ['db', undefined]], [['web', { from: 'a-step', more: 'x' }], ['db', undefined]]]);
+  await assert.rejects(ask(here, 'builtin.export', { component: 'none', value }), { code: 'workflow/call', message: 'component none not found in application' });
 });
