@@ -81,6 +81,8 @@ test('outside of daemon/ only the schemas are imported, below the stages for the
 /** Each package and the one file that may import it and translates its errors. */
 const PACKAGES: Readonly<Record<string, string>> = {
   '@alicloud/cs20151215': 'provision/ack.ts',
+  '@alicloud/openapi-core': 'provision/openapi.ts',
+  '@alicloud/vpc20160428': 'provision/vpc.ts',
   '@kubernetes/client-node': 'transport/kubeconfig.ts',
   ajv: 'load/validate.ts',
   'ajv-formats': 'load/validate.ts',
@@ -120,7 +122,9 @@ const DOORS: readonly (readonly [string, string])[] = [
   ['render/pack.ts', 'reads the built-in definitions'],
   ['render/cue/', 'builds and runs the evaluator'],
   ['transport/', 'the clusters, and the identity of this process for the Lease'],
-  ['provision/ack.ts', 'the cloud'],
+  ['provision/ack.ts', 'the cloud\'s clusters'],
+  ['provision/vpc.ts', 'the cloud\'s networks'],
+  ['provision/openapi.ts', 'what the cloud\'s SDKs have in common'],
 ];
 
 const isDoor = (path: string): boolean => DOORS.some(([door]) => (door.endsWith('/') ? path.startsWith(door) : path === door));
