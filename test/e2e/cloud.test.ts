@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,9 @@ import vpc20160428, * as vpc from '@alicloud/vpc20160428'
 import * as dara from '@darabonba/typescript'
 import { openClient } from '../lab/client.ts'
 import { type Cloud, type CloudCredentials, type CloudOptions, startCloud } from '../lab/cloud.ts'
-import { readKubeconfig } from '../lab/kubeconfig.ts'
+import { kubeconfigText, readKubeconfig } from '../lab/kubeconfig.ts'
+import type { ControlPlane } from '../lab/lab.ts'
+import { createAuthority, issueClient, type KeyPair } from '../lab/pki.ts'
 
 const REGION = 'cn-hongkong'
 const SOON = { planes: false, createMs: 60, deleteMs: 40, networkMs: 0 } as const satisfies CloudOptions
@@ -528,6 +530,31 @@ test('behind a cluster is a real control plane, which goes with it', async () =>
     await rm(dir, { recursive: true, force: true })
   }
 })
+
+test('control planes can be given beforehand: each is taken once, and without one a creation fails', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'lateen-cloud-test-'))
+  try {
+    const kubeconfig = join(dir, 'kubeconfig')
+    await writeFile(kubeconfig, kubeconfigText('given', 'https://127.0.0.1:1', ...paper()))
+    await using cloud = await startCloud({ ...SOON, planes: [{ server: 'https://127.0.0.1:1', kubeconfig } as ControlPlane] })
+    const client = sdk(cloud)
+    const network = await makeNetwork(client)
+    const first = await makeCluster(client, network)
+    await untilState(client, first.clusterId, 'running')
+    const { config } = (await client.cs.describeClusterUserKubeconfig(first.clusterId, new ack.DescribeClusterUserKubeconfigRequest({}))).body!
+    assert.equal(config!.replaceAll(first.clusterId, 'given'), await readFile(kubeconfig, 'utf8'))
+    const second = await makeCluster(client, network, { containerCidr: '172.24.0.0/16', serviceCidr: '172.28.0.0/16' })
+    await untilState(client, second.clusterId, 'failed')
+    assert.match((await client.cs.describeTaskInfo(second.taskId)).body!.error!.message!, /the pool of control planes is empty/)
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
+
+function paper(): [string, KeyPair] {
+  const authority = createAuthority('given-ca', new Date())
+  return [authority.certPem, issueClient(authority, { commonName: 'given' }, new Date())]
+}
 
 test('npm run lab: a cloud from a shell is found again, goes on after its end, and is taken down with its control planes', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'lateen-cloud-test-'))

@@ -96,6 +96,8 @@ const FIELDS: Readonly<Record<FaultKind, readonly string[]>> = {
   'expire-credentials': [],
 }
 
+const NUMBERS = ['times', 'retryAfterMs', 'status', 'holdMs']
+
 /** Reads orders that came as JSON: one, or a list. @throws CloudError where one is none */
 export function readFaults(given: unknown): readonly CloudFault[] {
   return (Array.isArray(given) ? (given as readonly unknown[]) : [given]).map((fault) => {
@@ -104,6 +106,8 @@ export function readFaults(given: unknown): readonly CloudFault[] {
     if (fields === undefined) throw invalidParameter('kind', `it is none of ${Object.keys(FIELDS).join(', ')}`)
     const unknown = Object.keys(rest).find((name) => !fields.includes(name))
     if (unknown !== undefined) throw invalidParameter(unknown, `${kind} has only ${fields.join(', ')}`)
+    const wrong = Object.entries(rest).find(([name, value]) => typeof value !== (NUMBERS.includes(name) ? 'number' : 'string'))
+    if (wrong !== undefined) throw invalidParameter(wrong[0], `a ${NUMBERS.includes(wrong[0]) ? 'number' : 'string'} is expected`)
     return fault as CloudFault
   })
 }

@@ -78,7 +78,6 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const keys = createKeys(kept, options.isTemporary ?? true)
   const faults = createFaults(keys.setExpired)
   const world = worldOf(options, dir, store, faults)
-  goOn(world)
   const gateway = createGateway(world, createSignatureCheck(keys.find))
   const state = () => {
     settleNetworks(world)
@@ -91,6 +90,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     handled.catch(() => reply.destroy()) // the client went away
   })
   const port = await listen(server, options.port ?? kept?.port ?? 0, options.port === undefined)
+  goOn(world) // only now: where there is no port, nothing has been started
   const keep = () => {
     if (dir !== undefined) writeFileSync(join(dir, 'keys.json'), JSON.stringify({ port, credentials: keys.current() }), { mode: 0o600 })
   }
