@@ -71,7 +71,7 @@ export function hasChanges(comparison: Comparison): boolean {
 
 function applicationOf(input: CompareInput, name: string, desired: ApplicationPlan | undefined, live: ApplicationPlan | undefined): ApplicationComparison {
   const facts = input.facts.get(name) ?? NO_FACTS;
-  const [namespace = '', own = ''] = [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)];
+  const [namespace, own] = [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)];
   const side = (part: ApplicationPlan | undefined, whole: SideInput | null): Side | null => (part === undefined || whole === null ? null : sideOf(part, whole, facts, input.cloudPlan));
   const record = (input.live ?? input.desired)?.records.get(name);
   const isInitializer = [facts.head?.object, facts.base?.object, record?.application].some((object) => object?.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined);
@@ -90,7 +90,7 @@ function documentState(input: CompareInput, facts: Facts, name: string, record: 
   if (facts.head.fault !== null) return 'broken';
   if (input.base !== null) return facts.base === null && brokenOf(input.base, name) === undefined ? 'new' : facts.base?.revision.hash === facts.head.revision.hash ? 'same' : 'changed';
   const status = record?.application?.['status'] as { readonly latestRevision?: { readonly revisionHash?: string } } | undefined;
-  if (record?.application == null) return 'new';
+  if ((record?.application ?? null) === null) return 'new';
   return status?.latestRevision?.revisionHash === facts.head.revision.hash ? 'same' : 'changed';
 }
 

@@ -14,6 +14,9 @@ export function documentChanges(base: unknown, head: unknown): readonly Document
   return changes;
 }
 
+/** Lists of an Application in which an item is a thing by itself. */
+const PARTS = new Set(['components', 'traits', 'policies', 'envs', 'steps', 'subSteps']);
+
 const value = (name: 'from' | 'to', json: unknown): { from?: Json; to?: Json } => (json === undefined ? {} : { [name]: json as Json });
 
 function collect(from: unknown, to: unknown, basePath: Path, path: Path, changes: DocumentChange[]): void {
@@ -26,6 +29,10 @@ function collect(from: unknown, to: unknown, basePath: Path, path: Path, changes
     for (const key of Object.keys(from)) if (to[key] === undefined) collect(from[key], undefined, [...basePath, key], [...path, key], changes);
     return;
   }
+  // A list of parts that is not there is as good as an empty one: each part is a change by itself.
+  const isParts = PARTS.has(String(path.at(-1)));
+  if (isParts && from === undefined && Array.isArray(to)) from = [];
+  if (isParts && to === undefined && Array.isArray(from)) to = [];
   if (Array.isArray(from) && Array.isArray(to)) {
     const keyOf = keyFor(from, to);
     if (keyOf !== null) {
@@ -70,23 +77,33 @@ const GONE = Symbol('gone');
  * taken away with them are left as they are.
  */
 export function withoutChanges<T>(head: T, changes: readonly DocumentChange[]): T {
+  const whole = changes.find((change) => !change.isOrder && change.path.length === 0);
+  if (whole !== undefined) return structuredClone(whole.from) as T;
   const copy = structuredClone(head) as unknown;
-  for (const change of changes.filter((item) => item.isOrder)) reorder(at(copy, change.path), change.from as readonly string[]);
-  for (const change of changes.filter((item) => !item.isOrder && item.to !== undefined)) {
-    const parent = at(copy, change.path.slice(0, -1));
-    const key = change.path.at(-1);
-    if (key === undefined) return structuredClone(change.from) as T;
-    if (typeof parent === 'object' && parent !== null) (parent as Record<string | number, unknown>)[key] = change.from === undefined ? GONE : structuredClone(change.from);
+  // Found before anything moves: places are those of the whole head.
+  const found = changes.map((change) => ({ change, parent: change.isOrder ? at(copy, change.path) : parentOf(copy, change) }));
+  for (const { change, parent } of found) {
+    if (change.isOrder || change.to === undefined || typeof parent !== 'object' || parent === null) continue;
+    (parent as Record<string | number, unknown>)[change.path.at(-1) ?? ''] = change.from === undefined ? GONE : structuredClone(change.from);
   }
-  // Deeper ones first: what is put into a list moves the items behind it.
-  const taken = changes.filter((item) => !item.isOrder && item.to === undefined).toSorted((a, b) => b.path.length - a.path.length || Number(a.basePath.at(-1)) - Number(b.basePath.at(-1)));
-  for (const change of taken) {
-    const parent = at(copy, change.path.slice(0, -1));
+  for (const { change, parent } of found) if (change.isOrder) reorder(parent, change.from as readonly string[]);
+  const taken = found.filter(({ change }) => !change.isOrder && change.to === undefined).toSorted((a, b) => Number(a.change.basePath.at(-1)) - Number(b.change.basePath.at(-1)));
+  for (const { change, parent } of taken) {
     const key = change.basePath.at(-1) ?? '';
     if (Array.isArray(parent)) parent.splice(Math.min(Number(key), parent.length), 0, structuredClone(change.from));
     else if (isRecord(parent)) (parent as Record<string, unknown>)[String(key)] = structuredClone(change.from);
   }
   return cleaned(copy) as T;
+}
+
+/** A list that the head does not have at all is made for what is put back into it. */
+function parentOf(copy: unknown, { path, to, basePath }: DocumentChange): unknown {
+  const parent = at(copy, path.slice(0, -1));
+  const owner = at(copy, path.slice(0, -2));
+  if (parent !== undefined || to !== undefined || typeof basePath.at(-1) !== 'number' || !isRecord(owner)) return parent;
+  const list: unknown[] = [];
+  (owner as Record<string, unknown>)[String(path.at(-2))] = list;
+  return list;
 }
 
 function at(root: unknown, path: Path): unknown {
@@ -96,9 +113,9 @@ function at(root: unknown, path: Path): unknown {
 /** Puts the items that have a place in `order` into it; all others keep theirs. */
 function reorder(list: unknown, order: readonly string[]): void {
   if (!Array.isArray(list)) return;
-  const keyOf = keyFor(list);
+  const keyOf = keyFor(list.filter((item) => item !== GONE));
   if (keyOf === null) return;
-  const places = list.flatMap((item, i) => (order.includes(keyOf(item)) ? [i] : []));
+  const places = list.flatMap((item, i) => (item !== GONE && order.includes(keyOf(item)) ? [i] : []));
   const items = places.map((i): unknown => list[i]).toSorted((a, b) => order.indexOf(keyOf(a)) - order.indexOf(keyOf(b)));
   places.forEach((place, i) => { list[place] = items[i]; });
 }

@@ -1,5 +1,5 @@
 /** Stage 4 as a whole: what would be done, for `lateen plan` and for the budget. Pure and byte-stable (I8). */
-import { DEFAULT_NAMESPACE, type Catalog, type RepositoryConfig } from '../model/catalog.ts';
+import { DEFAULT_NAMESPACE, INITIALIZER_ANNOTATION, type Catalog, type RepositoryConfig } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
 import { keyText, type KubeObject } from '../model/object.ts';
 import type { ApplicationPlan, Change, Desired, DesiredApplication, Plan, Wanted } from '../model/plan.ts';
@@ -66,7 +66,7 @@ export function plan(input: PlanInput, catalog: Catalog): Plan {
   const applications = input.desired.applications.map((desired) => planApplication(desired, input));
   const leaving = input.leaving.map((record): ApplicationPlan => ({
     namespace: record.namespace, name: record.name, restartsWorkflow: false,
-    changes: input.config.prune ? prune({ entries: union(...record.trackers.map(trackedOf)), observations: input.observed, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' }, approvals: input.approvals, leaving: true }) : [],
+    changes: input.config.prune ? prune({ entries: union(...record.trackers.map(trackedOf)), observations: input.observed, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' }, approvals: input.approvals, leaving: true, isInitializer: record.application?.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined }) : [],
   }));
   const rules = fieldRules(input.config, input.drift, null);
   const objects = input.desired.objects.map((wanted) => decide(wanted, input.observed.get(keyText(wanted.key)) ?? notLookedAt(wanted), DOCUMENTS, rules));

@@ -42,7 +42,7 @@ export function workflowPlan(desired: DesiredApplication, record: ApplicationRec
     const read = (step: Step): StepPlan => ({ name: step.name, type: step.type, runs: runs(step.name), phase: phase(step.name), subSteps: step.subSteps.map(read) });
     return desired.steps.map(read);
   };
-  if (shown === null) return { runs: 'all', reason: record?.application == null ? 'a new application' : 'it has not run yet', steps: steps(() => true, () => '') };
+  if (shown === null) return { runs: 'all', reason: (record?.application ?? null) === null ? 'a new application' : 'it has not run yet', steps: steps(() => true, () => '') };
   if (shown.appRevision !== runName(desired)) return { runs: 'all', reason: reasonToRun(desired, record, shown.appRevision), steps: steps(() => true, () => '') };
   const phaseOf = (name: string): string => shown.phases.get(name) ?? '';
   if (shown.finished) return { runs: 'none', reason: isInitializer ? 'a finished Initializer does not run again' : 'its run is over', steps: steps(() => false, phaseOf) };
