@@ -151,3 +151,15 @@ test('with the addon\'s definition the tutorial\'s Configuration is the recorded
   assert.deepEqual(object, { apiVersion, kind, metadata: { name, namespace, labels }, spec });
   assert.deepEqual(demo?.steps.map((step) => [step.type, step.template !== null]), [['create-ack', true], ['register-cluster', true]]);
 });
+
+test('the tutorial\'s Provider is the recorded one, but for hash and version of KubeVela', { skip: withoutCases }, async () => {
+  const text = caseText('tutorial/initializers/init-terraform-alibaba.yaml').replace(/ {2}dependsOn:[\s\S]*/, '');
+  const [initializer] = await renderFiles({ 'i.yaml': text });
+  const own = initializer?.components.get('default')?.objects[0]?.object;
+  const [recorded] = caseItems('tutorial-recorded/providers.yaml') as { metadata: { labels: Record<string, string>; annotations: Record<string, string> }; spec: unknown }[];
+  assert.ok(own !== undefined && recorded !== undefined);
+  const hash = 'app.oam.dev/app-revision-hash';
+  assert.deepEqual({ ...own.metadata.labels, [hash]: '' }, { ...recorded.metadata.labels, [hash]: '' });
+  assert.deepEqual(own.metadata.annotations, { 'app.oam.dev/initializer-name': recorded.metadata.annotations['app.oam.dev/initializer-name'] });
+  assert.deepEqual([own.metadata.name, own.metadata.namespace, own['spec']], ['default', 'default', recorded.spec]);
+});
