@@ -1,9 +1,10 @@
 /**
  * Our own bare copy of the repository: made, opened again after a crash in any state, and made anew when it is damaged.
- * It holds nothing that the remote does not have, so throwing it away is always safe.
+ * It holds nothing that neither the remote nor the hub has, so throwing it away is always safe.
  *
  *   refs/lateen/source   the newest commit of the source branch
  *   refs/lateen/status   the tip of the status branch, as last seen on the remote
+ *   refs/lateen/applied/ what was applied last, by repository and branch
  */
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import type { Git } from './git.ts';
 
 export const SOURCE_REF = 'refs/lateen/source';
 export const STATUS_REF = 'refs/lateen/status';
+export const APPLIED_REFS = 'refs/lateen/applied/';
 
 export type ObjectFormat = 'sha1' | 'sha256';
 

@@ -153,6 +153,51 @@ export async function repoWithWorkTree(directory: string): Promise<{ readonly ba
   return { bare, work: await workTree(join(directory, 'work'), bare.path) };
 }
 
+/** A person's key. */
+export interface Signer {
+  /** As git's configuration wants it. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly fingerprint: string;
+  /** The public key: one line for SSH, armoured for GPG. */
+  readonly publicKey: string;
+}
+
+/** Whether a program can be run here. */
+export async function isInstalled(program: string): Promise<boolean> {
+  return run('sh', ['-c', `command -v ${program}`]).then(() => true, () => false);
+}
+
+/** Makes an SSH key `<directory>/<name>`. */
+export async function sshSigner(directory: string, name: string): Promise<Signer> {
+  const file = join(directory, name);
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', file]);
+  const { stdout } = await run('ssh-keygen', ['-l', '-f', `${file}.pub`]);
+  return { config: { 'gpg.format': 'ssh', 'user.signingKey': file }, fingerprint: stdout.split(' ')[1] ?? '', publicKey: (await readFile(`${file}.pub`, 'utf8')).trim() };
+}
+
+/** Makes a GPG key in a home of its own, `<directory>/<name>`; its agent ends with the scope. */
+export async function gpgSigner(directory: string, name: string, expires = 'never'): Promise<Signer & { readonly gpg: (...args: readonly string[]) => Promise<string>; readonly [Symbol.asyncDispose]: () => Promise<void> }> {
+  const home = join(directory, name);
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const gpg = async (...args: readonly string[]): Promise<string> => (await run('gpg', ['--homedir', home, '--batch', '--quiet', '--yes', '--passphrase', '', ...args])).stdout;
+  await gpg('--quick-generate-key', `${name} <${name}@example.com>`, 'ed25519', 'sign', expires);
+  const fingerprint = /^fpr:+([0-9A-F]+):/m.exec(await gpg('--list-keys', '--with-colons'))?.[1] ?? '';
+  const program = join(home, 'run-gpg');
+  await writeFile(program, `#!/bin/sh\nexec gpg --homedir '${home}' --batch "$@"\n`);
+  await chmod(program, 0o755);
+  return {
+    config: { 'gpg.format': 'openpgp', 'gpg.program': program, 'user.signingKey': fingerprint }, fingerprint, gpg,
+    publicKey: await gpg('--armor', '--export', fingerprint),
+    [Symbol.asyncDispose]: async () => { await run('gpgconf', ['--homedir', home, '--kill', 'all']).catch(() => {}); },
+  };
+}
+
+/** From here on this person commits in the work tree; null: nobody signs. */
+export async function signWith(work: WorkTree, signer: Signer | null): Promise<void> {
+  await work.git('config', 'commit.gpgSign', String(signer !== null));
+  for (const [key, value] of Object.entries(signer?.config ?? {})) await work.git('config', key, value);
+}
+
 export interface HttpGitServer {
   readonly port: number;
   /** URL of a repository under the root. */
