@@ -12,6 +12,7 @@ import type { Diagnostic, Origin } from './model/fault.ts';
 import type { KubeObject } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Redactor, Repo } from './model/ports.ts';
+import type { PlanGround } from './pass.ts';
 import { assumedClusters } from './plan/assumed-clusters.ts';
 import { blame, type Blame, type Source } from './plan/blame.ts';
 import { compareApplications, type Facts, type SideInput } from './plan/compare.ts';
@@ -27,7 +28,6 @@ import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, SOURCE_ANNOT
 import { redacted } from './plan/redacted.ts';
 import { recordsOf, simulate } from './plan/simulate.ts';
 import { outcomeOf, placed, wishesOf } from './plan/spread.ts';
-import type { Remembered } from './remember.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderInput, type RenderMemo } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
@@ -48,14 +48,8 @@ export interface CompareDoors {
 }
 
 /** What a pass that stopped at its plan has found. */
-export interface LiveGround {
+export interface LiveGround extends PlanGround {
   readonly plan: Plan;
-  readonly catalog: Catalog;
-  readonly desired: Desired;
-  readonly hub: Remembered;
-  readonly clusters: Clusters;
-  /** What the deletion budget holds back, by keyText. */
-  readonly heldBack: ReadonlySet<string>;
   readonly isNamespaced: RenderInput['environment']['isNamespaced'];
 }
 

@@ -13,10 +13,11 @@ import type { Log } from './lib/log.ts';
 import type { Members } from './members.ts';
 import { load, type LoadCache, type LoadOptions } from './load/load.ts';
 import type { Catalog, Revision } from './model/catalog.ts';
+import type { Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import { toFault, type Diagnostic, type Fault } from './model/fault.ts';
 import type { ObjectKey } from './model/object.ts';
-import type { DesiredApplication, Plan } from './model/plan.ts';
+import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Repo, Transport } from './model/ports.ts';
 import type { ApplicationReport, Report } from './model/status.ts';
 import type { Owner } from './plan/decide.ts';
@@ -78,9 +79,21 @@ export interface PassOptions {
   readonly only: ReadonlySet<string> | null;
 }
 
+/** What a plan was made from, for who explains it. */
+export interface PlanGround {
+  readonly catalog: Catalog;
+  readonly desired: Desired;
+  readonly hub: Remembered;
+  readonly clusters: Clusters;
+  /** Objects that the deletion budget would hold back, by keyText. */
+  readonly heldBack: ReadonlySet<string>;
+}
+
 export interface PassResult {
   readonly report: Report;
   readonly plan: Plan | null;
+  /** With a plan. */
+  readonly ground?: PlanGround;
   /** The status commit that was pushed; null when the branch said it all, or it could not be pushed. */
   readonly pushed: string | null;
   readonly pushFault: Fault | null;
@@ -106,11 +119,11 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const approvals = approvalsOf(catalog.approvals, doors.clock.now());
     const leaving = only === null ? leavingRecords(hub.records, catalog, doors.instance) : [];
     const documents = only === null ? leavingDocuments(hub.documents, desired, catalog) : [];
+    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
     if (options.stop === 'plan') {
       planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog); // 4 plan
-      return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, pushed: null, pushFault: null };
+      return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, ground: { catalog, desired, hub, clusters, heldBack }, pushed: null, pushFault: null };
     }
-    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
     const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
     const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => hub.records.get(name)?.application != null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
