@@ -61,7 +61,7 @@ export function openControllers(options: ControllersOptions): Controllers {
       it.dueMs = result.retryAfterMs === null ? Infinity : clock.now() + result.retryAfterMs;
       if (result.message !== (before?.message ?? '')) log[result.fault === null ? 'info' : 'warn']('controller', { object: `${key.kind} ${key.namespace}/${key.name}`, message: result.message });
       if (result.changed || before === null || before.message !== result.message || before.fault?.message !== result.fault?.message) options.onNews(key);
-      else if (result.retryAfterMs !== null) void clock.sleep(result.retryAfterMs, signal).then(() => options.onNews(key), () => {});
+      if (result.retryAfterMs !== null) void clock.sleep(result.retryAfterMs, signal).then(() => options.onNews(key), () => {});
     } catch (error) {
       // Who is cancelled or has lost the Lease finds out in the pass itself.
       const fault: Fault = toFault(error);

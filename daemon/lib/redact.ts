@@ -128,12 +128,19 @@ function partsOf(value: string): string[] {
   return parts;
 }
 
+/** In a Secret that connects to a cluster: which cluster that is, which everybody may know, and every message says. */
+const ADDRESS_KEYS: ReadonlySet<string> = new Set(['name', 'cluster-name', 'endpoint', 'server', 'api_server_internet']);
+const CONNECTION_KEY = /^(?:kubeconfig|client_key|tls\.key|token)$/;
+
 /** The values of a core/v1 Secret in plain text; `data` is base64 there, `stringData` is not. */
 function secretValues(secret: KubeObject): string[] {
   const values: string[] = [];
-  for (const [key, value] of Object.entries(asRecord(secret['stringData']))) if (key !== 'namespace' && typeof value === 'string') values.push(value);
-  for (const [key, value] of Object.entries(asRecord(secret['data']))) {
-    if (key === 'namespace' || typeof value !== 'string') continue;
+  const [plain, encoded] = [asRecord(secret['stringData']), asRecord(secret['data'])];
+  const isConnection = [...Object.keys(plain), ...Object.keys(encoded)].some((key) => CONNECTION_KEY.test(key));
+  const isPublic = (key: string): boolean => key === 'namespace' || (isConnection && ADDRESS_KEYS.has(key));
+  for (const [key, value] of Object.entries(plain)) if (!isPublic(key) && typeof value === 'string') values.push(value);
+  for (const [key, value] of Object.entries(encoded)) {
+    if (isPublic(key) || typeof value !== 'string') continue;
     values.push(Buffer.from(value, 'base64').toString('utf8'));
     // Binary content has no plain text worth the name: its encoded form is what could leak.
     values.push(value.replace(/\s+/g, ''));

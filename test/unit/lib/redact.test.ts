@@ -64,3 +64,11 @@ test('credentials are masked without having been learned', () => {
   assert.equal(redactor.text('Authorization: Bearer abc.def-ghi_jkl'), 'Authorization: Bearer ***');
   assert.equal(redactor.text('-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- after'), '*** after');
 });
+
+test('which cluster a connection is for is no secret, what logs in to it is', () => {
+  const redactor = createRedactor();
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  redactor.learnSecret({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'ack-conn' }, data: { name: base64('poc-01'), api_server_internet: base64('https://192.0.2.7:6443'), client_key: base64('the-client-key') } });
+  redactor.learnSecret({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'other' }, data: { name: base64('hunter-22') } });
+  assert.equal(redactor.text('cluster poc-01 at https://192.0.2.7:6443 with the-client-key, hunter-22'), 'cluster poc-01 at https://192.0.2.7:6443 with ***, ***');
+});
