@@ -7,15 +7,19 @@ import { createRedactor } from './lib/redact.ts';
 import { systemClock } from './lib/retry.ts';
 import { createLoadCache } from './load/load.ts';
 import { Fault } from './model/fault.ts';
+import type { Tree } from './model/catalog.ts';
 import { LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
-import type { Clock, Effects, Http, Redactor, Transport } from './model/ports.ts';
+import type { Clock, Controller, Effects, Http, Objects, Redactor, Register, Transport } from './model/ports.ts';
 import { NO_CONTROLLERS, openControllers } from './controllers.ts';
 import { NO_MEMBERS, openMembers } from './members.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
+import { openAlibaba } from './provision/alibaba.ts';
+import { configurationController } from './provision/configuration.ts';
 import { openCue, type Cue } from './render/cue/cue.ts';
 import { templateOf, type KnownDefinitions } from './render/definitions.ts';
 import { readPack } from './render/pack.ts';
+import { readDirectory } from './source/directory.ts';
 import { openSource, type Source, type SourceOptions } from './source/source.ts';
 import { rememberOwnWrites, watchApplications } from './transport/application-watch.ts';
 import { openCache } from './transport/cache.ts';
@@ -29,8 +33,14 @@ import { openLease } from './transport/lease.ts';
 import { openTender } from './transport/managed-cluster.ts';
 import { objectsOf } from './transport/objects.ts';
 import { translateVersions } from './transport/ocm-versions.ts';
+import { openRegister } from './transport/register.ts';
+import { carryOutJobs } from './transport/cluster-register-apply.ts';
+import { clusterRegisterJobController } from './transport/cluster-register-job.ts';
 import { openRecords } from './transport/records.ts';
 import { openTransport } from './transport/transport.ts';
+
+/** The Initializers that are built in, as a tree of files. */
+export const readBuiltIns = (): Promise<Tree> => readDirectory(join(import.meta.dirname, 'load', 'built-in'));
 
 /** What every verb has. */
 export interface Base {
@@ -59,17 +69,21 @@ export function wireCue(base: Base): Cue {
   });
 }
 
-/** The repository. Faults: source/scheme, config/invalid. */
-export function wireSource(base: Base): Promise<Source> {
-  const { config, clock, redactor } = base;
+/** The repository as the configuration names it. */
+export function sourceOptions(config: Config): SourceOptions {
   const { git } = config;
   const given = <K extends string>(name: K, value: string | null): { [P in K]?: string } => (value === null ? {} : ({ [name]: value } as { [P in K]: string }));
-  const options: SourceOptions = {
+  return {
     url: config.repo, branch: config.branch, statusBranch: config.statusBranch, ...given('statusUrl', config.statusRepo), workDir: config.workDir, environment: config.environment,
     credentials: { ...given('username', git.username), ...given('token', git.token), ...given('tokenFile', git.tokenFile), ...given('sshKeyFile', git.sshKeyFile), ...given('knownHostsFile', git.knownHostsFile), ...given('caFile', git.caFile) },
-    allowedSchemes: config.allowedSchemes, identity: config.identity,
+    allowedSchemes: config.allowedSchemes, identity: config.identity, skipCi: config.status.skipCi, historyMax: config.status.historyMax,
   };
-  return openSource(options, { clock, redactor });
+}
+
+/** The repository, opened; the signing key is only needed by who `writes`. Faults: source/scheme, source/signing, config/invalid. */
+export function wireSource(base: Base, writes: boolean): Promise<Source> {
+  const { signing } = base.config.status;
+  return openSource({ ...sourceOptions(base.config), ...(writes && signing !== null ? { signing } : {}) }, { clock: base.clock, redactor: base.redactor });
 }
 
 /** The hub's client. Faults: config/invalid, transport/denied. */
@@ -120,7 +134,7 @@ export interface WireOptions {
 export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const { config, clock, redactor, log } = base;
   await using stack = new AsyncDisposableStack();
-  const source = stack.use(await wireSource(base));
+  const source = stack.use(await wireSource(base, options.writes));
   const client = stack.use(await wireHub(base));
   const cue = stack.use(wireCue(base));
   const lease = openLease(client, {
@@ -139,17 +153,18 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const crds = join(import.meta.dirname, '..', 'schemas', 'crds');
   const definitions = await readMemberDefinitions(crds);
   const tender = openTender({ hub: client, registry, effects, clock, memberDefinitions: definitions });
-  const transport = translateVersions(openTransport({ clusters, effects, redactor, cache }), clusters);
+  const transport = translateVersions(carryOutJobs(openTransport({ clusters, effects, redactor, cache }), redactor), clusters);
   const { records, isOwn } = rememberOwnWrites(openRecords(client, effects, redactor));
   const members = options.writes
     ? openMembers({ hub: client, registry, tender, definitions, effects, clock, redactor, log, graceMs: options.onChange === null ? 10_000 : 1_000, isTended: options.onChange !== null, onNews: (works) => works.forEach((key) => options.onChange?.(key)) })
     : { ...NO_MEMBERS, look: (signal: AbortSignal) => viewClusters(client, registry, signal) };
   const objects = objectsOf(client);
+  const register = openRegister({ hub: client, effects, redactor, clock });
   const controllers = options.writes
-    ? openControllers({ hub: objects, controllers: [], clock, log, graceMs: options.onChange === null ? 10_000 : 1_000, onNews: (key) => options.onChange?.(key) })
+    ? openControllers({ hub: objects, controllers: controllersFor(base, { objects, register, effects }), clock, log, graceMs: options.onChange === null ? 10_000 : 1_000, onNews: (key) => options.onChange?.(key) })
     : NO_CONTROLLERS;
   const doors = {
-    members, controllers, given: { values: config.values, hubServer: client.server },
+    members, controllers, register, given: { values: config.values, hubServer: client.server, builtIns: await readBuiltIns() },
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
     transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget, drift: config.drift,
   };
@@ -178,6 +193,14 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   };
 }
 
+function controllersFor({ config, clock, redactor }: Base, doors: { readonly objects: Objects; readonly register: Register; readonly effects: Effects }): readonly Controller[] {
+  const { pollMs, outcomeWindowMs, endpoint } = config.cloud;
+  return [
+    configurationController({ hub: doors.objects, effects: doors.effects, clock, redactor, openCloud: openAlibaba({ endpoint, clock }), pollMs, outcomeWindowMs }),
+    clusterRegisterJobController({ ...doors, redactor, clock }),
+  ];
+}
+
 function decorated(effects: Effects, decorate: EffectsDecorator | undefined): Effects {
   return decorate === undefined ? effects : decorate(effects);
 }
@@ -189,7 +212,7 @@ function effectful(http: Http, effects: Effects): Http {
 
 /** The methods of a source as own properties, so that one of them can be replaced. */
 function bound(source: Source): Source {
-  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), broughtBy: source.broughtBy.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
+  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), broughtBy: source.broughtBy.bind(source), planTips: source.planTips.bind(source), planTree: source.planTree.bind(source), revision: source.revision.bind(source), earlierContent: source.earlierContent.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
 }
 
 /** A worker's first calls cost several times a later one, for WebAssembly is compiled as it is met. */

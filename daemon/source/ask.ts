@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { Fault } from '../model/fault.ts';
 import type { Credentials } from './credentials.ts';
+import { generationOf } from './generations.ts';
 import type { Git } from './git.ts';
 import { gitFault, type GitResult } from './git-fault.ts';
 import type { Remote } from './remote.ts';
@@ -51,10 +52,11 @@ async function ask(git: Git, directory: string, place: Place, patterns: readonly
  */
 export async function chooseBranch(git: Git, directory: string, place: Place, heads: Heads, branch: string | null, statusBranch: string | null, signal: AbortSignal): Promise<{ readonly branch: string; readonly sha: string }> {
   const first = branch ?? heads.defaultBranch;
-  const sha = first === null || first === statusBranch ? undefined : heads.branches.get(first);
+  const isStatus = (name: string): boolean => statusBranch !== null && generationOf(statusBranch, name) !== null;
+  const sha = first === null || isStatus(first) ? undefined : heads.branches.get(first);
   if (first !== null && sha !== undefined) return { branch: first, sha };
   const all = await ask(git, directory, place, ['refs/heads/*'], signal);
-  const names = [...all.branches.keys()].filter((name) => name !== statusBranch).sort();
+  const names = [...all.branches.keys()].filter((name) => !isStatus(name)).sort();
   if (names.length === 0) throw new Fault('source/empty', `${place.remote.url} has no commit yet`);
   const listed = `it has ${names.slice(0, 10).join(', ')}${names.length > 10 ? `, and ${names.length - 10} more` : ''}`;
   if (branch !== null) throw new Fault('source/branch', `${place.remote.url} has no branch ${branch}; ${listed}`);

@@ -80,6 +80,9 @@ export type PushOutcome = { readonly kind: 'done' } | { readonly kind: 'raced' }
 /** A reason of a rejection that only says that another was faster. */
 const RACE = /fetch first|non-fast-forward|stale info|failed to update ref|cannot lock ref|incorrect old value|reference already exists|needs force|remote ref updated since checkout|already exists|atomic push fail/i;
 
+/** The server cannot take several refs together or not at all. */
+export const isAtomicUnknown = (result: GitResult): boolean => result.exitCode !== 0 && result.stderr.includes('does not support --atomic push');
+
 /** Reads the answer of `git push --porcelain`. A refusal by a rule of the server (hook, protected branch) is no race. */
 export function pushOutcome(result: GitResult, remote: Remote): PushOutcome {
   if (result.exitCode === 0) return { kind: 'done' };

@@ -6,15 +6,21 @@ import { serialQueue } from '../lib/queue.ts';
 import { backoffMs } from '../lib/retry.ts';
 import type { Revision } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
-import type { Clock, Redactor, Repo } from '../model/ports.ts';
+import type { Clock, PlanRefs, Redactor, Repo } from '../model/ports.ts';
 import type { StatusCommit } from '../model/status.ts';
 import { askRemote, chooseBranch, type Heads, type Place, refuseFailure } from './ask.ts';
 import type { Git } from './git.ts';
-import { isCorruption, pushOutcome } from './git-fault.ts';
-import { type Outbox, withHeld } from './outbox.ts';
+import type { Keys } from './keys.ts';
+import { broughtBy } from './signature.ts';
+import { closingCommit, generationOf, generationPatterns, generations, nameOfGeneration, openingCommit } from './generations.ts';
+import { isAtomicUnknown, isCorruption, pushOutcome } from './git-fault.ts';
+import type { Held, HeldCommit, Outbox } from './outbox.ts';
+import { planTips } from './plan-refs.ts';
+import { earlierContent, findRevision, type RevisionDoors } from './revisions.ts';
 import type { CommitBuilder } from './status-commit.ts';
-import { isSound, renewStore, SOURCE_REF, STATUS_REF, type Store } from './store.ts';
+import { APPLIED_REFS, isSound, renewStore, SOURCE_REF, STATUS_REF, type Store } from './store.ts';
 import { decode, DEFAULT_TREE_LIMITS, type TreeReader, treeReader } from './tree.ts';
+import { lastOfMany, type Trust, type Verdict } from './trust.ts';
 
 /** Ten writers at once all get their turn within this; beyond it something else is wrong. */
 const PUSH_TRIES_MAX = 12;
@@ -35,15 +41,25 @@ export interface SourceParts extends SourceDoors {
   readonly status: Place;
   readonly store: Store;
   readonly branch: string | null;
+  /** The first generation's name: see generations.ts. */
   readonly statusBranch: string;
+  /** Commits after which the status branch goes on under a new name; 0: never. */
+  readonly historyMax: number;
   readonly trees: TreeReader;
+  /** For refs that are planned, so that they do not push what is applied out of the reader's memory. */
+  readonly planTrees: TreeReader;
+  /** What one fetch of refs that are planned may bring. */
+  readonly planFetchMaxBytes: number;
   readonly commits: CommitBuilder;
   readonly outbox: Outbox;
+  readonly keys: Keys;
+  readonly trust: Trust;
+  readonly applied: { readonly ref: string; readonly remembers: boolean; readonly ask: (signal: AbortSignal) => Promise<readonly string[]> };
   readonly close: () => Promise<void>;
 }
 
 /** Everything that touches our copy goes through one queue; only trees are read beside it. */
-export class GitSource implements Repo {
+export class GitSource implements Repo, PlanRefs {
   readonly localDirectory: string | null;
   readonly #parts: SourceParts;
   readonly #queue = serialQueue(64);
@@ -53,11 +69,18 @@ export class GitSource implements Repo {
   #revision: Revision | null = null;
   /** The tip as the remote last told it; undefined: not known (any more). */
   #statusTip: string | null | undefined;
+  /** What was applied last; undefined: not looked up yet. Outlives our copy. */
+  #applied: string | null | undefined;
+  /** The newest generation of the status branch. */
+  #statusBranch: string;
+  #length: { readonly tip: string; readonly commits: number } | null = null;
+  #canRotate = true;
   #changes = 0;
 
   constructor(parts: SourceParts) {
     this.#parts = parts;
     this.#store = parts.store;
+    this.#statusBranch = parts.statusBranch;
     this.localDirectory = parts.source.remote.directory;
   }
 
@@ -74,6 +97,30 @@ export class GitSource implements Repo {
         return this.#parts.trees.read(this.#store.directory, revision, both);
       });
     }
+  };
+
+  readonly revision = (text: string, signal: AbortSignal): Promise<Revision> => this.#alone(signal, (both) => this.#repairing(both, () => findRevision(text, this.#revisionDoors(), both)));
+
+  readonly earlierContent = (head: Revision, base: Revision, signal: AbortSignal): Promise<string> => this.#alone(signal, (both) => earlierContent(head, base, this.#revisionDoors(), both));
+
+  #revisionDoors(): RevisionDoors {
+    const { git, source } = this.#parts;
+    return { git, source, store: () => this.#store, download: (specs, signal) => this.#download(source, specs, signal) };
+  }
+
+  readonly planTips: PlanRefs['planTips'] = (request, signal) => this.#alone(signal, (both) => {
+    const { git, clock, source, workDir, statusBranch, planFetchMaxBytes: fetchMaxBytes } = this.#parts;
+    return this.#repairing(both, () => planTips(request, {
+      git, clock, source, workDir, statusBranch, fetchMaxBytes, store: () => this.#store, download: (specs, config, within) => this.#download(source, specs, within, config), drop: (ref, within) => this.#setRef(ref, null, within),
+    }, both));
+  });
+
+  readonly planTree: PlanRefs['planTree'] = (revision, signal) => this.#parts.planTrees.read(this.#store.directory, revision, AbortSignal.any([signal, this.#closing.signal]));
+
+  readonly broughtBy: Repo['broughtBy'] = async (file, revision, signal) => {
+    const { git, keys } = this.#parts;
+    const both = AbortSignal.any([signal, this.#closing.signal]);
+    return broughtBy(git, keys, this.#store.directory, { ...file, sha: revision.sha }, both);
   };
 
   readonly statusFile = (path: string, signal: AbortSignal): Promise<string | null> => this.#alone(signal, (both) => this.#repairing(both, async () => {
@@ -95,16 +142,16 @@ export class GitSource implements Repo {
   }));
 
   readonly commit = (commit: StatusCommit, signal: AbortSignal): Promise<string | null> => this.#alone(signal, async (both) => {
-    const { outbox } = this.#parts;
-    const clean = this.#redacted(commit);
+    const { outbox, clock } = this.#parts;
     const held = await outbox.read();
-    const whole = withHeld(clean, held);
+    const commits = [...held.commits, { commit: this.#redacted(commit), atMs: clock.now() }];
+    const sent = { sha: held.sent, count: held.sentCount };
     try {
-      const pushed = await this.#repairing(both, () => this.#push(whole.commit, whole.notes, both));
-      if (held !== null) await outbox.clear();
+      const pushed = await this.#repairing(both, () => this.#push({ ...held, commits }, sent, both));
+      if (held.commits.length > 0) await outbox.clear();
       return pushed;
     } catch (error) {
-      await outbox.add(clean);
+      await outbox.keep({ commits, sent: sent.sha, sentCount: sent.count });
       throw error;
     }
   });
@@ -145,7 +192,7 @@ export class GitSource implements Repo {
   async #fetch(signal: AbortSignal): Promise<Revision> {
     const { git, source, status, branch, statusBranch } = this.#parts;
     const isSame = source === status;
-    const heads = await askRemote(git, this.#store.directory, source, [branch, isSame ? statusBranch : null], signal);
+    const heads = await askRemote(git, this.#store.directory, source, [branch, ...(isSame ? generationPatterns(statusBranch) : [])], signal);
     const chosen = await chooseBranch(git, this.#store.directory, source, heads, branch, isSame ? statusBranch : null, signal);
     await this.#matchFormat(chosen.sha, signal);
     const specs: string[] = [];
@@ -154,18 +201,37 @@ export class GitSource implements Repo {
     await this.#download(source, specs, signal);
     if (isSame) this.#statusTip = this.#store.refs.get(STATUS_REF) ?? null;
     else await this.#refreshStatus(signal);
-    const sha = this.#store.refs.get(SOURCE_REF);
-    if (sha === undefined) throw new Fault('source/git', `reading ${source.remote.url}: the branch ${chosen.branch} did not arrive`);
-    if (this.#revision?.sha !== sha || this.#revision.branch !== chosen.branch) this.#revision = await describe(git, this.#store, sha, chosen.branch, signal);
-    return this.#revision;
+    const tip = this.#store.refs.get(SOURCE_REF);
+    if (tip === undefined) throw new Fault('source/git', `reading ${source.remote.url}: the branch ${chosen.branch} did not arrive`);
+    const { sha, held } = await this.#judged(tip, chosen.branch, signal);
+    const told = (revision: Revision | null): string => JSON.stringify([revision?.sha, revision?.branch, revision?.held ?? []]);
+    const next = { sha, branch: chosen.branch, ...(held.length === 0 ? {} : { held }) };
+    if (told(this.#revision) !== told({ ...next, author: '', subject: '' })) this.#revision = Object.freeze({ ...next, ...await describe(git, this.#store, sha, signal) });
+    return this.#revision as Revision;
+  }
+
+  /** What may be applied, remembered before it is: a process that dies in between goes on with it. */
+  async #judged(tip: string, branch: string, signal: AbortSignal): Promise<Verdict> {
+    const { git, trust, applied } = this.#parts;
+    if (this.#applied === undefined) {
+      const known = this.#store.refs.get(applied.ref);
+      // Where our copy knows of another repository or branch, the operator has changed it on purpose.
+      const isOther = [...this.#store.refs.keys()].some((ref) => ref.startsWith(APPLIED_REFS));
+      this.#applied = known ?? (isOther ? null : await lastOfMany(git, this.#store, tip, await applied.ask(signal), signal));
+    }
+    const verdict = await trust.judge(this.#store, { sha: tip, branch, applied: this.#applied }, signal);
+    if (!applied.remembers) return verdict;
+    if (this.#store.refs.get(applied.ref) !== verdict.sha) await this.#setRef(applied.ref, verdict.sha, signal);
+    this.#applied = verdict.sha;
+    return verdict;
   }
 
   /** The status branch's tip on the remote now, with its objects in our copy; null when there is no such branch. */
   async #refreshStatus(signal: AbortSignal): Promise<string | null> {
     const { git, status, statusBranch } = this.#parts;
     this.#statusTip = undefined;
-    const heads = await askRemote(git, this.#store.directory, status, [statusBranch], signal);
-    const tip = heads.branches.get(statusBranch);
+    const heads = await askRemote(git, this.#store.directory, status, generationPatterns(statusBranch), signal);
+    const tip = heads.branches.get(generations(statusBranch, heads.branches.keys())[0] ?? statusBranch);
     if (tip !== undefined) await this.#matchFormat(tip, signal);
     await this.#download(status, await this.#statusSpecs(heads, signal), signal);
     this.#statusTip = this.#store.refs.get(STATUS_REF) ?? null;
@@ -174,10 +240,11 @@ export class GitSource implements Repo {
 
   async #statusSpecs(heads: Heads, signal: AbortSignal): Promise<readonly string[]> {
     const { statusBranch } = this.#parts;
-    const tip = heads.branches.get(statusBranch);
+    this.#statusBranch = generations(statusBranch, heads.branches.keys())[0] ?? statusBranch;
+    const tip = heads.branches.get(this.#statusBranch);
     const ours = this.#store.refs.get(STATUS_REF);
     if (tip === ours) return [];
-    if (tip !== undefined) return [`+refs/heads/${statusBranch}:${STATUS_REF}`];
+    if (tip !== undefined) return [`+refs/heads/${this.#statusBranch}:${STATUS_REF}`];
     await this.#setRef(STATUS_REF, null, signal);
     return [];
   }
@@ -188,12 +255,12 @@ export class GitSource implements Repo {
     if (format !== this.#store.format) await this.#renew(format, signal);
   }
 
-  async #download(place: Place, specs: readonly string[], signal: AbortSignal): Promise<void> {
+  async #download(place: Place, specs: readonly string[], signal: AbortSignal, config: readonly (readonly [string, string])[] = []): Promise<void> {
     if (specs.length === 0) return;
     const { git } = this.#parts;
     const directory = this.#store.directory;
     const done = await git.result({
-      doing: 'reading', directory, remote: place,
+      doing: 'reading', directory, remote: place, config,
       args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
     }, signal);
     refuseFailure(done, place);
@@ -213,30 +280,80 @@ export class GitSource implements Repo {
 
   /**
    * Builds on the tip that is known and pushes; the server takes it only when its tip is still the parent. When another
-   * was faster it is built again on theirs; of two first commits the loser's root is thrown away.
+   * was faster it is built again on theirs; of two first commits the loser's root is thrown away. `sent` learns what was
+   * sent last, for the answer may get lost.
    */
-  async #push(commit: StatusCommit, notes: readonly string[], signal: AbortSignal): Promise<string | null> {
-    const { git, status, statusBranch, commits, clock } = this.#parts;
+  async #push(held: Held, sent: { sha: string; count: number }, signal: AbortSignal): Promise<string | null> {
+    const { git, status, clock } = this.#parts;
+    let { commits } = held;
     for (let attempt = 1; attempt <= PUSH_TRIES_MAX; attempt += 1) {
       const tip = this.#statusTip === undefined ? await this.#refreshStatus(signal) : this.#statusTip;
-      const sha = await commits.build(this.#store, tip, commit, notes, signal);
-      if (sha === null) return null;
-      // Not known until the server has answered: the answer may get lost.
+      if (attempt === 1 && await this.#has(tip, held.sent, signal)) commits = commits.slice(held.sentCount);
+      const made = await this.#build(tip, commits, signal);
+      if (made === null) return null;
+      // Not known until the server has answered.
       this.#statusTip = undefined;
-      const outcome = pushOutcome(await git.result({
+      Object.assign(sent, { sha: made.sha, count: held.commits.length });
+      const done = await git.result({
         doing: 'writing to', directory: this.#store.directory, remote: status,
-        args: ['push', '--porcelain', '--no-verify', '--no-signed', '--', status.remote.url, `${sha}:refs/heads/${statusBranch}`],
-      }, signal), status.remote);
+        args: ['push', '--porcelain', '--no-verify', '--no-signed', ...(made.refs.length > 1 ? ['--atomic'] : []), '--', status.remote.url, ...made.refs],
+      }, signal);
+      if (made.refs.length > 1 && isAtomicUnknown(done)) {
+        this.#canRotate = false;
+        continue;
+      }
+      const outcome = pushOutcome(done, status.remote);
       if (outcome.kind === 'failed') throw outcome.fault;
       if (outcome.kind === 'done') {
-        await this.#setRef(STATUS_REF, sha, signal);
-        this.#statusTip = sha;
+        await this.#setRef(STATUS_REF, made.sha, signal);
+        this.#statusTip = made.sha;
+        this.#statusBranch = made.branch;
         this.#changed();
-        return sha;
+        return made.sha;
       }
       await clock.sleep(backoffMs(attempt, PUSH_BACKOFF, clock), signal);
     }
-    throw new Fault('source/push-rejected', `${status.remote.url}: others were faster on ${statusBranch} ${PUSH_TRIES_MAX} times`);
+    throw new Fault('source/push-rejected', `${status.remote.url}: others were faster on ${this.#statusBranch} ${PUSH_TRIES_MAX} times`);
+  }
+
+  /** Whether what was sent without an answer has arrived after all. */
+  async #has(tip: string | null, sent: string, signal: AbortSignal): Promise<boolean> {
+    if (tip === null || sent === '') return false;
+    const asked = await this.#parts.git.result({ doing: 'reading the status branch', directory: this.#store.directory, args: ['merge-base', '--is-ancestor', sent, tip] }, signal);
+    return asked.exitCode === 0;
+  }
+
+  /** The commits one on another, and the refs to push; null when the branch says it all. */
+  async #build(tip: string | null, commits: readonly HeldCommit[], signal: AbortSignal): Promise<{ readonly sha: string; readonly branch: string; readonly refs: readonly string[] } | null> {
+    const branch = this.#statusBranch;
+    const sha = await this.#chain(tip, commits, signal);
+    if (sha === tip || sha === null) return null;
+    if (tip === null || !await this.#isLong(tip, commits.length, signal)) return { sha, branch, refs: [`${sha}:refs/heads/${branch}`] };
+    const { commits: builder, statusBranch, clock } = this.#parts;
+    const next = nameOfGeneration(statusBranch, (generationOf(statusBranch, branch) ?? 1) + 1);
+    const ground = { store: this.#store, parent: tip, atMs: clock.now() };
+    const closing = await builder.build(ground, closingCommit(next), signal);
+    const root = await builder.build({ ...ground, isNewRoot: true }, openingCommit(branch, tip), signal);
+    const newest = await this.#chain(root, commits, signal);
+    // The old branch's end is a fast-forward as well: it fails, and all with it, when another was faster there.
+    return newest === null || closing === null ? null : { sha: newest, branch: next, refs: [`${newest}:refs/heads/${next}`, `${closing}:refs/heads/${branch}`] };
+  }
+
+  async #chain(tip: string | null, commits: readonly HeldCommit[], signal: AbortSignal): Promise<string | null> {
+    let parent = tip;
+    for (const { commit, atMs } of commits) parent = await this.#parts.commits.build({ store: this.#store, parent, atMs }, commit, signal) ?? parent;
+    return parent;
+  }
+
+  /** Whether this generation is to end. Counted once, then kept in mind. */
+  async #isLong(tip: string, more: number, signal: AbortSignal): Promise<boolean> {
+    const { historyMax, git } = this.#parts;
+    if (historyMax === 0 || !this.#canRotate) return false;
+    if (this.#length?.tip !== tip) {
+      const counted = await git.text({ doing: 'reading the status branch', directory: this.#store.directory, args: ['rev-list', '--count', '--first-parent', tip] }, signal);
+      this.#length = { tip, commits: Number(counted) };
+    }
+    return this.#length.commits + more > historyMax;
   }
 
   /** I9: whatever goes to the remote passes the one point that knows the secrets. */
@@ -245,6 +362,7 @@ export class GitSource implements Repo {
     return {
       files: new Map([...commit.files].map(([path, content]) => [path, content === null ? null : text(content)])),
       subject: text(commit.subject),
+      ...(commit.body === undefined ? {} : { body: commit.body.map(text) }),
       trailers: commit.trailers.map(([key, value]) => [key, text(value)]),
     };
   }
@@ -259,8 +377,8 @@ export class GitSource implements Repo {
   }
 }
 
-async function describe(git: Git, store: Store, sha: string, branch: string, signal: AbortSignal): Promise<Revision> {
+async function describe(git: Git, store: Store, sha: string, signal: AbortSignal): Promise<Pick<Revision, 'author' | 'subject'>> {
   const text = await git.text({ doing: 'reading a commit', directory: store.directory, args: ['log', '-1', '--no-show-signature', '--format=%an <%ae>%x00%s', sha] }, signal);
   const [author, subject] = text.trimEnd().split('\0');
-  return Object.freeze({ sha, branch, author: author ?? '', subject: subject ?? '' });
+  return { author: author ?? '', subject: subject ?? '' };
 }

@@ -4,18 +4,22 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Revision } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
-import type { Repo } from '../model/ports.ts';
+import type { PlanRefs, Repo } from '../model/ports.ts';
 import type { Place } from './ask.ts';
 import { claimDirectory } from './claim.ts';
 import { type Credentials, learnProxies, learnUserinfo } from './credentials.ts';
 import { openGit } from './git.ts';
 import { GitSource, type SourceDoors } from './git-source.ts';
+import { type KeyFiles, openKeys } from './keys.ts';
 import { openOutbox } from './outbox.ts';
 import { DEFAULT_SCHEMES, isBranchName, parseRemote } from './remote.ts';
+import { openSigner, type Signer, type SigningKey } from './signing.ts';
 import { commitBuilder, DEFAULT_IDENTITY, type Identity } from './status-commit.ts';
 import { openStore } from './store.ts';
 import { DEFAULT_TREE_LIMITS, type TreeLimits, treeReader } from './tree.ts';
+import { appliedRef, openTrust, type TrustRules } from './trust.ts';
 
 export interface SourceOptions {
   /** URL or directory of the configuration repository. */
@@ -35,15 +39,34 @@ export interface SourceOptions {
   readonly statusCredentials?: Credentials;
   readonly allowedSchemes?: readonly string[];
   readonly identity?: Identity;
+  /** Status commits are signed with it; absent: they are not. */
+  readonly signing?: SigningKey;
+  /** Status commits say `[skip ci]`. */
+  readonly skipCi?: boolean;
+  /** Commits after which the status branch goes on under a new name; absent or 0: never. */
+  readonly historyMax?: number;
   readonly limits?: TreeLimits;
   /** The longest that one call to a remote may take. */
   readonly remoteTimeoutMs?: number;
+  readonly trust?: TrustOptions;
+}
+
+/** Whom the operator trusts. Absent: signatures are not asked for; that history is not rewritten always is. */
+export interface TrustOptions extends KeyFiles, Partial<TrustRules> {
+  /** What a fetch gives is going to be applied, and remembered as such; default true. */
+  readonly remembers?: boolean;
+  /** Commits that are known to have been applied when our copy was lost. */
+  readonly lastApplied?: (signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 /** The repository: see {@link Repo}. Disposing of it waits for what runs and gives the work directory back. */
-export interface Source extends Repo {
+export interface Source extends Repo, PlanRefs {
   /** The local repository's directory, for watching; null for a remote one. */
   readonly localDirectory: string | null;
+  /** The commit that a person names, fetched where need be. Faults: source/*; source/branch when there is none. */
+  readonly revision: (text: string, signal: AbortSignal) => Promise<Revision>;
+  /** The newest ancestor of `head` with the same files, where `base` has others; "" for none. */
+  readonly earlierContent: (head: Revision, base: Revision, signal: AbortSignal) => Promise<string>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
@@ -70,18 +93,30 @@ export async function openSource(options: SourceOptions, doors: SourceDoors): Pr
     remoteTimeoutMs: options.remoteTimeoutMs ?? 300_000,
     outputMaxBytes: 2 * limits.totalMaxBytes,
   });
+  const trust = options.trust ?? {};
+  const keys = openKeys(home, trust, doors.clock);
+  let signer: Signer | null = null;
+  const close = async (): Promise<void> => {
+    await signer?.[Symbol.asyncDispose]();
+    await claim[Symbol.asyncDispose]();
+  };
   try {
+    if (options.signing !== undefined) signer = await openSigner(options.signing, workDir, options.environment);
+    // Keys that cannot be read are told at the start, not with the first commit.
+    await keys.ready().catch((error: unknown) => { throw error instanceof Fault ? new Fault('config/invalid', error.message, { cause: error }) : error; });
     const store = await openStore(git, workDir, new AbortController().signal);
     return new GitSource({
       ...doors, git, workDir, source, status, store,
-      branch: options.branch, statusBranch: options.statusBranch,
-      trees: treeReader(git, limits),
-      commits: commitBuilder(git, workDir, options.identity ?? DEFAULT_IDENTITY, doors.clock),
+      branch: options.branch, statusBranch: options.statusBranch, historyMax: options.historyMax ?? 0,
+      trees: treeReader(git, limits), planTrees: treeReader(git, limits), planFetchMaxBytes: 4 * limits.totalMaxBytes,
+      commits: commitBuilder(git, workDir, { identity: options.identity ?? DEFAULT_IDENTITY, signer, skipCi: options.skipCi === true }),
       outbox: openOutbox(workDir, `${status.remote.url}#${options.statusBranch}`),
-      close: () => claim[Symbol.asyncDispose](),
+      keys, trust: openTrust(git, keys, { verify: trust.verify ?? 'off', acceptRewrite: trust.acceptRewrite ?? null }),
+      applied: { ref: appliedRef(source.remote.url, options.branch), remembers: trust.remembers ?? true, ask: trust.lastApplied ?? (() => Promise.resolve([])) },
+      close,
     });
   } catch (error) {
-    await claim[Symbol.asyncDispose]();
+    await close();
     throw error;
   }
 }

@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../model/ports.ts';
+import { Fault } from '../model/fault.ts';
 import type { StatusCommit } from '../model/status.ts';
+import { gitFault } from './git-fault.ts';
 import type { Git } from './git.ts';
 import { blobId, packBlobs } from './pack.ts';
+import type { Signer } from './signing.ts';
 import type { ObjectFormat, Store } from './store.ts';
 
 /** Who the status commits are from. */
@@ -16,41 +18,82 @@ export interface Identity {
 
 export const DEFAULT_IDENTITY: Identity = { name: 'Lateen', email: 'lateen@localhost' };
 
+/** How commits of the status branch are made. */
+export interface CommitStyle {
+  readonly identity: Identity;
+  /** Null: they are not signed. */
+  readonly signer: Signer | null;
+  /** Ends the subject with `[skip ci]`, which hosts look for before they start a pipeline. */
+  readonly skipCi: boolean;
+}
+
+/** Where a commit goes. */
+export interface Ground {
+  readonly store: Store;
+  /** Null: an orphan root. */
+  readonly parent: string | null;
+  /** Milliseconds since the epoch: author's and committer's date. */
+  readonly atMs: number;
+  /** Starts a new history with the parent's files: the commit has no parent, and is made though nothing changes. */
+  readonly isNewRoot?: boolean;
+}
+
 export interface CommitBuilder {
   /**
-   * Makes the commit of `commit` on `parent` (null: an orphan root) in the store and resolves to its id, or to null when
-   * the parent's tree says all of it already. Files that are not named stay as they are. `notes` go into the message.
+   * Makes the commit in the store and resolves to its id, or to null when the parent's tree says all of it already. Files
+   * that are not named stay as they are. Faults: source/git, source/signing.
    */
-  readonly build: (store: Store, parent: string | null, commit: StatusCommit, notes: readonly string[], signal: AbortSignal) => Promise<string | null>;
+  readonly build: (ground: Ground, commit: StatusCommit, signal: AbortSignal) => Promise<string | null>;
 }
 
 /** Regular file, not executable. */
 const MODE = '100644';
 
-/** A builder that remembers the listing of the last parent it saw. */
-export function commitBuilder(git: Git, workDir: string, identity: Identity, clock: Clock): CommitBuilder {
-  let seen: { readonly parent: string; readonly entries: ReadonlyMap<string, string> } | null = null;
+/** A builder that remembers the listing of the last commit it saw or made. */
+export function commitBuilder(git: Git, workDir: string, style: CommitStyle): CommitBuilder {
+  let seen: { readonly commit: string; readonly entries: ReadonlyMap<string, string> } | null = null;
   const entriesOf = async (store: Store, parent: string | null, signal: AbortSignal): Promise<ReadonlyMap<string, string>> => {
     if (parent === null) return new Map();
-    if (seen?.parent !== parent) seen = { parent, entries: await list(git, store, parent, signal) };
+    if (seen?.commit !== parent) seen = { commit: parent, entries: await list(git, store, parent, signal) };
     return seen.entries;
   };
   return {
-    build: async (store, parent, commit, notes, signal) => {
+    build: async (ground, commit, signal) => {
+      const { store, parent } = ground;
       for (const path of commit.files.keys()) checkPath(path);
       const entries = await entriesOf(store, parent, signal);
       const changes = changesOf(store.format, entries, commit.files);
-      if (changes.length === 0) return null;
+      if (changes.length === 0 && ground.isNewRoot !== true) return null;
       const index = join(workDir, `index-${randomUUID()}`);
       try {
         await writeBlobs(git, store, changes, signal);
         const tree = await writeTree(git, store, index, entries, changes, signal);
-        return await commitTree(git, store, tree, parent, messageOf(commit, notes), identity, clock, signal);
+        const made = await commitTree(git, ground, tree, messageOf(commit, style.skipCi), style, signal);
+        const after = applied(entries, changes);
+        if (after !== null) seen = { commit: made, entries: after };
+        return made;
       } finally {
         await rm(index, { force: true });
       }
     },
   };
+}
+
+/** The listing after `changes`, so that the next commit need not ask for it; null where a file takes a folder's place or the other way round. */
+function applied(entries: ReadonlyMap<string, string>, changes: readonly FileChange[]): ReadonlyMap<string, string> | null {
+  const after = new Map(entries);
+  const folders = new Set([...entries.keys()].flatMap(foldersOf));
+  for (const { path, content, oid } of changes) {
+    if (content === null) after.delete(path);
+    else if (folders.has(path) || foldersOf(path).some((folder) => entries.has(folder))) return null;
+    else after.set(path, `${MODE} ${oid}`);
+  }
+  return after;
+}
+
+function foldersOf(path: string): readonly string[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_part, i) => parts.slice(0, i + 1).join('/'));
 }
 
 interface FileChange {
@@ -105,25 +148,36 @@ async function writeTree(git: Git, store: Store, index: string, entries: Readonl
   return (await git.text({ ...common, args: ['write-tree'] }, signal)).trim();
 }
 
-async function commitTree(git: Git, store: Store, tree: string, parent: string | null, message: string, identity: Identity, clock: Clock, signal: AbortSignal): Promise<string> {
-  const date = `@${Math.floor(clock.now() / 1000)} +0000`;
-  const made = await git.text({
+async function commitTree(git: Git, { store, parent, atMs, isNewRoot }: Ground, tree: string, message: string, { identity, signer }: CommitStyle, signal: AbortSignal): Promise<string> {
+  const date = `@${Math.floor(atMs / 1000)} +0000`;
+  const made = await git.result({
     doing: 'writing the status',
     directory: store.directory,
-    args: ['commit-tree', tree, ...(parent === null ? [] : ['-p', parent]), '-F', '-'],
+    args: ['commit-tree', ...(signer === null ? [] : ['-S']), tree, ...(parent === null || isNewRoot === true ? [] : ['-p', parent]), '-F', '-'],
     input: message,
+    config: signer?.config ?? [],
     env: {
       GIT_AUTHOR_NAME: identity.name, GIT_AUTHOR_EMAIL: identity.email, GIT_AUTHOR_DATE: date,
       GIT_COMMITTER_NAME: identity.name, GIT_COMMITTER_EMAIL: identity.email, GIT_COMMITTER_DATE: date,
+      ...signer?.env,
     },
   }, signal);
-  return made.trim();
+  const sha = made.stdout.trim();
+  if (made.exitCode === 0 && sha !== '') return sha;
+  const fault = gitFault('writing the status', made, null);
+  // Never unsigned instead: who checks signatures would take it for another's.
+  throw signer === null ? fault : new Fault('source/signing', `the status commit could not be signed: ${fault.message}`, { cause: fault.cause });
 }
 
-/** Subject, what was held back, and the trailers as the last paragraph, where `git interpret-trailers` finds them. */
-export function messageOf(commit: StatusCommit, notes: readonly string[]): string {
-  const paragraphs = [oneLine(commit.subject)];
-  if (notes.length > 0) paragraphs.push(['Held back while the remote could not be written:', ...notes.map((note) => `- ${oneLine(note)}`)].join('\n'));
+/**
+ * Subject, the body's lines, and the trailers as the last paragraph, where `git interpret-trailers` finds them. Every part
+ * is one line, whatever it quotes.
+ */
+export function messageOf(commit: StatusCommit, skipCi: boolean): string {
+  const subject = oneLine(commit.subject);
+  const paragraphs = [skipCi ? `${subject} [skip ci]` : subject];
+  const body = commit.body ?? [];
+  if (body.length > 0) paragraphs.push(body.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${oneLine(line)}`).join('\n'));
   if (commit.trailers.length > 0) paragraphs.push(commit.trailers.map(([key, value]) => `${key}: ${oneLine(value)}`).join('\n'));
   return `${paragraphs.join('\n\n')}\n`;
 }

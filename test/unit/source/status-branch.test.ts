@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, rename, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type BareRepo, bareRepo, repoWithWorkTree, temporaryDirectory, workTree } from '../../rig/git.ts';
@@ -104,29 +104,6 @@ test('a refusal by a rule of the server is not taken for a race, and tells what 
   await using source = await openTestSource(dir.path, bare.path);
   await assert.rejects(source.commit(statusCommit({ 'a.yaml': '1' }), never), { code: 'source/push-rejected', kind: 'denied', message: /pre-receive hook declined.*status needs a signature/ });
   assert.equal((await bare.git('cat-file', '--batch-check', '--batch-all-objects')).includes('missing'), false);
-});
-
-test('what cannot be pushed is kept over a restart and goes with the next commit', async () => {
-  await using dir = await temporaryDirectory();
-  const bare = await repository(dir.path);
-  const away = join(dir.path, 'away.git');
-  {
-    await using source = await openTestSource(dir.path, bare.path);
-    await source.commit(statusCommit({ 'a.yaml': '0' }), never);
-    await rename(bare.path, away);
-    await assert.rejects(source.commit(statusCommit({ 'a.yaml': '1', 'gone.yaml': 'x' }, 'a failed', [['Application', 'default/a'], ['Phase', 'failed']]), never), { code: 'source/not-found' });
-    await assert.rejects(source.commit(statusCommit({ 'b.yaml': '1', 'gone.yaml': null }, 'b is running', [['Application', 'default/b']]), never), { code: 'source/not-found' });
-  }
-  await rename(away, bare.path);
-  await using source = await openTestSource(dir.path, bare.path);
-  await source.fetch(never);
-  const sha = await source.commit(statusCommit({ 'a.yaml': '2' }, 'a is running', [['Application', 'default/a'], ['Phase', 'running']]), never);
-  assert.deepEqual(await bare.files('lateen-status'), ['a.yaml', 'b.yaml']);
-  assert.equal(await bare.show('lateen-status', 'a.yaml'), '2');
-  const [last] = await bare.log('lateen-status');
-  assert.deepEqual(last?.trailers, [['Application', 'default/a'], ['Phase', 'running'], ['Phase', 'failed'], ['Application', 'default/b']]);
-  assert.match(await bare.git('log', '-1', '--format=%B', String(sha)), /^a is running\n\nHeld back[^\n]*\n- a failed\n- b is running\n\nApplication: /);
-  assert.equal(await source.commit(statusCommit({ 'a.yaml': '2' }), never), null);
 });
 
 test('what waits for one branch is not pushed to another', async () => {
