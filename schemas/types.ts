@@ -11,7 +11,7 @@ export interface Application {
   readonly status?: StatusPart;
 }
 
-/** A person's consent, given in Git: to go on with a suspended step, or to delete what cannot be had back. */
+/** A person's consent, given in Git: to go on with a suspended step, to delete what cannot be had back, or to give up a cluster. */
 export interface Approval {
   /** Version of the kind. */
   readonly apiVersion: 'lateen.dev/v1alpha1';
@@ -20,8 +20,8 @@ export interface Approval {
   readonly metadata: MetadataPart;
   /** What is approved. */
   readonly spec: {
-    /** `resume` a suspended workflow, or `delete` an object. */
-    readonly action: 'resume' | 'delete';
+    /** `resume` a suspended workflow, `delete` an object, or `abandon` what lies on a cluster that does not come back. */
+    readonly action: 'resume' | 'delete' | 'abandon';
     /** What it is about. */
     readonly target: {
       /** Kind of the object. */

@@ -151,8 +151,13 @@ const STEPS_RULES: readonly Rule[] = [stepNamesAreUnique, stepDependenciesExist]
 
 /** An Approval for a step only makes sense where it resumes one. */
 function approvalFits(document: Document, report: Report): void {
-  const spec = document.object['spec'] as { readonly action: string; readonly step?: string; readonly target: { readonly kind: string } };
+  const spec = document.object['spec'] as { readonly action: string; readonly step?: string; readonly expires?: string; readonly target: { readonly kind: string } };
   if (spec.action === 'delete' && spec.step !== undefined) report('load/schema', ['spec', 'step'], 'a deletion has no step', { hint: 'Remove it, or use action `resume`.', part: 'key' });
+  if (spec.action === 'abandon' && spec.target.kind !== 'ManagedCluster') {
+    report('load/schema', ['spec', 'target', 'kind'], 'only a ManagedCluster can be abandoned', { hint: didYouMeanHint(spec.target.kind, ['ManagedCluster']) });
+  }
+  // Left in the repository it would one day give up a cluster that is only away for a while.
+  if (spec.action === 'abandon' && spec.expires === undefined) report('load/schema', ['spec'], 'an approval that abandons a cluster must say when it ends', { hint: 'Add `expires`, such as 2030-01-31T12:00:00Z.', part: 'key' });
   if (spec.action === 'resume' && spec.target.kind !== 'Application' && spec.target.kind !== 'Initializer') {
     report('load/schema', ['spec', 'target', 'kind'], 'only an Application or Initializer can be resumed', { hint: didYouMeanHint(spec.target.kind, ['Application', 'Initializer']) });
   }

@@ -116,3 +116,25 @@ test('a cluster that is away holds up no other, and loses what is to be deleted 
   await it.untilStatus('shop', (file) => file === null, 120_000);
   assert.equal((await daemon.stop()).code, 0);
 });
+
+test('what is to be deleted on a cluster that does not come back is given up by an Approval, and left there', async () => {
+  await using it = await open('lost');
+  const { m2 } = lab.planes;
+  await using daemon = it.run({}, '--interval', '5s');
+  await it.push({ 'shop.json': shop(it, ['m2']) });
+  await it.untilStatus('shop', isReady, 60_000);
+  const approval = { apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'm2-is-lost' }, spec: { action: 'abandon', target: { kind: 'ManagedCluster', name: 'm2' }, expires: '2999-01-01T00:00:00Z' } };
+  await m2.freezeApiServer();
+  try {
+    await it.push({ 'shop.json': null });
+    await it.untilStatus('shop', (file) => file?.['leaving'] === true && file['objects']?.length === 2, 120_000);
+    await it.push({ 'approval.json': JSON.stringify(approval) });
+    await it.untilStatus('shop', (file) => file === null, 120_000);
+    const told = await daemon.untilLog((line) => line.msg === 'given up' && String(line['object']).startsWith('ConfigMap'));
+    assert.equal(told['cluster'], 'm2');
+  } finally {
+    await m2.thawApiServer();
+  }
+  assert.deepEqual((await m2.client.get(`configmaps/${it.namespace}/settings`)).data, { color: 'blue', size: 'm' });
+  assert.equal((await daemon.stop()).code, 0);
+});

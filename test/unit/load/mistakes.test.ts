@@ -134,7 +134,14 @@ const MISTAKES: readonly Mistake[] = [
   },
   {
     title: 'an approval with an unknown action and a date that is none', text: `${head('Approval', 'lateen.dev/v1alpha1')}spec:\n  action: remove\n  target: {kind: Namespace, name: a}\n  expires: tomorrow\n`, broken: ['Approval default/x'],
-    says: ['x.yaml:6:11 error load/schema spec.action must be one of "resume", "delete"', 'x.yaml:8:12 error load/schema spec.expires must be a date and time such as 2030-01-31T12:00:00Z'],
+    says: ['x.yaml:6:11 error load/schema spec.action must be one of "resume", "delete", "abandon"', 'x.yaml:8:12 error load/schema spec.expires must be a date and time such as 2030-01-31T12:00:00Z'],
+  },
+  {
+    title: 'an approval that abandons what is no cluster, for ever', text: `${head('Approval', 'lateen.dev/v1alpha1')}spec:\n  action: abandon\n  target: {kind: Cluster, name: a}\n`, broken: ['Approval default/x'],
+    says: [
+      'x.yaml:5:1 error load/schema an approval that abandons a cluster must say when it ends | Add `expires`, such as 2030-01-31T12:00:00Z.',
+      'x.yaml:7:18 error load/schema only a ManagedCluster can be abandoned',
+    ],
   },
   {
     title: 'an approval that resumes what cannot be resumed', text: `${head('Approval', 'lateen.dev/v1alpha1')}spec:\n  action: resume\n  target: {kind: Namespace, name: a}\n`, broken: ['Approval default/x'],
