@@ -105,6 +105,7 @@ export const CODES = {
   'transport/gone': entry('transient', 'The object changed or vanished in between.', 'Nothing: it is looked at again.'),
   'transport/connection': entry('denied', 'The connection of a member cluster cannot be used: its Secret is not complete, of a form that is refused, or its certificate has expired.', 'Mend the cluster\'s Secret in vela-system as the message says; it is read again by itself.'),
   'transport/delivery': entry('denied', 'It is not certain how a cluster is delivered to, so nothing is sent there.', 'Annotate the ManagedCluster with `lateen.dev/delivery`: `direct` or `ocm`, as the message says.'),
+  'transport/join': entry('denied', 'A cluster asks to join the hub with a request for a certificate that is not approved by itself.', 'Look at the CertificateSigningRequest that the message names, and approve, deny or delete it by hand.'),
   'transport/lease': entry('denied', 'Another daemon holds the Lease of this hub.', 'Stop the other, or wait until its Lease runs out.'),
   'transport/vela-core': entry('denied', 'A running vela-core owns the Applications of this hub.', 'Stop vela-core first (scale its Deployment to 0); two controllers would fight.'),
   'provision/refused': entry('invalid', 'A Terraform Configuration cannot be carried out as it is written, or the cloud refused its values.', 'Correct the variable or field that the message names.'),

@@ -53,9 +53,10 @@ export async function createNew(object: KubeObject, place: Place, signal: AbortS
   }
 }
 
-/** Merge-patches an object as Lateen. */
-export async function patchWith(live: KubeObject, body: JsonObject, place: Place, signal: AbortSignal): Promise<KubeObject> {
-  return (await effect(live, place, () => place.client.patch(targetOf(live), 'merge', body, { fieldManager: FIELD_MANAGER }, signal))).object;
+/** Merge-patches an object, or a subresource of it, as Lateen. */
+export async function patchWith(live: KubeObject, body: JsonObject, place: Place, signal: AbortSignal, subresource?: string): Promise<KubeObject> {
+  const write = { fieldManager: FIELD_MANAGER, ...(subresource === undefined ? {} : { subresource }) };
+  return (await effect(live, place, () => place.client.patch(targetOf(live), 'merge', body, write, signal))).object;
 }
 
 function effect<T>(object: KubeObject, place: Place, write: () => Promise<T>): Promise<T> {
@@ -86,3 +87,16 @@ export function patchTo(live: unknown, wanted: JsonObject): JsonObject | null {
 
 /** The hub as a place. */
 export const hubPlace = (client: KubeClient, effects: Effects): Place => ({ name: LOCAL, client, effects });
+
+/** Whether a ManagedCluster is joined and available, and what it lacks. Pure. */
+export function standing(name: string, live: KubeObject | null): { readonly available: boolean; readonly message: string } {
+  const status = isRecord(live?.['status']) ? live['status'] : {};
+  const conditions = Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : [];
+  const lacks = [['ManagedClusterJoined', 'joined'], ['ManagedClusterConditionAvailable', 'available']].flatMap(([type, word = '']) => {
+    const condition = conditions.find((one) => one['type'] === type);
+    if (condition?.['status'] === 'True') return [];
+    const message = typeof condition?.['message'] === 'string' ? condition['message'] : '';
+    return [message === '' ? word : `${word} (${message})`];
+  });
+  return lacks.length === 0 ? { available: true, message: '' } : { available: false, message: `cluster ${name} is not yet ${lacks.join(', and not yet ')}` };
+}

@@ -1,14 +1,13 @@
 /**
  * Registers clusters with the hub, in the mode that it is run in.
  *
- *   annotated lateen.dev/delivery ───────────────────────────────────────> that mode
- *   no annotation ── a klusterlet has renewed its lease, no OCM on the hub ──> refused
- *        │        ── OCM's controllers run on the hub ─────────────────────> ocm     (register-ocm.ts)
- *        └──────── nothing of either ──────────────────────────────────────> direct  (register-direct.ts)
+ *   annotated lateen.dev/delivery ─────────────────────────────────────────────────> that mode
+ *   no annotation ── OCM's controllers run on the hub, or it was begun so ──────────> ocm     (register-ocm.ts)
+ *        │        ── else a klusterlet has renewed its lease, or joins this hub ────> refused
+ *        └──────── nothing of OCM ──────────────────────────────────────────────────> direct  (register-direct.ts)
  *
  * Each call does what is left to do and tells what it waits for; the caller calls until the cluster is available.
  */
-import { isRecord } from '../lib/json.ts';
 import { DELIVERY_ANNOTATION, type DeliveryMode } from '../model/clusters.ts';
 import { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
@@ -17,7 +16,9 @@ import { leaseSecondsOf } from './clusters.ts';
 import { findOcm, klusterletOf } from './ocm-evidence.ts';
 import { CLUSTER_LEASE } from './ocm-kinds.ts';
 import { checkedSecret, clusterTarget, registerDirect, type RegisterDoors } from './register-direct.ts';
-import { openOcmRegistration, type OcmSettings } from './register-ocm.ts';
+import { standing } from './register-objects.ts';
+import { AGENT_NAMESPACE, BOOTSTRAP_SECRET } from './register-ocm-objects.ts';
+import { isJoining, openOcmRegistration, type OcmSettings } from './register-ocm.ts';
 
 export interface RegisterOptions extends RegisterDoors {
   readonly ocm?: OcmSettings;
@@ -34,6 +35,7 @@ const EVIDENCE_FRESH_MS = 30_000;
 export function openRegister(options: RegisterOptions): Register {
   const { hub, clock } = options;
   const ocm = openOcmRegistration(options, options.ocm ?? {});
+  const begun = new Set<string>();
   let evidence: { readonly ocm: string | null; readonly untilMs: number } = { ocm: null, untilMs: 0 };
 
   async function hubEvidence(signal: AbortSignal): Promise<string | null> {
@@ -41,14 +43,22 @@ export function openRegister(options: RegisterOptions): Register {
     return evidence.ocm;
   }
 
-  async function modeOf(name: string, live: KubeObject | null, signal: AbortSignal): Promise<DeliveryMode> {
+  async function modeOf(registration: ClusterRegistration, live: KubeObject | null, signal: AbortSignal): Promise<DeliveryMode> {
+    const { name } = registration;
     const annotated = live?.metadata.annotations?.[DELIVERY_ANNOTATION];
     if (annotated === 'direct' || annotated === 'ocm') return annotated;
     if (annotated !== undefined) throw new Fault('transport/delivery', `ManagedCluster ${name}: ${DELIVERY_ANNOTATION} is ${JSON.stringify(annotated)}; direct and ocm are known`);
-    if ((await hubEvidence(signal)) !== null) return 'ocm';
+    // What was begun with OCM goes on with it: its controllers may be starting anew.
+    if (begun.has(name) || (await hubEvidence(signal)) !== null) {
+      begun.add(name);
+      return 'ocm';
+    }
     const lease = live === null ? null : await hub.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: name, name: CLUSTER_LEASE }, signal);
     const klusterlet = klusterletOf(lease, leaseSecondsOf(live), clock.now());
-    if (klusterlet === null) return 'direct';
+    if (klusterlet === null) {
+      if (live === null && (await isJoining(registration, options, signal))) throw new Fault('transport/delivery', `${registration.connection.endpoint} has a klusterlet that joins this hub, and nothing of OCM is seen on the hub; start its controllers, or take Secret ${AGENT_NAMESPACE}/${BOOTSTRAP_SECRET} away there`);
+      return 'direct';
+    }
     throw new Fault('transport/delivery', `ManagedCluster ${name}: a klusterlet (${klusterlet.manager}) ${klusterlet.isLive ? 'renews' : 'has renewed'} its lease, and nothing of OCM is seen on the hub; annotate it with ${DELIVERY_ANNOTATION}: ocm or direct`);
   }
 
@@ -57,12 +67,10 @@ export function openRegister(options: RegisterOptions): Register {
     const { name } = registration;
     const live = await hub.get(clusterTarget(name), signal);
     if (live?.metadata.deletionTimestamp !== undefined) return { available: false, changed: false, message: `ManagedCluster ${name} is being deleted; it is registered again when it is gone` };
-    const mode = await modeOf(name, live, signal);
-    if (mode === 'ocm') {
-      const step = await ocm(registration, live, signal);
-      return step ?? { ...standing(name, live), changed: false };
-    }
-    return direct(registration, signal);
+    if ((await modeOf(registration, live, signal)) === 'direct') return direct(registration, signal);
+    const step = await ocm(registration, live, signal);
+    if (step.available) begun.delete(name);
+    return step;
   };
 
   async function direct(registration: ClusterRegistration, signal: AbortSignal): ReturnType<Register> {
@@ -72,17 +80,4 @@ export function openRegister(options: RegisterOptions): Register {
     if (changed) return { available: false, changed, message: `cluster ${name} is registered; it is looked at whether it is available` };
     return { ...standing(name, await hub.get(clusterTarget(name), signal)), changed };
   }
-}
-
-/** Whether a ManagedCluster is joined and available, and what it lacks. Pure. */
-export function standing(name: string, live: KubeObject | null): { readonly available: boolean; readonly message: string } {
-  const status = isRecord(live?.['status']) ? live['status'] : {};
-  const conditions = Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : [];
-  const lacks = [['ManagedClusterJoined', 'joined'], ['ManagedClusterConditionAvailable', 'available']].flatMap(([type, word = '']) => {
-    const condition = conditions.find((one) => one['type'] === type);
-    if (condition?.['status'] === 'True') return [];
-    const message = typeof condition?.['message'] === 'string' ? condition['message'] : '';
-    return [message === '' ? word : `${word} (${message})`];
-  });
-  return lacks.length === 0 ? { available: true, message: '' } : { available: false, message: `cluster ${name} is not yet ${lacks.join(', and not yet ')}` };
 }

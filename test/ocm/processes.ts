@@ -154,6 +154,33 @@ export async function startAgent(bin: string, hub: ControlPlane, member: Control
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+/**
+ * What OCM's operator does on a member: waits until a Klusterlet and the Secret to join by are there, and starts the agents
+ * that they ask for, with the kubeconfig of that Secret and nothing else of the hub. Resolves when the first one runs.
+ */
+export async function startKlusterlet(bin: string, member: ControlPlane): Promise<AsyncDisposable> {
+  const directory = join(member.directory, 'klusterlet');
+  const hubDirectory = join(directory, 'hub');
+  mkdirSync(hubDirectory, { recursive: true, mode: 0o700 });
+  await define(member.client, MEMBER_DEFINITIONS, []);
+  const secret = await until('the Secret to join by', () => member.client.find(`secrets/${AGENT_NAMESPACE}/bootstrap-hub-kubeconfig`), 60_000);
+  const { metadata, spec } = await until('the Klusterlet', async () => (await member.client.list('klusterlets'))[0], 60_000);
+  const bootstrap = join(directory, 'bootstrap');
+  writeFileSync(bootstrap, Buffer.from(secret['data'].kubeconfig, 'base64'), { mode: 0o600 });
+  await using stack = new AsyncDisposableStack();
+  const common = [`--kubeconfig=${member.kubeconfig}`, `--namespace=${AGENT_NAMESPACE}`, `--spoke-cluster-name=${spec.clusterName}`, `--agent-id=${metadata['uid']}`, '--disable-leader-election'];
+  stack.use(start(join(bin, 'registration'), ['agent', ...common, `--bootstrap-kubeconfig=${bootstrap}`, `--hub-kubeconfig-dir=${hubDirectory}`, `--spoke-external-server-urls=${spec.externalServerURLs[0].url}`, '--feature-gates=AddonManagement=false', '--cluster-healthcheck-period=5s', await listen()], join(directory, 'registration.log')));
+  let isOver = false;
+  const work = until('the agent has its certificate', () => (isOver || existsSync(join(hubDirectory, 'kubeconfig')) ? true : undefined), 120_000).then(async () =>
+    isOver ? null : start(join(bin, 'work'), ['agent', ...common, '--workload-source-driver=kube', `--workload-source-config=${join(hubDirectory, 'kubeconfig')}`, await listen()], join(directory, 'work.log')), () => null);
+  stack.defer(async () => {
+    isOver = true;
+    await (await work)?.[Symbol.asyncDispose]();
+  });
+  const owned = stack.move();
+  return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 /** Waits until a cluster is joined and available. */
 export async function untilAvailable(hub: ControlPlane, name: string): Promise<void> {
   const is = (conditions: readonly { type: string; status: string }[] | undefined, type: string): boolean => conditions?.some((one) => one.type === type && one.status === 'True') === true;
