@@ -12,12 +12,12 @@ import type { Clusters } from './model/clusters.ts';
 import { Fault, toFault } from './model/fault.ts';
 import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
-import type { ApplicationRecord, Clock, Http, Records, Transport } from './model/ports.ts';
+import type { ApplicationRecord, Clock, Http, Records, Register, Transport } from './model/ports.ts';
 import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
+import type { Approvals } from './plan/approvals.ts';
 import { decide, type Owner } from './plan/decide.ts';
 import { fieldRules, type DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
-import type { Approvals } from './plan/prune.ts';
 import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, isMirrored, revisionObject, trackerName, trackerObject } from './plan/records.ts';
 import { removeStale } from './removal.ts';
 import { keepFinished, recallJournal, shownJournal } from './recall.ts';
@@ -39,6 +39,7 @@ export interface ApplicationDoors {
   readonly records: Records;
   readonly cue: CueEvaluator;
   readonly http: Http;
+  readonly register: Register;
   readonly clock: Clock;
   readonly log: Log;
   readonly healthMemo: HealthMemo;
@@ -143,8 +144,12 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   }
   progress.journal = before;
   const result = await runWorkflow(before, {
-    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, signal: doors.signal,
-    resumes: (step) => doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash),
+    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, register: doors.register, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, signal: doors.signal,
+    resumes: (step) => {
+      const approval = doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash);
+      if (approval !== null) doors.approvals.act(approval);
+      return approval !== null;
+    },
   });
   progress.journal = result.journal;
   progress.keeping = result.keeping;
@@ -264,7 +269,7 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
     namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
     appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
     services: progress.services, journal: progress.journal, objects: [...objects, ...carriedReports(progress, doors)], latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
-    definitions: definitionHashes(desired.definitions),
+    approvals: doors.approvals.ofApplication(desired.namespace, desired.name, desired.revision.hash), definitions: definitionHashes(desired.definitions),
     fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
   };
 }

@@ -35,6 +35,20 @@ export interface Config {
     readonly historyMax: number;
     readonly pace: { readonly quietMs: number; readonly waitMaxMs: number; readonly perMinuteMax: number };
   };
+  /** Whom the operator trusts. The files are read again when they are needed. */
+  readonly trust: {
+    /** Which commits have to be signed by a known key. */
+    readonly verify: 'off' | 'head' | 'all';
+    readonly allowedSignersFile: string | null;
+    readonly revokedSignersFile: string | null;
+    readonly gpgKeysFile: string | null;
+    /** Null: an Approval counts by standing on the source branch. */
+    readonly approversFile: string | null;
+    /** The full id of a newest commit that is followed though history was rewritten. */
+    readonly acceptRewrite: string | null;
+    /** Whether a step that waits for a person goes on when its status is changed on the hub (`vela workflow resume`). */
+    readonly hubResume: 'allow' | 'deny';
+  };
   /** How often the remote is asked and everything is looked at again. */
   readonly intervalMs: number;
   readonly budget: { readonly countMax: number; readonly shareMax: number };
@@ -97,6 +111,13 @@ export const SETTINGS = [
   setting('status-wait', '5s', 'and no longer than this'),
   setting('status-per-minute', '30', 'status commits in a minute, at most'),
   setting('status-history-max', '0', 'commits after which the status branch goes on as NAME.2, NAME.3 (0: never)'),
+  setting('verify-commits', 'off', 'commits that have to be signed by a known key: off, head (the newest) or all (every one since what was applied last)'),
+  setting('allowed-signers', '', 'SSH keys that are known, in the form of ssh-keygen\'s ALLOWED SIGNERS'),
+  setting('revoked-signers', '', 'SSH keys that count no longer: public keys, or a revocation list of ssh-keygen'),
+  setting('gpg-keys', '', 'file with the GPG public keys that are known'),
+  setting('approvers', '', 'file that says who may approve what, proven by signature (default: who may push)'),
+  setting('accept-rewrite', '', 'full id of the newest commit of a rewritten history that is to be followed'),
+  setting('hub-resume', 'allow', 'a step that waits for a person goes on by `vela workflow resume` as well: allow or deny'),
   setting('interval', '30s', 'how often the remote is asked and everything is looked at again'),
   setting('delete-max', '20', 'deletion budget: so many objects at once'),
   setting('delete-share', '0.5', 'deletion budget: so large a share of all that is owned; over both, nothing is deleted'),
@@ -221,6 +242,7 @@ export function readConfig(flags: Flags): Config {
       historyMax: wholeOf('status-history-max', get('status-history-max'), 0),
       pace: { quietMs: durationOf('status-quiet', get('status-quiet')), waitMaxMs: durationOf('status-wait', get('status-wait')), perMinuteMax: wholeOf('status-per-minute', get('status-per-minute'), 1) },
     },
+    trust: trustOf(get, orNull),
     intervalMs: positiveDurationOf('interval', get('interval')),
     budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
     drift: driftOf(get('drift')),
@@ -232,6 +254,21 @@ export function readConfig(flags: Flags): Config {
     log: { level: level as LogLevel, pretty: format === '' ?  process.stderr.isTTY : format === 'text' },
     environment,
   });
+}
+
+type SettingName = (typeof SETTINGS)[number]['flag'];
+
+function trustOf(get: (name: SettingName) => string, orNull: (name: SettingName) => string | null): Config['trust'] {
+  const trust: Config['trust'] = {
+    verify: oneOf('verify-commits', get('verify-commits'), ['off', 'head', 'all']), allowedSignersFile: orNull('allowed-signers'), revokedSignersFile: orNull('revoked-signers'),
+    gpgKeysFile: orNull('gpg-keys'), approversFile: orNull('approvers'), acceptRewrite: orNull('accept-rewrite'), hubResume: oneOf('hub-resume', get('hub-resume'), ['allow', 'deny']),
+  };
+  if (trust.acceptRewrite !== null && !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(trust.acceptRewrite)) throw invalid('accept-rewrite', trust.acceptRewrite, 'the full id of a commit');
+  if (trust.allowedSignersFile !== null || trust.gpgKeysFile !== null) return trust;
+  // Without a key nothing could ever be proven: everything would be refused, which nobody means.
+  if (trust.verify !== 'off') throw new Fault('config/invalid', `--verify-commits ${trust.verify} needs keys: --allowed-signers or --gpg-keys`);
+  if (trust.approversFile !== null) throw new Fault('config/invalid', '--approvers needs keys: --allowed-signers or --gpg-keys');
+  return trust;
 }
 
 function kubeconfigFrom(environment: Readonly<Record<string, string | undefined>>): string | null {

@@ -88,6 +88,7 @@ async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDo
       continue;
     }
     try {
+      if (change.approval !== undefined) doors.approvals.act(change.approval);
       if (await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal)) removed.add(text);
       else reports.push({ key: change.key, health: 'InProgress', message: 'being deleted: a finalizer holds it', drift: [], fault: null });
     } catch (error) {

@@ -160,7 +160,7 @@ export async function leaveAll(leaving: readonly ApplicationRecord[], live: read
 /** Nobody has approved of its deletion yet: that is told rather than what it would have to wait for. */
 function guardOf(object: KubeObject, doors: ApplicationDoors): Fault | null {
   const target = { kind: 'Initializer', namespace: object.metadata.namespace ?? DEFAULT_NAMESPACE, name: object.metadata.name ?? '' };
-  return doors.approvals.allowsDelete(target) ? null : new Fault('plan/guard', `Initializer ${nameOfObject(object)} is no longer in the repository; what it made is kept, for it cannot be had back`);
+  return doors.approvals.allowsDelete(target) !== null ? null : new Fault('plan/guard', `Initializer ${nameOfObject(object)} is no longer in the repository; what it made is kept, for it cannot be had back`);
 }
 
 /** An application that leaves too and still has something on a cluster that this Initializer registered. */

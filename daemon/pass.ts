@@ -4,6 +4,7 @@
  *   source -> load -> render -> plan -> workflow -> transport -> status -> source
  */
 import { runApplication, type ApplicationDoors } from './application.ts';
+import type { JudgeApprovals } from './approvals.ts';
 import { brokenApplications, tellBroken } from './broken.ts';
 import { runDocuments, type DocumentsResult } from './documents.ts';
 import { mapLimit } from './lib/queue.ts';
@@ -16,15 +17,15 @@ import type { Catalog, Revision } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import { toFault, type Diagnostic, type Fault } from './model/fault.ts';
-import type { ObjectKey } from './model/object.ts';
+import { keyText, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
-import type { ApplicationRecord, Clock, Http, Records, Repo, Transport } from './model/ports.ts';
-import type { ApplicationReport, Report } from './model/status.ts';
+import type { ApplicationRecord, Clock, Http, Records, Register, Repo, Transport } from './model/ports.ts';
+import type { ApplicationReport, Observation, Report } from './model/status.ts';
 import type { Owner } from './plan/decide.ts';
 import type { DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
-import { approvalsOf, overBudget, type DeletionBudget } from './plan/prune.ts';
+import { overBudget, uidOf, type DeletionBudget } from './plan/prune.ts';
 import { keysOf, rememberAll, rememberSome, type HubFacts, type Remembered } from './remember.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderMemo } from './render/render.ts';
@@ -43,10 +44,13 @@ export interface Doors {
   readonly records: Records;
   readonly cue: CueEvaluator;
   readonly http: Http;
+  readonly register: Register;
   readonly clock: Clock;
   readonly log: Log;
   /** Definitions that live on the hub, and its version. */
   readonly hubFacts: (signal: AbortSignal) => Promise<HubFacts>;
+  /** Which Approvals count. */
+  readonly approvals: JudgeApprovals;
   readonly pack: KnownDefinitions['pack'];
   readonly instance: string;
   readonly budget: DeletionBudget;
@@ -107,7 +111,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
   try {
     const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load, ...doors.given }); // 1 source, 2 load
     const only = last !== null && last.sha === revision.sha && options.only !== null ? withDependants(options.only, catalog.initializers) : null;
-    report = { ...report, diagnostics: catalog.diagnostics };
+    report = { ...report, diagnostics: [...revision.held ?? [], ...catalog.diagnostics] };
     const hub = only === null || last === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, last.hub, signal);
     const clusters = await doors.members.look(signal);
     const desired = await render({ //                                                         3 render
@@ -116,10 +120,11 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     });
     doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: desired.objects.length + desired.applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length });
     const observed = await doors.transport.observe(keysOf(desired, hub, only === null), signal);
-    const approvals = approvalsOf(catalog.approvals, doors.clock.now());
+    const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog, applications: desired.applications, isWhole: only === null, revision, signal });
+    report = { ...report, diagnostics: [...report.diagnostics, ...unapproved] };
     const leaving = only === null ? leavingRecords(hub.records, catalog, doors.instance) : [];
     const documents = only === null ? leavingDocuments(hub.documents, desired, catalog) : [];
-    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))], hub.owned, doors.budget, approvals);
+    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))].map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })), hub.owned, doors.budget, approvals);
     if (options.stop === 'plan') {
       planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog); // 4 plan
       return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, ground: { catalog, desired, hub, clusters, heldBack }, pushed: null, pushFault: null };
@@ -136,7 +141,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
     const told = doors.members.reports(clusters, applications);
     memory.last = { clusters: told, sha: revision.sha, hub: only === null ? hub : { ...hub, records: new Map() }, repository, initializers, leaving: only === null || last === null ? gone : last.leaving };
-    report = { ...report, applications, clusters: told, objects: repository.reports, initializers, leaving: memory.last.leaving, diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
+    report = { ...report, applications, clusters: told, objects: repository.reports, initializers, leaving: memory.last.leaving, approvals: approvals.acted(), diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
   } catch (error) {
     const fault = toFault(error);
     if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
@@ -146,6 +151,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
   return { report, plan: planned, ...(await tell(doors, memory, report, signal)) }; //          7 status, 8 source
 }
 
+const liveOf = (observation: Observation | undefined): KubeObject | null => (observation !== undefined && 'live' in observation ? observation.live : null);
 const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };
 
 function deletionsOf(record: ApplicationRecord): readonly { readonly key: ObjectKey; readonly owner: Owner }[] {

@@ -7,7 +7,7 @@ import type { ApplicationRecord } from './model/ports.ts';
 import type { ApplicationReport, ObjectReport, Tracked } from './model/status.ts';
 import type { Owner } from './plan/decide.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
-import { deletionWave, prune } from './plan/prune.ts';
+import { deletionWave, GIVEN_UP, prune } from './plan/prune.ts';
 import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, SOURCE_ANNOTATION, surplusRevisions, trackerName } from './plan/records.ts';
 import { objectHealth } from './status/health.ts';
 import type { Delivered } from './workflow/run.ts';
@@ -85,6 +85,8 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
   for (const change of changes) {
     const text = keyText(change.key);
     const entry = entries.find((item) => keyText(item.key) === text);
+    if (change.reason === GIVEN_UP && change.approval !== undefined) doors.approvals.act(change.approval);
+    if (change.reason === GIVEN_UP) doors.log.warn('given up', { object: describeKey(change.key), cluster: change.key.cluster });
     if (entry === undefined || change.action === 'keep') continue;
     const first = left.find((item) => deletionWave(item.key) < deletionWave(change.key) && isAwaited(item.key));
     const stay = (fault: Fault | null, message: string): void => {
@@ -105,6 +107,7 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
     }
     try {
       const gone = await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal);
+      if (change.approval !== undefined) doors.approvals.act(change.approval);
       if (!gone) stay(null, 'being deleted: a finalizer holds it');
     } catch (error) {
       const fault = toFault(error);

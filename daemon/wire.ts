@@ -1,6 +1,7 @@
 /** Composition root: builds every door and hands them on; the only file that sees all. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openApprovals } from './approvals.ts';
 import type { Config } from './config.ts';
 import { openLog, type Log } from './lib/log.ts';
 import { createRedactor } from './lib/redact.ts';
@@ -13,6 +14,8 @@ import type { Clock, Controller, Effects, Http, Objects, Redactor, Register, Tra
 import { NO_CONTROLLERS, openControllers } from './controllers.ts';
 import { NO_MEMBERS, openMembers } from './members.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
+import { parseApprovers, type Approver } from './plan/approvers.ts';
+import { COMMIT_ANNOTATION, INSTANCE_ANNOTATION } from './plan/records.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
 import { openAlibaba } from './provision/alibaba.ts';
 import { configurationController } from './provision/configuration.ts';
@@ -77,13 +80,21 @@ export function sourceOptions(config: Config): SourceOptions {
     url: config.repo, branch: config.branch, statusBranch: config.statusBranch, ...given('statusUrl', config.statusRepo), workDir: config.workDir, environment: config.environment,
     credentials: { ...given('username', git.username), ...given('token', git.token), ...given('tokenFile', git.tokenFile), ...given('sshKeyFile', git.sshKeyFile), ...given('knownHostsFile', git.knownHostsFile), ...given('caFile', git.caFile) },
     allowedSchemes: config.allowedSchemes, identity: config.identity, skipCi: config.status.skipCi, historyMax: config.status.historyMax,
+    trust: {
+      verify: config.trust.verify, acceptRewrite: config.trust.acceptRewrite, remembers: false,
+      ...given('allowedSignersFile', config.trust.allowedSignersFile), ...given('revokedSignersFile', config.trust.revokedSignersFile), ...given('gpgKeysFile', config.trust.gpgKeysFile),
+    },
   };
 }
 
-/** The repository, opened; the signing key is only needed by who `writes`. Faults: source/scheme, source/signing, config/invalid. */
-export function wireSource(base: Base, writes: boolean): Promise<Source> {
+/**
+ * The repository, opened; the signing key is only needed by who `writes`. `lastApplied` tells what the hub knows to have
+ * been applied. Faults: source/scheme, source/signing, config/invalid.
+ */
+export function wireSource(base: Base, writes: boolean, lastApplied: (signal: AbortSignal) => Promise<readonly string[]> = () => Promise.resolve([])): Promise<Source> {
   const { signing } = base.config.status;
-  return openSource({ ...sourceOptions(base.config), ...(writes && signing !== null ? { signing } : {}) }, { clock: base.clock, redactor: base.redactor });
+  const options = sourceOptions(base.config);
+  return openSource({ ...options, trust: { ...options.trust, remembers: writes, lastApplied }, ...(writes && signing !== null ? { signing } : {}) }, { clock: base.clock, redactor: base.redactor });
 }
 
 /** The hub's client. Faults: config/invalid, transport/denied. */
@@ -134,7 +145,9 @@ export interface WireOptions {
 export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const { config, clock, redactor, log } = base;
   await using stack = new AsyncDisposableStack();
-  const source = stack.use(await wireSource(base, options.writes));
+  const approvers = wireApprovers(base);
+  await approvers?.();
+  const source = stack.use(await wireSource(base, options.writes, (signal) => appliedCommits(transport, config.instance, signal)));
   const client = stack.use(await wireHub(base));
   const cue = stack.use(wireCue(base));
   const lease = openLease(client, {
@@ -168,9 +181,10 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
     transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget, drift: config.drift,
   };
+  const approvals = openApprovals({ repo: source, clock, approvers });
   const owned = stack.move();
   return {
-    doors, memory: emptyMemory(createLoadCache()), client, transport,
+    doors: { ...doors, approvals }, memory: emptyMemory(createLoadCache()), client, transport,
     begin: async (signal) => {
       await effects.run('lease', 'acquire', () => lease.acquire(signal));
       await findVelaCore(client, clock, signal);
@@ -199,6 +213,21 @@ function controllersFor({ config, clock, redactor }: Base, doors: { readonly obj
     configurationController({ hub: doors.objects, effects: doors.effects, clock, redactor, openCloud: openAlibaba({ endpoint, clock }), pollMs, outcomeWindowMs }),
     clusterRegisterJobController({ ...doors, redactor, clock }),
   ];
+}
+
+/** Reads the list of approvers, as it is now; null where there is none. Faults: config/invalid. */
+function wireApprovers({ config }: Base): (() => Promise<readonly Approver[]>) | null {
+  const file = config.trust.approversFile;
+  if (file === null) return null;
+  return async () => parseApprovers(await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new Fault('config/invalid', `the list of approvers ${file} cannot be read`, { cause: error });
+  }), file);
+}
+
+/** The commits that the Applications of this instance on the hub are said to come from. */
+async function appliedCommits(transport: Transport, instance: string, signal: AbortSignal): Promise<readonly string[]> {
+  const applications = await whereServed(transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Application', '', '', signal));
+  return applications.flatMap(({ metadata: { annotations } }) => (annotations?.[INSTANCE_ANNOTATION] === instance ? [annotations[COMMIT_ANNOTATION] ?? ''] : []));
 }
 
 function decorated(effects: Effects, decorate: EffectsDecorator | undefined): Effects {

@@ -32,10 +32,12 @@ export interface Approval {
       readonly name: string;
       /** Cluster of the object; the hub without one. */
       readonly cluster?: string;
+      /** With `delete`: only the object with this uid, and no other that has its name later. */
+      readonly uid?: string;
     };
     /** With `resume`: only this step. */
     readonly step?: string;
-    /** Holds only while the desired state has this hash (`lateen plan` prints it). */
+    /** With `resume`: holds only for the content with this hash, the `revisionHash` of the Application's `status.latestRevision`. */
     readonly hash?: string;
     /** Holds until then, RFC 3339. */
     readonly expires?: string;

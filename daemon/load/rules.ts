@@ -151,8 +151,13 @@ const STEPS_RULES: readonly Rule[] = [stepNamesAreUnique, stepDependenciesExist]
 
 /** An Approval for a step only makes sense where it resumes one. */
 function approvalFits(document: Document, report: Report): void {
-  const spec = document.object['spec'] as { readonly action: string; readonly step?: string; readonly expires?: string; readonly target: { readonly kind: string } };
+  const spec = document.object['spec'] as { readonly action: string; readonly step?: string; readonly hash?: string; readonly expires?: string; readonly target: { readonly kind: string; readonly uid?: string } };
   if (spec.action === 'delete' && spec.step !== undefined) report('load/schema', ['spec', 'step'], 'a deletion has no step', { hint: 'Remove it, or use action `resume`.', part: 'key' });
+  // What binds an approval must never be passed over in silence.
+  if (spec.action !== 'resume' && spec.hash !== undefined) report('load/schema', ['spec', 'hash'], 'only an approval to resume is bound by a hash', { hint: spec.action === 'delete' ? 'Bind it to one object with `target.uid`, and in time with `expires`.' : 'Remove it.', part: 'key' });
+  if (spec.target.uid !== undefined && (spec.action !== 'delete' || spec.target.kind === 'Application' || spec.target.kind === 'Initializer')) {
+    report('load/schema', ['spec', 'target', 'uid'], 'only an approval to delete one object is bound by its uid', { hint: 'Remove it.', part: 'key' });
+  }
   if (spec.action === 'abandon' && spec.target.kind !== 'ManagedCluster') {
     report('load/schema', ['spec', 'target', 'kind'], 'only a ManagedCluster can be abandoned', { hint: didYouMeanHint(spec.target.kind, ['ManagedCluster']) });
   }

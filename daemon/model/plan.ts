@@ -3,6 +3,7 @@ import type { Dialect, Document, Path } from './catalog.ts';
 import type { Clusters, Member } from './clusters.ts';
 import type { Diagnostic, Fault, Origin } from './fault.ts';
 import type { Json, JsonObject, KubeObject, ObjectKey } from './object.ts';
+import type { ApprovalReport } from './status.ts';
 
 /** How one object may be written and removed: KubeVela 1.10's apply policies, resolved for this object. */
 export interface ApplyRules {
@@ -235,6 +236,8 @@ export interface Change {
   readonly fields: readonly FieldChange[];
   /** With `refuse`: why. */
   readonly fault: Fault | null;
+  /** The Approval that lets it go; absent: none speaks of it. */
+  readonly approval?: ApprovalReport;
 }
 
 /** The plan of one application, or of the repository's own objects (`name` is "" then). */

@@ -1,9 +1,10 @@
 /** What the middle needs from outside. Doors implement these; wire.ts puts them together; tests may wrap them. */
-import type { Revision, Tree } from './catalog.ts';
+import type { Revision, Tree, TreeFile } from './catalog.ts';
 import type { Fault } from './fault.ts';
 import type { JsonObject, KubeObject, ObjectKey } from './object.ts';
 import type { ApplyRules } from './plan.ts';
 import type { Journal, Observation, StatusCommit } from './status.ts';
+import type { Provenance } from './trust.ts';
 
 /** Time and randomness; nothing else may ask for them. */
 export interface Clock {
@@ -17,10 +18,15 @@ export interface Clock {
 
 /** The repository: one branch is read, another is written. */
 export interface Repo {
-  /** Asks the remote; the newest commit of the source branch. Faults: source/*. */
+  /**
+   * Asks the remote; the newest commit of the source branch that may be applied. Where that is not the newest of all, the
+   * revision says why (`held`). Faults: source/*.
+   */
   readonly fetch: (signal: AbortSignal) => Promise<Revision>;
   /** The frozen files of a commit that was fetched (I1). */
   readonly tree: (revision: Revision, signal: AbortSignal) => Promise<Tree>;
+  /** The commit that brought a file of this revision as it is, with its signature; null when it has no history. */
+  readonly broughtBy: (file: Pick<TreeFile, 'path' | 'oid'>, revision: Revision, signal: AbortSignal) => Promise<Provenance | null>;
   /** A file of the status branch as it is on the remote now; null when there is none. */
   readonly statusFile: (path: string, signal: AbortSignal) => Promise<string | null>;
   /** Every file of the status branch with its content, as it is on the remote now; empty when there is no branch. */
@@ -30,6 +36,43 @@ export interface Repo {
    * Resolves to the pushed commit, or null when the branch says all of it already (I5).
    */
   readonly commit: (commit: StatusCommit, signal: AbortSignal) => Promise<string | null>;
+}
+
+/** What is asked about refs that are planned beside the branch. */
+export interface PlanRequest {
+  /** Whole refs such as `refs/heads/env/*`; a star stops at a slash. */
+  readonly patterns: readonly string[];
+  /** Commits that refs have been planned for, by ref. */
+  readonly planned: ReadonlyMap<string, string>;
+  /** What is applied: refs that it contains need no plan. */
+  readonly onto: Revision;
+}
+
+/** A ref to be planned, with its commit in our copy. `revision.branch` is the whole ref. */
+export interface PlanTip {
+  readonly ref: string;
+  readonly revision: Revision;
+  /** Where it left the branch that is applied; null when they have no commit in common. */
+  readonly base: Revision | null;
+}
+
+export interface PlanTips {
+  /** To be planned now. */
+  readonly tips: readonly PlanTip[];
+  /** These could not be had. Only a transient fault is tried again before they move. */
+  readonly failed: readonly { readonly ref: string; readonly sha: string; readonly fault: Fault }[];
+  /** Refs of `planned` that are no longer there, or whose commits the branch contains by now. */
+  readonly gone: readonly string[];
+  /** So many more are to be planned: ask again. */
+  readonly waiting: number;
+}
+
+/** Refs that anybody may push, and their trees. */
+export interface PlanRefs {
+  /** Asks the remote. Faults: source/* when it cannot be asked. */
+  readonly planTips: (request: PlanRequest, signal: AbortSignal) => Promise<PlanTips>;
+  /** As {@link Repo.tree}, for tips and their bases. */
+  readonly planTree: Repo['tree'];
 }
 
 /** One object to be written. */

@@ -95,7 +95,7 @@ export interface Condition {
 export interface ApprovalReport {
   /** Who approved, as `Name <mail>`. */
   readonly by: string;
-  readonly action: 'resume' | 'delete';
+  readonly action: 'resume' | 'delete' | 'abandon';
   /** What was approved: the step, or the object. */
   readonly target: string;
   /** The file in the repository. */
@@ -164,6 +164,8 @@ export interface Report {
   /** Applications that left the repository, and what of them is still there. */
   readonly leaving: readonly ApplicationReport[];
   readonly diagnostics: readonly Diagnostic[];
+  /** Approvals by which something was done in this pass; absent: none. */
+  readonly approvals?: readonly ApprovalReport[];
   readonly fault: Fault | null;
 }
 

@@ -5,10 +5,11 @@ import { keyText, type KubeObject } from '../model/object.ts';
 import type { ApplicationPlan, Change, Desired, DesiredApplication, Plan, Wanted } from '../model/plan.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
 import type { Observation, Tracked } from '../model/status.ts';
+import type { Approvals } from './approvals.ts';
 import { decide, type Owner } from './decide.ts';
 import { fieldRules, type DriftBound } from './field-rules.ts';
 import { trackedOf, union, without } from './inventory.ts';
-import { prune, type Approvals } from './prune.ts';
+import { prune } from './prune.ts';
 import { INSTANCE_ANNOTATION, INSTANCE_LABEL } from './records.ts';
 
 export interface PlanInput {

@@ -2,36 +2,15 @@
  * What is to be deleted. Reads the inventory and what is live, and nothing else: no rendering, no CUE (I2). What cannot
  * be had back, and more than the budget at once, is kept until an Approval in Git says so (I11).
  */
-import { DEFAULT_NAMESPACE, type Document } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
-import { describeKey, keyText, LOCAL, type JsonObject, type ObjectKey } from '../model/object.ts';
+import { describeKey, keyText, type KubeObject, type ObjectKey } from '../model/object.ts';
 import type { Change } from '../model/plan.ts';
 import type { Observation, Tracked } from '../model/status.ts';
+import type { Approvals, Consent, DeleteTarget } from './approvals.ts';
 import { isStamped, ownership, type Owner } from './decide.ts';
 
 /** Kinds whose loss cannot be made good by applying the document again. */
 const CANNOT_BE_HAD_BACK = new Set(['Initializer', 'Configuration', 'ManagedCluster', 'Namespace', 'CustomResourceDefinition', 'PersistentVolumeClaim']);
-
-export interface Approvals {
-  /** True when a valid Approval lets this object (or all of its application) be deleted. */
-  readonly allowsDelete: (target: { readonly kind: string; readonly namespace: string; readonly name: string; readonly cluster?: string }) => boolean;
-  /** The step that may go on, for action `resume`. */
-  readonly resumes: (namespace: string, application: string, step: string, hash: string) => boolean;
-}
-
-/** Reads the Approval documents; `nowMs` decides which have expired. */
-export function approvalsOf(documents: readonly Document[], nowMs: number): Approvals {
-  const all = documents.map((document) => document.object['spec'] as JsonObject | undefined).filter((spec) => spec !== undefined)
-    .filter((spec) => typeof spec['expires'] !== 'string' || Date.parse(spec['expires']) > nowMs);
-  const target = (spec: JsonObject): JsonObject => (spec['target'] ?? {}) as JsonObject;
-  const fits = (value: unknown, wanted: string | undefined): boolean => value === undefined || value === '' || value === wanted;
-  // What an Approval does not say, it does not approve everywhere: `default` (or none, where the kind has none), the hub.
-  const isAt = (spec: JsonObject, key: { readonly namespace: string; readonly cluster?: string }): boolean => (target(spec)['namespace'] ?? (key.namespace === '' ? '' : DEFAULT_NAMESPACE)) === key.namespace && (target(spec)['cluster'] || LOCAL) === (key.cluster ?? LOCAL);
-  return {
-    allowsDelete: (key) => all.some((spec) => spec['action'] === 'delete' && target(spec)['kind'] === key.kind && target(spec)['name'] === key.name && isAt(spec, key)),
-    resumes: (namespace, application, step, hash) => all.some((spec) => spec['action'] === 'resume' && target(spec)['name'] === application && (target(spec)['namespace'] ?? DEFAULT_NAMESPACE) === namespace && fits(spec['step'], step) && fits(spec['hash'], hash)),
-  };
-}
 
 export interface PruneInput {
   /** Entries that nothing wants any more. */
@@ -47,6 +26,9 @@ export interface PruneInput {
   readonly shared?: ReadonlySet<string>;
 }
 
+/** Why an entry is let go of though nobody knows what became of the object. */
+export const GIVEN_UP = 'given up with its cluster, as an Approval says';
+
 /**
  * One change per entry, in reverse order of application: `delete`; `keep` for what is gone already, belongs to another
  * or is left on purpose; `refuse` for what is guarded or could not be looked at (it goes back into the inventory, I3).
@@ -59,6 +41,8 @@ export function prune(input: PruneInput): readonly Change[] {
     // What was not looked for is not known to be gone (I11).
     const observation = input.observations.get(keyText(key)) ?? { fault: new Fault('transport/unreachable', `${describeKey(key)} was not looked at`) };
     if ('absent' in observation) return { ...base, action: 'keep', reason: 'gone already' };
+    const abandoned = 'fault' in observation ? input.approvals.abandons(key.cluster) : null;
+    if (abandoned !== null) return { ...base, action: 'keep', reason: GIVEN_UP, approval: abandoned };
     if ('fault' in observation) return { ...base, action: 'refuse', reason: observation.fault.message, fault: observation.fault };
     const { live } = observation;
     if (entry.skipGC) return { ...base, live, action: 'keep', reason: 'left, as its garbage-collect policy says' };
@@ -69,16 +53,21 @@ export function prune(input: PruneInput): readonly Change[] {
     if (isSteps && input.shared?.has(keyText(key)) === true) return { ...base, live, action: 'keep', reason: 'left, for another application has made it too' };
     if (by !== 'us' && !isSteps) return { ...base, live, action: 'keep', reason: 'left, for it is not ours' };
     const isGuarded = CANNOT_BE_HAD_BACK.has(key.kind) || (input.leaving && input.isInitializer === true);
-    if (isGuarded && !approved(input.approvals, key, input.owner, input.leaving)) {
+    const consent = consentTo(input.approvals, { ...key, ...uidOf(live) }, input.owner, input.leaving);
+    if (isGuarded && consent === null) {
       const fault = new Fault('plan/guard', `${describeKey(key)} is no longer asked for${input.owner.name === '' ? '' : ` by ${owner}`} and is kept, for it cannot be had back`);
       return { ...base, live, action: 'refuse', reason: fault.message, fault };
     }
-    return { ...base, live, action: 'delete', reason: input.leaving ? 'its application is gone from the commit' : 'gone from the commit' };
+    return { ...base, live, action: 'delete', reason: input.leaving ? 'its application is gone from the commit' : 'gone from the commit', ...(consent === null ? {} : { approval: consent }) };
   });
 }
 
-function approved(approvals: Approvals, key: ObjectKey, owner: Owner, leaving: boolean): boolean {
-  return approvals.allowsDelete(key) || (leaving && owner.name !== '' && ['Application', 'Initializer'].some((kind) => approvals.allowsDelete({ kind, namespace: owner.namespace, name: owner.name })));
+export const uidOf = (live: KubeObject | null): { readonly uid?: string } => (live?.metadata.uid === undefined ? {} : { uid: live.metadata.uid });
+
+/** The Approval by which an object may go: its own, or that of its application when that leaves. */
+export function consentTo(approvals: Approvals, target: DeleteTarget, owner: Owner, leaving: boolean): Consent | null {
+  const whole = (kind: string): Consent | null => (leaving && owner.name !== '' ? approvals.allowsDelete({ kind, namespace: owner.namespace, name: owner.name }) : null);
+  return approvals.allowsDelete(target) ?? whole('Application') ?? whole('Initializer');
 }
 
 /**
@@ -111,8 +100,8 @@ export interface DeletionBudget {
  * The keys (keyText) whose deletion the budget holds back: all of them when both bounds are exceeded, except those that
  * are approved. An application that is deleted by name in an Approval counts as approved.
  */
-export function overBudget(deletions: readonly { readonly key: ObjectKey; readonly owner: Owner }[], ownedCount: number, budget: DeletionBudget, approvals: Approvals): ReadonlySet<string> {
-  const counted = deletions.filter(({ key, owner }) => !approved(approvals, key, owner, true));
+export function overBudget(deletions: readonly { readonly key: ObjectKey; readonly owner: Owner; readonly uid?: string }[], ownedCount: number, budget: DeletionBudget, approvals: Approvals): ReadonlySet<string> {
+  const counted = deletions.filter(({ key, owner, uid }) => consentTo(approvals, { ...key, ...(uid === undefined ? {} : { uid }) }, owner, true) === null);
   if (counted.length <= budget.countMax || counted.length <= ownedCount * budget.shareMax) return new Set();
   return new Set(counted.map(({ key }) => keyText(key)));
 }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { equal } from '../../daemon/lib/json.ts';
 import { SILENT_LOG } from '../../daemon/lib/log.ts';
+import { openApprovals } from '../../daemon/approvals.ts';
 import { createLoadCache } from '../../daemon/load/load.ts';
 import { NO_CONTROLLERS } from '../../daemon/controllers.ts';
 import { NO_MEMBERS } from '../../daemon/members.ts';
@@ -139,6 +140,8 @@ export function openWorld(): World {
       }),
     },
     transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 }, drift: 'any',
+    register: () => Promise.resolve({ available: true, message: '', changed: false }),
+    approvals: openApprovals({ repo: { tree: (revision) => Promise.resolve({ revision, files: [] }), broughtBy: () => Promise.resolve(null) }, clock: { now: () => world.nowMs, random: () => 0.5, sleep: () => Promise.resolve() }, approvers: null }),
     http: (request) => effect('call', request.url, () => {
       world.calls.push(request);
       return { statusCode: 200, headers: {}, body: 'ok' };

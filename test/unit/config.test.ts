@@ -61,6 +61,7 @@ describe('without any setting', () => {
       repo: '.', branch: null, statusBranch: 'lateen-status', statusRepo: null, instance: '', context: null, inClusterHost: '',
       git: { username: null, token: null, tokenFile: null, sshKeyFile: null, knownHostsFile: null, caFile: null }, allowedSchemes: ['https', 'ssh', 'file'], identity: { name: 'Lateen', email: 'lateen@localhost' },
       status: { signing: null, skipCi: false, historyMax: 0, pace: { quietMs: 1_000, waitMaxMs: 5_000, perMinuteMax: 30 } },
+      trust: { verify: 'off', allowedSignersFile: null, revokedSignersFile: null, gpgKeysFile: null, approversFile: null, acceptRewrite: null, hubResume: 'allow' },
       intervalMs: 30_000, budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloud: { credentials: null, endpoint: null, pollMs: 10_000, outcomeWindowMs: 600_000 }, values: {}, listen: null, hook: { secret: null, secretFile: null },
     });
     assert.deepEqual([workDir, kubeconfig, cue], [join(homedir(), '.local/state/lateen/default'), join(homedir(), '.kube/config'), { wasmFile: null, cacheDir: join(homedir(), '.cache/lateen'), timeoutMs: 10_000, memoryMaxBytes: 512 * 1024 * 1024, workers: null }]);
@@ -104,6 +105,10 @@ describe('what cannot be used is refused by name', () => {
     ['a word about drift that nobody knows', { drift: 'ignore' }, /^--drift: "ignore" is not any, correct or report$/],
     ['an interval of nothing: it would never rest', { interval: '0s' }, /^--interval: "0s" is not /],
     ['time for a template of nothing', { cueTimeout: '0ms' }, /^--cue-timeout: "0ms" is not /],
+    ['a word about signatures that nobody knows', { verifyCommits: 'yes' }, /^--verify-commits: "yes" is not off or head or all$/],
+    ['signatures without a key', { verifyCommits: 'head' }, /^--verify-commits head needs keys: --allowed-signers or --gpg-keys$/],
+    ['approvers without a key', { approvers: '/a' }, /^--approvers needs keys: /],
+    ['a short id of a rewritten history', { acceptRewrite: 'abc1234' }, /^--accept-rewrite: "abc1234" is not the full id of a commit$/],
     ['a budget that is no number', { deleteMax: 'many' }, /^--delete-max: "many" is not a number from 0 to /],
     ['a negative budget', { deleteMax: '-1' }, /^--delete-max: /],
     ['a signing format that there is not', { statusSigningKey: '/k', statusSigningFormat: 'x509' }, /^--status-signing-format: "x509" is not ssh or openpgp$/],

@@ -67,7 +67,7 @@ const ACCEPTED: readonly (readonly [string, object])[] = [
   ['workload-definition.schema.json', { ...core, kind: 'WorkloadDefinition', spec: { definitionRef: { name: 'deployments.apps' } } }],
   ['policy.schema.json', { ...alpha, kind: 'Policy', type: 'topology', properties: {} }],
   ['workflow.schema.json', { ...alpha, kind: 'Workflow', mode: { steps: 'DAG' }, steps: [step] }],
-  ['approval.schema.json', { apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata, spec: { action: 'delete', target: { kind: 'Namespace', name: 'a', cluster: 'c' }, hash: 'h', expires: '2030-01-31T12:00:00Z', reason: 'moved' } }],
+  ['approval.schema.json', { apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata, spec: { action: 'delete', target: { kind: 'Namespace', name: 'a', cluster: 'c', uid: 'u' }, hash: 'h', expires: '2030-01-31T12:00:00Z', reason: 'moved' } }],
   ['config.schema.json', { kubevela: '1.1', paths: ['apps'], ignore: ['old'], overrides: [{ path: 'a', kubevela: '1.10', drift: 'correct' }], values: { a: 'b', port: 80 }, drift: 'report', ignoreFields: [{ group: 'apps', kind: 'Deployment', namespace: 'prod', name: 'web', paths: ['/spec/replicas'] }], prune: false, plan: { refs: ['next'] } }],
 ];
 

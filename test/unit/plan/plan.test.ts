@@ -10,7 +10,7 @@ import type { ApplicationRecord } from '../../../daemon/model/ports.ts';
 import type { Observation, Tracked } from '../../../daemon/model/status.ts';
 import { managedResources } from '../../../daemon/plan/inventory.ts';
 import { isKept, leavingDocuments, leavingRecords, plan, stayingDefinitions, type PlanInput } from '../../../daemon/plan/plan.ts';
-import { approvalsOf } from '../../../daemon/plan/prune.ts';
+import { approvalsOf } from '../../../daemon/plan/approvals.ts';
 import { catalogOf } from './catalogs.ts';
 import { ABSENT, applicationOf, applied, configMap, CONFIG, documentOf, OURS, seen, trackedFor, wantedOf } from './things.ts';
 

@@ -4,9 +4,10 @@ import { describe, it } from 'node:test';
 import { Fault } from '../../../daemon/model/fault.ts';
 import { keyOf, keyText, LOCAL, type JsonObject, type KubeObject } from '../../../daemon/model/object.ts';
 import type { Change } from '../../../daemon/model/plan.ts';
-import type { Observation } from '../../../daemon/model/status.ts';
+import type { Observation, Tracked } from '../../../daemon/model/status.ts';
 import type { Owner } from '../../../daemon/plan/decide.ts';
-import { approvalsOf, overBudget, prune, type Approvals, type PruneInput } from '../../../daemon/plan/prune.ts';
+import { approvalsOf, type Approvals } from '../../../daemon/plan/approvals.ts';
+import { overBudget, prune, type PruneInput } from '../../../daemon/plan/prune.ts';
 import { configMap, documentOf, OURS, seen, trackedFor } from './things.ts';
 
 const NOW = Date.parse('2026-06-01T00:00:00Z');
@@ -54,6 +55,19 @@ describe('pruning', () => {
     assert.deepEqual([change?.action, change?.fault], ['refuse', fault]);
   });
 
+  it('gives up what lies on a cluster that is away when an Approval says so, and on no other, nor when the cluster answers', () => {
+    const given = approvals({ action: 'abandon', target: { kind: 'ManagedCluster', name: 'beijing' } });
+    const entry = (cluster: string): Tracked => ({ ...trackedFor(a), key: keyOf(cluster, a) });
+    const away: Observation = { fault: new Fault('transport/unreachable', 'away') };
+    const clusters = ['beijing', 'hangzhou', LOCAL];
+    const observed = (seenAt: Observation): ReadonlyMap<string, Observation> => new Map(clusters.map((cluster) => [keyText(keyOf(cluster, a)), seenAt]));
+    const told = (seenAt: Observation): readonly string[] => prune({ entries: clusters.map(entry), observations: observed(seenAt), owner: SHOP, approvals: given, leaving: true }).map((change) => `${change.key.cluster} ${change.action}`);
+    assert.deepEqual(told(away), ['local refuse', 'hangzhou refuse', 'beijing keep']);
+    assert.deepEqual(told({ live: a }), ['local delete', 'hangzhou delete', 'beijing delete']);
+    assert.equal(approvals({ action: 'abandon', target: { kind: 'ManagedCluster', name: LOCAL } }).abandons(LOCAL), null);
+    assert.equal(approvals({ action: 'abandon', target: { kind: 'ManagedCluster', name: 'beijing' }, expires: '2026-05-31T00:00:00Z' }).abandons('beijing'), null);
+  });
+
   it('refuses what was not looked for: silence is no absence (I11)', () => {
     const [change] = pruned([a], { observations: new Map() });
     assert.deepEqual([change?.action, change?.fault?.code], ['refuse', 'transport/unreachable']);
@@ -97,7 +111,7 @@ describe('an Approval', () => {
     ['holds until it expires', { action: 'delete', target, expires: '2026-06-01T00:00:01Z' }, {}, true],
     ['whose expiry is no time is none', { action: 'delete', target, expires: 'soon' }, {}, false],
   ];
-  for (const [title, spec, over, expected] of CASES) it(title, () => assert.equal(approvals(spec).allowsDelete({ ...claim, ...over }), expected));
+  for (const [title, spec, over, expected] of CASES) it(title, () => assert.equal(approvals(spec).allowsDelete({ ...claim, ...over }) !== null, expected));
 
   const resume = { action: 'resume', target: { kind: 'Application', namespace: 'prod', name: 'shop' } };
   for (const [title, spec, asked, expected] of [
@@ -108,7 +122,7 @@ describe('an Approval', () => {
     ['resumes no other application', resume, ['test', 'shop', 'pause', 'h1'], false],
     ['without a namespace means default', { action: 'resume', target: { kind: 'Application', name: 'shop' } }, ['default', 'shop', 'pause', 'h1'], true],
     ['to delete resumes nothing', { ...resume, action: 'delete' }, ['prod', 'shop', 'pause', 'h1'], false],
-  ] as const) it(title, () => assert.equal(approvals(spec).resumes(...(asked as unknown as [string, string, string, string])), expected));
+  ] as const) it(title, () => assert.equal(approvals(spec).resumes(...(asked as unknown as [string, string, string, string])) !== null, expected));
 });
 
 describe('the deletion budget', () => {
