@@ -76,7 +76,17 @@ export function pemOf(text: string): string | null {
   }
 }
 
-/** How to reach a cluster, as {@link ClusterRegistration} has it. */
+/**
+ * The https URL of an API server; `host:port` is one too, as Go's client takes it. Null for anything else. A path stays,
+ * the slash at its end does not.
+ */
+export function serverUrl(text: string): string | null {
+  const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`;
+  const url = URL.parse(whole);
+  return url === null || url.protocol !== 'https:' || /\s/.test(text) ? null : whole.replace(/\/+$/, '');
+}
+
+/** How to reach a cluster, as the port `ClusterRegistration` has it. */
 export interface TextConnection {
   readonly endpoint: string;
   readonly ca: string | null;
@@ -94,8 +104,10 @@ export function connectionOfText({ server, caData, certData, keyData, token }: K
     return read;
   };
   if (server === '') throw new Fault('transport/connection', 'the address of the API server is missing');
+  const endpoint = serverUrl(server);
+  if (endpoint === null) throw new Fault('transport/connection', 'the address of the API server is no https URL');
   const ca = caData === '' ? null : pem('CA certificate', caData);
-  if (token !== '' && certData === '') return { endpoint: server, ca, login: { token } };
+  if (token !== '' && certData === '') return { endpoint, ca, login: { token } };
   if (certData === '' || keyData === '') throw new Fault('transport/connection', 'the client certificate or its key is missing, and there is no token');
-  return { endpoint: server, ca, login: { cert: pem('client certificate', certData), key: pem('client key', keyData) } };
+  return { endpoint, ca, login: { cert: pem('client certificate', certData), key: pem('client key', keyData) } };
 }

@@ -7,7 +7,7 @@
  *                                    └── (older servers drop managedBy: suspended alone keeps Kubernetes from running it)
  */
 import { isRecord } from '../lib/json.ts';
-import { connectionOfText, readKubeconfigText, type KubeconfigText } from '../lib/kubeconfig-text.ts';
+import { connectionOfText, readKubeconfigText, serverUrl, type KubeconfigText } from '../lib/kubeconfig-text.ts';
 import { Fault, toFault } from '../model/fault.ts';
 import { describeKey, keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { ClusterRegistration, Clock, Controller, Effects, Objects, Redactor, Register, Turn } from '../model/ports.ts';
@@ -114,8 +114,9 @@ export function registrationOf(job: KubeObject): ClusterRegistration {
   const flags = flagsOf(job);
   const name = flags.get('cluster-name') ?? '';
   if (name === '') throw new Fault('transport/invalid', `${describeKey(keyOf(LOCAL, job))} has no --cluster-name`);
-  const hubServer = flags.get('hub-api-server') ?? '';
-  if (hubServer !== '' && URL.parse(hubServer)?.protocol !== 'https:') throw new Fault('transport/invalid', `${describeKey(keyOf(LOCAL, job))}: --hub-api-server is no https URL`);
+  const asked = flags.get('hub-api-server') ?? '';
+  const hubServer = asked === '' ? '' : serverUrl(asked);
+  if (hubServer === null) throw new Fault('transport/invalid', `${describeKey(keyOf(LOCAL, job))}: --hub-api-server is no https URL`);
   return { name, connection: connectionOfText(connectionFields(flags)), labels: {}, clusterSet: null, boundTo: [], hubServer };
 }
 

@@ -12,7 +12,7 @@
  * `$params` is taken all the same.
  */
 import { isRecord, type Fields } from '../../lib/json.ts';
-import { connectionOfText, readKubeconfigText } from '../../lib/kubeconfig-text.ts';
+import { connectionOfText, readKubeconfigText, serverUrl } from '../../lib/kubeconfig-text.ts';
 import type { CueObject } from '../../model/cue.ts';
 import { DELIVERY_ANNOTATION } from '../../model/clusters.ts';
 import { keyOf, keyText, LOCAL, type KubeObject } from '../../model/object.ts';
@@ -47,10 +47,13 @@ function registrationOf(params: CueObject): ClusterRegistration {
   const boundTo = listOf(params['boundTo']);
   const labels = fieldsOf(params['labels']);
   if (![...boundTo, ...Object.values(labels)].every((value) => typeof value === 'string')) throw refusal('lateen.register-cluster: labels and boundTo are texts');
+  const hubServer = textOf(params['hubServer']);
+  const hubUrl = hubServer === '' ? '' : serverUrl(hubServer);
+  if (hubUrl === null) throw refusal('lateen.register-cluster: hubServer is no https URL');
   return {
     name, labels: labels as Readonly<Record<string, string>>, boundTo: boundTo as readonly string[],
     connection: connectionOfText(isRecord(connection) ? fieldsAsText(connection) : readKubeconfigText(textOf(kubeconfig))),
-    clusterSet: textOf(params['clusterSet']) || null, hubServer: textOf(params['hubServer']),
+    clusterSet: textOf(params['clusterSet']) || null, hubServer: hubUrl,
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readKubeconfigText } from '../../../daemon/lib/kubeconfig-text.ts';
+import { connectionOfText, pemOf, readKubeconfigText, serverUrl } from '../../../daemon/lib/kubeconfig-text.ts';
 import { Fault } from '../../../daemon/model/fault.ts';
 
 const KUBECONFIG = `
@@ -43,3 +43,23 @@ for (const [title, text, words] of [
     assert.throws(() => readKubeconfigText(text), (error) => error instanceof Fault && error.code === 'transport/connection' && words.test(error.message) && !/S0VZ|shadow|http:/.test(error.message));
   });
 }
+
+test('an address is an https URL, or a host and port that stand for one', () => {
+  for (const [text, url] of [['https://a:6443', 'https://a:6443'], ['https://a/k8s/c1/', 'https://a/k8s/c1'], ['10.0.0.5:6443', 'https://10.0.0.5:6443'], ['hub.example', 'https://hub.example']] as const) assert.equal(serverUrl(text), url);
+  for (const text of ['http://a:6443', '{{ hub }}', 'https://', 'ftp://a', 'a b', 'https://a:99999']) assert.equal(serverUrl(text), null, text);
+});
+
+test('certificates and keys are PEM, or base64 of it, once or twice', () => {
+  const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  for (const text of [pem, pem.trim(), base64(pem), base64(base64(pem)), `${base64(pem).slice(0, 10)}\n${base64(pem).slice(10)}\n`]) assert.equal(pemOf(text), pem);
+  for (const text of ['', 'CERT', base64('no PEM'), base64(base64(base64(pem))), '!']) assert.equal(pemOf(text), null, text);
+});
+
+test('a connection needs an address and a login', () => {
+  const fields = { server: 'https://a', caData: '', certData: '', keyData: '', token: 'abcd' };
+  assert.deepEqual(connectionOfText(fields), { endpoint: 'https://a', ca: null, login: { token: 'abcd' } });
+  for (const [change, words] of [[{ server: '' }, /address .* missing/], [{ server: 'http://a' }, /no https URL/], [{ token: '' }, /client certificate or its key is missing/], [{ caData: 'x-secret' }, /the CA certificate is neither PEM nor base64/]] as const) {
+    assert.throws(() => connectionOfText({ ...fields, ...change }), (error) => error instanceof Fault && error.code === 'transport/connection' && words.test(error.message) && !error.message.includes('x-secret'));
+  }
+});
