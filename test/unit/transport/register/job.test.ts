@@ -164,6 +164,14 @@ test('a Job goes out suspended and managed by Lateen, and is read back as it was
   assert.deepEqual([(state.object as unknown as { spec: { suspend: boolean } }).spec.suspend, state.object?.metadata.labels], [true, { a: 'b' }]);
 });
 
+test('an apply that had nothing to send answers with what was read, and the Job is not taken for lost', async () => {
+  const over = transportOver(null);
+  const wrapped = carryOutJobs({ ...over.transport, apply: async (request, at) => (request.live === null ? over.transport.apply(request, at) : { key: request.key, object: request.live, changed: false, warnings: [] }) }, createRedactor());
+  await applied(wrapped, job(), null);
+  const again = await applied(wrapped, job(), await observed(wrapped, job()));
+  assert.deepEqual([again.changed, over.log], [false, ['apply']]);
+});
+
 test('an older server keeps only suspend, which is enough; one that keeps neither does not keep the Job', async () => {
   const older = transportOver(null, ['suspend']);
   await applied(carryOutJobs(older.transport, createRedactor()), job(), null);
