@@ -100,8 +100,10 @@ export class Loop {
     if (fetched === null) return;
     const isNew = fetched.sha !== this.#revision?.sha;
     if (isNew) this.#doors.log.info('new commit', { commit: fetched.sha, author: fetched.author, subject: fetched.subject });
+    // A newer commit that may not be applied is news as well: it is told at once.
+    const isTold = isNew || heldText(fetched) !== heldText(this.#revision);
     this.#revision = fetched;
-    const all = isNew || clock.now() - this.#lastFullMs >= this.#options.resyncMs;
+    const all = isTold || clock.now() - this.#lastFullMs >= this.#options.resyncMs;
     const only = all ? null : this.#take();
     if (only !== null && only.size === 0) return;
     if (all) this.#take();
@@ -198,6 +200,8 @@ export class Loop {
     if (pending()) await clock.sleep(this.#options.debounceMs, signal);
   }
 }
+
+const heldText = (revision: Revision | null): string => JSON.stringify(revision?.held ?? []);
 
 export type Settlement = 'ready' | 'settled' | 'timeout' | 'error';
 

@@ -105,13 +105,13 @@ export interface PassResult {
 
 /** One pass over one commit. Throws only what ends the daemon's turn: cancellation and a lost Lease. */
 export async function pass(doors: Doors, memory: Memory, revision: Revision, options: PassOptions, signal: AbortSignal): Promise<PassResult> {
-  let report: Report = { revision, applications: [], objects: [], clusters: [], initializers: [], leaving: [], diagnostics: [], fault: null };
+  let report: Report = { revision, applications: [], objects: [], clusters: [], initializers: [], leaving: [], diagnostics: revision.held ?? [], fault: null };
   let planned: Plan | null = null;
   const last = memory.last;
   try {
     const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load, ...doors.given }); // 1 source, 2 load
     const only = last !== null && last.sha === revision.sha && options.only !== null ? withDependants(options.only, catalog.initializers) : null;
-    report = { ...report, diagnostics: [...revision.held ?? [], ...catalog.diagnostics] };
+    report = { ...report, diagnostics: [...report.diagnostics, ...catalog.diagnostics] };
     const hub = only === null || last === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, last.hub, signal);
     const clusters = await doors.members.look(signal);
     const desired = await render({ //                                                         3 render
