@@ -1,5 +1,6 @@
 /** The repository's own documents on their way through a pass: applied to the hub as they are, and removed with the file. */
 import type { ApplicationDoors } from './application.ts';
+import { deletionMark } from './lib/approved-deletion.ts';
 import { mapLimit } from './lib/queue.ts';
 import { CODES, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText } from './model/object.ts';
@@ -89,7 +90,7 @@ async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDo
     }
     try {
       if (change.approval !== undefined) doors.approvals.act(change.approval);
-      if (await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal)) removed.add(text);
+      if (await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal, deletionMark(change.key, doors.clock.now()))) removed.add(text);
       else reports.push({ key: change.key, health: 'InProgress', message: 'being deleted: a finalizer holds it', drift: [], fault: null });
     } catch (error) {
       const caught = toFault(error);

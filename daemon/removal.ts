@@ -1,5 +1,6 @@
 /** What goes: objects that an application no longer wants, and applications whose documents are gone. */
 import type { ApplicationDoors } from './application.ts';
+import { deletionMark } from './lib/approved-deletion.ts';
 import { Fault, toFault } from './model/fault.ts';
 import { describeKey, keyText, type ObjectKey } from './model/object.ts';
 import type { DesiredApplication } from './model/plan.ts';
@@ -106,7 +107,7 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
       continue;
     }
     try {
-      const gone = await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal);
+      const gone = await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal, deletionMark(change.key, doors.clock.now()));
       if (change.approval !== undefined) doors.approvals.act(change.approval);
       if (!gone) stay(null, 'being deleted: a finalizer holds it');
     } catch (error) {

@@ -103,8 +103,11 @@ export interface Transport {
   readonly observe: (keys: readonly ObjectKey[], signal: AbortSignal) => Promise<ReadonlyMap<string, Observation>>;
   /** The apply primitive. Faults: transport/*. */
   readonly apply: (request: ApplyRequest, signal: AbortSignal) => Promise<Receipt>;
-  /** Deletes when it is still the object with this uid. True once it is gone, false while finalizers hold it. */
-  readonly remove: (key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal) => Promise<boolean>;
+  /**
+   * Deletes when it is still the object with this uid. True once it is gone, false while finalizers hold it. `mark`:
+   * annotations that it gets right before.
+   */
+  readonly remove: (key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal, mark?: Readonly<Record<string, string>> | null) => Promise<boolean>;
   /** Objects of a kind; `labels` is a label selector. */
   readonly list: (cluster: string, apiVersion: string, kind: string, namespace: string, labels: string, signal: AbortSignal) => Promise<readonly KubeObject[]>;
   /** Whether a kind is namespaced; null when the cluster does not know it. */

@@ -13,17 +13,19 @@
  *    │                                        v
  *    │      Available <── connection Secret <── kubeconfig
  *    v
- *   deleted: cluster ──> vSwitches ──> VPC ──> connection Secret ──> finalizer off (raze.ts)
+ *   deleted as an Approval says: cluster ──> vSwitches ──> VPC ──> connection Secret ──> finalizer off (raze.ts)
+ *   deleted by anyone else: finalizer off, the cloud stays as it is and is found again by its tags
  *
  * A turn goes as far as it gets without waiting. Where it is cut off, the next finds out from the annotations and the
  * cloud's tags how far it came (I6).
  */
+import { isDeletionApproved } from '../lib/approved-deletion.ts';
 import { consequence, Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Controller, Turn } from '../model/ports.ts';
 import type { Tag } from './lookup.ts';
 import { raise } from './raise.ts';
-import { raze } from './raze.ts';
+import { leave, leftWords, raze } from './raze.ts';
 import { FINALIZER, recordOf, tagOf, TERRAFORM_FINALIZER } from './record.ts';
 import { isStopped, stageOf } from './report.ts';
 import { openSubject, withoutSecrets, type ProvisionOptions, type Subject } from './subject.ts';
@@ -55,9 +57,10 @@ export function configurationController(options: ProvisionOptions): Controller {
     const object = subject.object();
     const tag = (): Promise<Tag> => tagFor(object, subject.signal);
     if (isDeleted(object)) {
-      const waiting = await raze(subject, tag);
+      const isApproved = isDeletionApproved(object);
+      const waiting = await (isApproved ? raze : leave)(subject, tag);
       if (waiting !== null) await subject.say('destroying', waiting.waitsFor);
-      return { retryAfterMs: waiting?.retryAfterMs ?? null, changed: subject.isChanged(), message: waiting?.waitsFor ?? '', fault: null };
+      return { retryAfterMs: waiting?.retryAfterMs ?? null, changed: subject.isChanged(), message: waiting?.waitsFor ?? (isApproved ? '' : leftWords(object)), fault: null };
     }
     if (!isHeld(object)) {
       const namespace = await runningController(subject);

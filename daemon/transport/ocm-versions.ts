@@ -66,8 +66,8 @@ export function translateVersions(transport: Transport, clusters: (name: string)
       const receipt = await transport.apply({ ...request, key: moved, object: as(object, moved.apiVersion), live: live === null ? null : as(live, moved.apiVersion) }, signal);
       return { ...receipt, key, object: as(receipt.object, key.apiVersion) };
     },
-    async remove(key, uid, propagation, signal) {
-      return transport.remove(await move(key, signal), uid, propagation, signal);
+    async remove(key, uid, propagation, signal, mark) {
+      return transport.remove(await move(key, signal), uid, propagation, signal, mark);
     },
     async list(cluster, apiVersion, kind, namespace, labels, signal) {
       const found = await transport.list(cluster, await served(cluster, apiVersion, kind, signal), kind, namespace, labels, signal);

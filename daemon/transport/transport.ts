@@ -11,6 +11,7 @@ import type { ObjectCache } from './cache.ts';
 import type { Resource } from './discovery.ts';
 import { ApiFault } from './faults.ts';
 import type { KubeClient } from './kube.ts';
+import { FIELD_MANAGER } from '../lib/stamp.ts';
 import { DELIVERED, placeOf } from './places.ts';
 
 export interface TransportOptions {
@@ -114,12 +115,12 @@ export function openTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function remove(key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal): Promise<boolean> {
+  async function remove(key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal, mark: Readonly<Record<string, string>> | null = null): Promise<boolean> {
     const client = await clusters(key.cluster);
     if ((await client.findResource(key.apiVersion, key.kind, signal)) === null) return true;
     const end = cache?.begin(key);
     try {
-      const left = await effects.run('delete', describeKey(key), () => removeExactly(client, key, uid, propagation, signal));
+      const left = await effects.run('delete', describeKey(key), () => removeExactly(client, key, uid, { propagation, mark }, signal));
       memory.forget(key);
       end?.(left ?? { gone: uid });
       return left === null;
@@ -150,13 +151,14 @@ async function removeExactly(
   client: KubeClient,
   key: ObjectKey,
   uid: string,
-  propagation: 'cascading' | 'orphan',
+  { propagation, mark }: { readonly propagation: 'cascading' | 'orphan'; readonly mark: Readonly<Record<string, string>> | null },
   signal: AbortSignal,
 ): Promise<KubeObject | null> {
   try {
+    if (mark !== null) await client.patch(key, 'merge', { metadata: { uid, annotations: mark } }, { fieldManager: FIELD_MANAGER }, signal);
     return await client.delete(key, { uid, propagation: propagation === 'orphan' ? 'Orphan' : 'Background' }, signal);
   } catch (error) {
-    if (!(error instanceof ApiFault) || error.statusCode !== 409) throw error;
+    if (!(error instanceof ApiFault) || (error.statusCode !== 409 && error.statusCode !== 404)) throw error;
     const live = await client.get(key, signal);
     if (live === null || live.metadata.uid !== uid) return null;
     throw error;

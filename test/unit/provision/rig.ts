@@ -1,6 +1,7 @@
 /** A hub in memory, the lab's cloud without control planes, and a controller between them that can be killed at any effect. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { deletionMark } from '../../../daemon/lib/approved-deletion.ts';
 import { isRecord, mergePatch } from '../../../daemon/lib/json.ts';
 import { createRedactor } from '../../../daemon/lib/redact.ts';
 import { systemClock } from '../../../daemon/lib/retry.ts';
@@ -178,4 +179,16 @@ export function putCredentials(ground: Ground, keys: { readonly accessKeyId: str
 export function connection(ground: Ground): Record<string, string> {
   const data = ground.hub.objects.get('Secret/vela-system/ack-conn')?.['data'];
   return Object.fromEntries(Object.entries(isRecord(data) ? data : {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')]));
+}
+
+const CONFIGURATION: ObjectTarget = { apiVersion: '', kind: 'Configuration', namespace: 'vela-system', name: 'ack-worker' };
+
+/** `kubectl delete`: nobody has approved of it. */
+export const deleteByHand = (ground: Ground): Promise<void> => ground.hub.remove(CONFIGURATION, never);
+
+/** Deletes the Configuration as Lateen does when an Approval says so. */
+export async function deleteApproved(ground: Ground): Promise<void> {
+  const mark = deletionMark({ cluster: 'local', ...CONFIGURATION, apiVersion: 'terraform.core.oam.dev/v1beta2' }, ground.nowMs);
+  if (ground.hub.configuration() !== undefined) await ground.hub.patch(CONFIGURATION, { metadata: { annotations: { ...mark } } }, never);
+  await deleteByHand(ground);
 }
