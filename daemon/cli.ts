@@ -17,7 +17,7 @@ function withSettings(command: Command, which: (flag: string) => boolean): Comma
   return command.option('--config <file>', 'file with settings, `name: value` (environment: LATEEN_CONFIG; every setting also as LATEEN_<NAME>)');
 }
 
-const withOutput = (command: Command): Command => command.addOption(new Option('-o, --output <form>', 'form of what is printed').choices(['text', 'json', 'yaml']).default('text'));
+const withOutput = (command: Command, forms: readonly string[] = ['text', 'json', 'yaml']): Command => command.addOption(new Option('-o, --output <form>', 'form of what is printed').choices(forms).default('text'));
 
 /**
  * Runs the verb that `argv` (without node and script) names. Resolves to the exit code: 0 well, 1 there is something to
@@ -38,7 +38,10 @@ export async function cli(argv: readonly string[], terminal: Terminal, version: 
   withOutput(withSettings(program.command('render [dir]').description('print the objects that a directory asks for; needs no cluster'), (flag) => WITHOUT_HUB.has(flag))).option('--application <name>', 'only this application: name, or namespace/name').action(async (dir: string | undefined, flags: Flags) => {
     code = await (await verbs()).renderVerb(flags, dir ?? '.', flags['application'] as string | undefined, flags['output'] as Output, terminal);
   });
-  withOutput(withSettings(program.command('plan').description('what a pass over the newest commit would change (0 nothing, 1 something, 2 error)'), every)).action(async (flags: Flags) => { code = await (await verbs()).planVerb(flags, flags['output'] as Output, terminal); });
+  withOutput(withSettings(program.command('plan').description('what a commit would change (0 nothing, 1 something, 2 error)'), every), ['text', 'json', 'yaml', 'markdown'])
+    .option('--base <rev>', 'compare with this commit: branch, tag, id, HEAD~1, refs/pull/7/head').option('--head <rev>', 'the commit that is planned (default: the newest)')
+    .option('--live', 'the clusters have to be asked').option('--offline', 'no cluster is asked')
+    .action(async (flags: Flags) => { code = await (await import('./plan-verb.ts')).planVerb(flags, flags['output'] as Output | 'markdown', terminal); });
   withOutput(withSettings(program.command('status').description('what the hub says of the applications'), every)).action(async (flags: Flags) => { code = await (await verbs()).statusVerb(flags, flags['output'] as Output, terminal); });
   withOutput(program.command('explain [code]').description('what a code means and what to do')).action(async (name: string | undefined, flags: Flags) => { code = (await verbs()).explainVerb(name, flags['output'] as Output, terminal); });
   program.command('version').description('print the version').action(() => terminal.out(`${version}\n`));

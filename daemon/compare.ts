@@ -3,6 +3,7 @@
  * requests say. Changes nothing anywhere. Without clusters it is commit against commit, decided as if the base had been
  * carried out to the end.
  */
+import type { JudgeApprovals } from './approvals.ts';
 import { mapLimit } from './lib/queue.ts';
 import { createLoadCache, load, type LoadCache, type LoadOptions } from './load/load.ts';
 import type { Catalog, Document, Revision, Tree } from './model/catalog.ts';
@@ -11,7 +12,7 @@ import type { CueEvaluator } from './model/cue.ts';
 import type { Diagnostic, Origin } from './model/fault.ts';
 import type { KubeObject } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
-import type { ApplicationRecord, Clock, Redactor, Repo } from './model/ports.ts';
+import type { ApplicationRecord, Redactor, Repo } from './model/ports.ts';
 import type { PlanGround } from './pass.ts';
 import { assumedClusters } from './plan/assumed-clusters.ts';
 import { blame, type Blame, type Source } from './plan/blame.ts';
@@ -23,7 +24,7 @@ import type { DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { matrixOf } from './plan/matrix.ts';
 import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
-import { approvalsOf, overBudget, type DeletionBudget } from './plan/prune.ts';
+import { overBudget, type DeletionBudget } from './plan/prune.ts';
 import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, SOURCE_ANNOTATION } from './plan/records.ts';
 import { redacted } from './plan/redacted.ts';
 import { recordsOf, simulate } from './plan/simulate.ts';
@@ -38,11 +39,12 @@ export interface CompareDoors {
   readonly given: Omit<LoadOptions, 'cache'>;
   readonly cue: CueEvaluator;
   readonly pack: KnownDefinitions['pack'];
-  readonly clock: Pick<Clock, 'now'>;
-  readonly redactor: Pick<Redactor, 'learnSecret' | 'text'>;
+    readonly redactor: Pick<Redactor, 'learnSecret' | 'text'>;
   readonly instance: string;
   readonly budget: DeletionBudget;
   readonly drift: DriftBound;
+  /** Which Approvals of a commit count. */
+  readonly approvals: JudgeApprovals;
   /** What a Configuration would have made in a cloud, a line for each resource. */
   readonly cloudPlan: (object: KubeObject) => readonly string[];
 }
@@ -50,6 +52,8 @@ export interface CompareDoors {
 /** What a pass that stopped at its plan has found. */
 export interface LiveGround extends PlanGround {
   readonly plan: Plan;
+  /** All that was found. */
+  readonly diagnostics: readonly Diagnostic[];
   readonly isNamespaced: RenderInput['environment']['isNamespaced'];
 }
 
@@ -105,12 +109,12 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
   const records = base === null || options.base === null ? known : recordsOf(base, known, options.base, doors.instance);
   const head = live !== null && options.isTrusted ? live.desired : await rendered(ground, headCatalog, records, memory.head.render);
   learnSecrets(doors, [...(base === null ? [] : [base]), head]);
-  const desired = base === null || baseCatalog === null || options.base === null ? null : simulatedSide(ground, { base, head, catalog: headCatalog, revision: options.base, approvals: options.isTrusted ? headCatalog.approvals : baseCatalog.approvals });
+  const desired = base === null || baseCatalog === null || options.base === null ? null : await simulatedSide(ground, { base, head, catalog: headCatalog, approving: options.isTrusted ? [headCatalog, head] : [baseCatalog, base], revision: options.base });
   const liveSide: SideInput | null = live === null ? null : { plan: live.plan, records: live.hub.records, heldBack: live.heldBack, isSimulated: false };
   const facts = await factsOf(ground, { base, baseCatalog, head, headCatalog, records, sides: [desired, liveSide] });
   const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
   const before = new Set(baseCatalog === null || base === null ? [] : findings(baseCatalog, base).map(findingText));
-  const now = findings(headCatalog, head);
+  const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(headCatalog, head), ...(desired?.unapproved ?? [])];
   return redacted({
     base: options.base, head: options.head, revertOf: options.revertOf,
     clusters: { isLive: live !== null, unresolved: assumed.unresolved, message: options.message },
@@ -154,23 +158,25 @@ interface Simulated {
   readonly base: Desired;
   readonly head: Desired;
   readonly catalog: Catalog;
+  /** Whose Approvals count. */
+  readonly approving: readonly [Catalog, Desired];
   readonly revision: Revision;
-  readonly approvals: readonly Document[];
 }
 
 const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };
 
 /** What the head would change where the base has been carried out. */
-function simulatedSide({ doors }: Ground, { base, head, catalog, revision, approvals: documents }: Simulated): SideInput {
+async function simulatedSide({ doors, signal }: Ground, { base, head, catalog, approving, revision }: Simulated): Promise<SideInput & { readonly unapproved: readonly Diagnostic[] }> {
   const { records, observed, documents: tracked, ownedCount } = simulate(base, head, revision, doors.instance);
-  const approvals = approvalsOf(documents, doors.clock.now());
+  const [approver, { applications }] = approving;
+  const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog: approver, applications, isWhole: true, revision: approver.revision, signal });
   const leaving = leavingRecords(records, catalog, doors.instance);
   const deletions = [
     ...leaving.flatMap((record) => union(...record.trackers.map(trackedOf)).map(({ key }) => ({ key, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' as const } }))),
     ...leavingDocuments(tracked, head, catalog).map(({ key }) => ({ key, owner: NOBODY })),
   ];
   return {
-    records, isSimulated: true, heldBack: overBudget(deletions, ownedCount, doors.budget, approvals),
+    records, unapproved, isSimulated: true, heldBack: overBudget(deletions, ownedCount, doors.budget, approvals),
     plan: plan({ desired: head, records, documents: tracked, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog),
   };
 }

@@ -1,9 +1,7 @@
-/** Text for people: diagnostics, plans, tables. Pure: strings in, strings out. */
+/** Text for people: diagnostics, tables. Pure: strings in, strings out. Plans are print-plan.ts's. */
 import { stringify } from './lib/json.ts';
 import { printYaml } from './lib/yaml.ts';
 import { CODES, type Code, type Diagnostic } from './model/fault.ts';
-import { describeKey, type Json } from './model/object.ts';
-import type { ApplicationPlan, Change, Plan } from './model/plan.ts';
 
 export type Output = 'text' | 'json' | 'yaml';
 
@@ -31,48 +29,6 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
   const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => (row[i] ?? '').length)));
   const line = (cells: readonly string[]): string => cells.map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + 3))).join('').trimEnd();
   return `${[line(heads), ...rows.map(line)].join('\n')}\n`;
-}
-
-const SIGN: Readonly<Record<Change['action'], string>> = { create: '+', update: '~', adopt: '~', delete: '-', refuse: '!', keep: ' ' };
-
-const valueText = (value: Json | undefined): string => {
-  const text = value === undefined ? '(absent)' : stringify(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-};
-
-function changeText(change: Change): string {
-  const head = `  ${SIGN[change.action]} ${change.action} ${describeKey(change.key)}: ${change.reason}`;
-  if (change.action === 'create' || change.action === 'delete') return head;
-  return [head, ...change.fields.slice(0, 20).map((field) => `      ${field.path}${field.from === undefined && field.to === undefined ? ' differs' : `: ${valueText(field.from)} -> ${valueText(field.to)}`}`), ...(change.fields.length > 20 ? [`      and ${change.fields.length - 20} more`] : [])].join('\n');
-}
-
-/** Whether anything would be written. */
-export function hasChanges(plan: Plan): boolean {
-  return [...plan.applications, plan.objects].some((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep'));
-}
-
-/** The plan for a terminal: what would change, object by object, with the reason; what stays is only counted. */
-export function planText(plan: Plan): string {
-  const part = (title: string, item: ApplicationPlan): string[] => {
-    const moving = item.changes.filter((change) => change.action !== 'keep' || change.fields.length > 0);
-    if (moving.length === 0 && !item.restartsWorkflow) return [];
-    const kept = item.changes.length - moving.length;
-    return [`${title}${item.restartsWorkflow ? ' (its workflow runs)' : ''}`, ...moving.map(changeText), ...(kept > 0 ? [`    ${kept} unchanged`] : []), ''];
-  };
-  const lines = [...part('documents of the repository', plan.objects), ...plan.applications.flatMap((app) => part(`${app.namespace}/${app.name}`, app))];
-  if (lines.length === 0) return 'No changes: the hub is as the commit asks.\n';
-  const all = [...plan.applications, plan.objects].flatMap((item) => item.changes);
-  const count = (action: Change['action']): number => all.filter((change) => change.action === action).length;
-  return `${lines.join('\n')}\n${count('create')} to create, ${count('update') + count('adopt')} to update, ${count('delete')} to delete, ${count('refuse')} refused, ${count('keep')} unchanged.\n`;
-}
-
-/** The plan as data, without whole objects: Secrets could be among them (I9). */
-export function planData(plan: Plan): unknown {
-  const part = (item: ApplicationPlan): unknown => ({
-    namespace: item.namespace, name: item.name, restartsWorkflow: item.restartsWorkflow,
-    changes: item.changes.map((change) => ({ action: change.action, ...change.key, reason: change.reason, fields: change.fields, ...(change.fault === null ? {} : { code: change.fault.code }) })),
-  });
-  return { applications: plan.applications.map(part), objects: part(plan.objects) };
 }
 
 /** What `lateen explain CODE` says. */

@@ -11,8 +11,8 @@ import { keyText, LOCAL, type JsonObject, type ObjectKey } from './model/object.
 import type { Desired } from './model/plan.ts';
 import type { Report } from './model/status.ts';
 import { matrixOf } from './matrix.ts';
-import { pass, type PassResult } from './pass.ts';
-import { diagnosticText, explanation, hasChanges, inForm, planData, planText, sortDiagnostics, table, type Output } from './print.ts';
+import type { PassResult } from './pass.ts';
+import { diagnosticText, explanation, inForm, sortDiagnostics, table, type Output } from './print.ts';
 import { readPack } from './render/pack.ts';
 import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
@@ -198,20 +198,6 @@ function concealed(secret: JsonObject | object): object {
   const hide = (part: unknown): unknown => (part !== null && typeof part === 'object' ? Object.fromEntries(Object.keys(part).map((key) => [key, '***'])) : part);
   const { data, stringData, ...rest } = secret as Record<string, unknown>;
   return { ...rest, ...(data === undefined ? {} : { data: hide(data) }), ...(stringData === undefined ? {} : { stringData: hide(stringData) }) };
-}
-
-/** `lateen plan`: what a pass would change. 0 nothing, 1 something, 2 it cannot be told. */
-export async function planVerb(flags: Flags, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
-  await using wired = await wire(base, wireOptions({ writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null }, terminal));
-  const revision = await wired.doors.repo.fetch(terminal.signal);
-  const { plan, report } = await pass(wired.doors, wired.memory, revision, { stop: 'plan', only: null }, terminal.signal);
-  if (report.fault !== null || plan === null) throw report.fault ?? new Fault('loop/bug', 'no plan was made');
-  const findings = sortDiagnostics(report.diagnostics);
-  const data = { commit: revision.sha, ...(planData(plan) as object), diagnostics: findings };
-  terminal.out(base.redactor.text(inForm(data, output, () => `${planText(plan)}${findings.length === 0 ? '' : `\n${findings.map(diagnosticText).join('\n')}\n`}`)));
-  if (findings.some((item) => item.severity === 'error')) return 2;
-  return hasChanges(plan) ? 1 : 0;
 }
 
 /**

@@ -216,7 +216,7 @@ function controllersFor({ config, clock, redactor }: Base, doors: { readonly obj
 }
 
 /** Reads the list of approvers, as it is now; null where there is none. Faults: config/invalid. */
-function wireApprovers({ config }: Base): (() => Promise<readonly Approver[]>) | null {
+export function wireApprovers({ config }: Base): (() => Promise<readonly Approver[]>) | null {
   const file = config.trust.approversFile;
   if (file === null) return null;
   return async () => parseApprovers(await readFile(file, 'utf8').catch((error: unknown) => {

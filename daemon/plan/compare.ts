@@ -160,7 +160,7 @@ function documentCauses(object: ObjectDiff, { base, head }: CompareInput): Objec
     const isGone = item.to === undefined && !item.isSecret && before !== undefined;
     return cause(isGone ? before : after, isGone, numbered(item.path));
   };
-  return { ...object, causes: object.action === 'delete' ? cause(before, true, null) : cause(after, false, null), fields: object.fields.map((item) => ({ ...item, causes: field(item) })) };
+  return { ...object, causes: object.action === 'delete' ? cause(before, true, null) : object.action === 'create' ? cause(after, false, null) : [], fields: object.fields.map((item) => ({ ...item, causes: field(item) })) };
 }
 
 // ----------------------------------------------------------------------------------------------------------- notes

@@ -20,7 +20,7 @@ const ANCESTORS_MAX = 1_000;
 
 /**
  * The commit that `text` names on the remote, with its objects in our copy. A branch or tag is asked for there; an id is
- * taken from our copy, or fetched by its whole id. `branch` of the answer is the name without steps. Faults: source/*;
+ * taken from our copy, or fetched by its whole id. `branch` of the answer is what was asked for. Faults: source/*;
  * source/branch (invalid) when there is no such commit.
  */
 export async function findRevision(text: string, doors: RevisionDoors, signal: AbortSignal): Promise<Revision> {
@@ -30,7 +30,7 @@ export async function findRevision(text: string, doors: RevisionDoors, signal: A
   const isId = /^(?:[0-9a-f]{7,40}|[0-9a-f]{64})$/.test(name);
   const sha = (isId ? await commitOf(`${name}${steps}`, doors, signal) : null) ?? await fetched(name, steps, isId, doors, signal);
   if (sha === null) throw unknown;
-  return describeRevision(sha, name, doors, signal);
+  return describeRevision(sha, text, doors, signal);
 }
 
 async function fetched(name: string, steps: string, isId: boolean, doors: RevisionDoors, signal: AbortSignal): Promise<string | null> {

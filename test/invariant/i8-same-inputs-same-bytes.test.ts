@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stringify } from '../../daemon/lib/json.ts';
-import { planData, planText } from '../../daemon/print.ts';
+import { planOf, told as toldOf } from './planning.ts';
 import { application, BOX, definition, openWorld, plain, type World } from './world.ts';
 
 const FILES: Readonly<Record<string, string>> = {
@@ -22,9 +22,7 @@ async function made(order: (names: readonly string[]) => readonly string[], seed
   const told: string[] = [];
   for (const files of [FILES, NEXT]) {
     push(files);
-    const { plan } = await world.plan();
-    assert.ok(plan !== null);
-    told.push(planText(plan), stringify(planData(plan), 1));
+    told.push(...toldOf(await planOf(world)));
     await world.settle();
     told.push(stringify([...world.branch].toSorted(([a], [b]) => (a < b ? -1 : 1)), 1));
   }

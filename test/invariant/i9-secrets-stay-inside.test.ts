@@ -3,15 +3,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cli } from '../../daemon/cli.ts';
-import { stringify } from '../../daemon/lib/json.ts';
 import { openLog } from '../../daemon/lib/log.ts';
 import { createRedactor } from '../../daemon/lib/redact.ts';
 import { Fault } from '../../daemon/model/fault.ts';
 import { EMPTY_JOURNAL } from '../../daemon/model/ports.ts';
-import { planData, planText } from '../../daemon/print.ts';
+import { planText } from '../../daemon/print-plan.ts';
 import { learnKnown, withKnown, withoutSecrets } from '../../daemon/transport/known-secrets.ts';
 import { isJournalKept, journalSecret, readJournal } from '../../daemon/workflow/journal.ts';
 import { temporaryDirectory } from '../rig/git.ts';
+import { planOf, told as toldOf } from './planning.ts';
 import { application, configMaps, openWorld } from './world.ts';
 
 const CANARY = 'canary-71c3-do-not-tell';
@@ -29,15 +29,15 @@ test('I9: no value of a Secret in a plan, whether it is made, changed by the com
   const told: string[] = [];
   for (const value of [OLD, CANARY]) {
     world.push({ 'secret.json': JSON.stringify(secret(value)), 'a.json': component(value) });
-    const { plan } = await world.plan();
-    assert.ok(plan !== null && planText(plan).includes('Secret default/password'));
-    told.push(planText(plan), stringify(planData(plan), 1));
+    const plan = await planOf(world);
+    assert.ok(planText(plan).includes('Secret default/password'), planText(plan));
+    told.push(...toldOf(plan));
     await world.settle();
   }
   for (const [key, object] of world.hub) if (object.kind === 'Secret' && object['data'] !== undefined) world.hub.set(key, { ...object, data: { password: Buffer.from(OLD).toString('base64') } });
-  const { plan } = await world.plan();
-  assert.ok(plan !== null && planText(plan).includes('/data/password differs'), planText(plan ?? assert.fail()));
-  told.push(planText(plan), stringify(planData(plan), 1), [...world.branch.values()].join('\n'), world.commits.join('\n'));
+  const plan = await planOf(world);
+  assert.ok(planText(plan).includes('/data/password differs'), planText(plan));
+  told.push(...toldOf(plan), [...world.branch.values()].join('\n'), world.commits.join('\n'));
   assertSilent(told.join('\n'), 'plan or status');
   assert.ok([...world.hub.values()].some((object) => JSON.stringify(object).includes(Buffer.from(CANARY).toString('base64')) || JSON.stringify(object).includes(Buffer.from(OLD).toString('base64'))), 'the canary was there to be found');
   assert.deepEqual(configMaps(world), {});

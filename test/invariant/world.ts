@@ -29,6 +29,8 @@ export interface World {
   readonly push: (files: Readonly<Record<string, string | null>>) => Revision;
   /** One pass over a commit, by default the newest. */
   readonly pass: (revision?: Revision) => Promise<PassResult>;
+  /** The files of a commit. */
+  readonly tree: Doors['repo']['tree'];
   /** What a pass over the newest commit would do. */
   readonly plan: () => Promise<PassResult>;
   /** Passes until nothing changes any more. */
@@ -128,7 +130,7 @@ export function openWorld(): World {
 
   const doors = (): Doors => ({
     repo: {
-      tree: (revision) => Promise.resolve({ revision, files: [...(trees.get(revision.sha) ?? [])].map(([path, text]) => ({ path, text, oid: sha(text), sizeBytes: text.length })).sort((a, b) => (a.path < b.path ? -1 : 1)) }),
+      tree: world.tree,
       statusFiles: () => Promise.resolve(new Map(world.branch)),
       commit: (commit) => effect('push', commit.subject, () => {
         for (const [path, content] of commit.files) {
@@ -153,6 +155,7 @@ export function openWorld(): World {
 
   const world: World = {
     hub: new Map(), branch: new Map(), commits: [], effects: [], calls: [], before: () => {}, after: () => {}, unseen: () => null, doors: {}, nowMs: Date.parse('2026-01-01T00:00:00Z'), atOnceMax: 0,
+    tree: (revision) => Promise.resolve({ revision, files: [...(trees.get(revision.sha) ?? [])].map(([path, text]) => ({ path, text, oid: sha(text), sizeBytes: text.length })).sort((a, b) => (a.path < b.path ? -1 : 1)) }),
     push: (changes) => {
       files = new Map([...new Map<string, string | null>([...files, ...Object.entries(changes)])].filter((entry): entry is [string, string] => entry[1] !== null));
       newest = { sha: sha(`${trees.size} ${[...files].join()}`), branch: 'main', author: 'Ada <ada@example.com>', subject: `commit ${trees.size}` };

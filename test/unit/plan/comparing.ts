@@ -3,6 +3,7 @@ import { compare, type CompareDoors, type CompareOptions } from '../../../daemon
 import { createRedactor } from '../../../daemon/lib/redact.ts';
 import type { Revision } from '../../../daemon/model/catalog.ts';
 import type { CueEvaluator } from '../../../daemon/model/cue.ts';
+import { approvalsOf } from '../../../daemon/plan/approvals.ts';
 import type { ApplicationComparison, Cause, Comparison, FieldDiff, ObjectDiff } from '../../../daemon/plan/comparison.ts';
 import { readPack } from '../../../daemon/render/pack.ts';
 import { cue } from '../cue/evaluator.ts';
@@ -16,7 +17,7 @@ const revision = (sha: string): Revision => ({ sha, branch: 'main', author: 'Ada
 export async function doorsOver(commits: Readonly<Record<string, Files>>, more: Partial<CompareDoors> = {}): Promise<CompareDoors> {
   return {
     repo: { tree: (wanted) => Promise.resolve({ ...treeOf(commits[wanted.sha] ?? {}), revision: wanted }) },
-    given: {}, cue, pack: await pack, clock: { now: () => Date.parse('2026-01-01T00:00:00Z') }, redactor: createRedactor(), instance: '', budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloudPlan: () => [], ...more,
+    given: {}, cue, pack: await pack, approvals: ({ catalog }) => Promise.resolve({ approvals: approvalsOf(catalog.approvals, Date.parse('2026-01-01T00:00:00Z')), diagnostics: [] }), redactor: createRedactor(), instance: '', budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloudPlan: () => [], ...more,
   };
 }
 
