@@ -75,6 +75,8 @@ export class GitSource implements Repo, PlanRefs {
   #statusBranch: string;
   #length: { readonly tip: string; readonly commits: number } | null = null;
   #canRotate = true;
+  /** The ref of the status branch in our copy does not say yet what was pushed. */
+  #isBehind = false;
   #changes = 0;
 
   constructor(parts: SourceParts) {
@@ -158,7 +160,10 @@ export class GitSource implements Repo, PlanRefs {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    await this.#queue.run('repository', () => this.#parts.close());
+    await this.#queue.run('repository', async () => {
+      await this.#catchUp(new AbortController().signal).catch(() => {}); // Who starts next asks the remote anyway.
+      await this.#parts.close();
+    });
   }
 
   /** One at a time, and no longer than until `signal` fires or the source is closed. */
@@ -186,6 +191,7 @@ export class GitSource implements Repo, PlanRefs {
   async #renew(format: Store['format'], signal: AbortSignal): Promise<void> {
     this.#revision = null;
     this.#statusTip = undefined;
+    this.#isBehind = false;
     this.#store = await renewStore(this.#parts.git, this.#parts.workDir, format, signal);
   }
 
@@ -257,6 +263,7 @@ export class GitSource implements Repo, PlanRefs {
 
   async #download(place: Place, specs: readonly string[], signal: AbortSignal, config: readonly (readonly [string, string])[] = []): Promise<void> {
     if (specs.length === 0) return;
+    await this.#catchUp(signal);
     const { git } = this.#parts;
     const directory = this.#store.directory;
     const done = await git.result({
@@ -268,6 +275,14 @@ export class GitSource implements Repo, PlanRefs {
     const refs = new Map(listed.split('\n').filter((line) => line !== '').map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]));
     this.#store = { ...this.#store, refs };
     this.#changed();
+  }
+
+  /** So that git sees what we pushed: before it tells of refs, and before it tidies up. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const sha = this.#store.refs.get(STATUS_REF);
+    if (!this.#isBehind || sha === undefined) return;
+    await this.#setRef(STATUS_REF, sha, signal);
+    this.#isBehind = false;
   }
 
   async #setRef(ref: string, sha: string | null, signal: AbortSignal): Promise<void> {
@@ -305,7 +320,9 @@ export class GitSource implements Repo, PlanRefs {
       const outcome = pushOutcome(done, status.remote);
       if (outcome.kind === 'failed') throw outcome.fault;
       if (outcome.kind === 'done') {
-        await this.#setRef(STATUS_REF, made.sha, signal);
+        // Written down later: a process for every push would cost more than it is worth to who starts after us.
+        this.#store = { ...this.#store, refs: new Map([...this.#store.refs, [STATUS_REF, made.sha]]) };
+        this.#isBehind = true;
         this.#statusTip = made.sha;
         this.#statusBranch = made.branch;
         this.#changed();
@@ -372,7 +389,10 @@ export class GitSource implements Repo, PlanRefs {
     this.#changes += 1;
     if (this.#changes % CHANGES_PER_GC !== 0) return;
     const { git } = this.#parts;
-    const tidy = (): Promise<unknown> => git.result({ doing: 'tidying up', directory: this.#store.directory, args: ['gc', '--auto', '--quiet'] }, this.#closing.signal);
+    const tidy = async (): Promise<unknown> => {
+      await this.#catchUp(this.#closing.signal);
+      return git.result({ doing: 'tidying up', directory: this.#store.directory, args: ['gc', '--auto', '--quiet'] }, this.#closing.signal);
+    };
     this.#queue.run('repository', tidy).catch(() => {});
   }
 }

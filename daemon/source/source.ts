@@ -109,7 +109,7 @@ export async function openSource(options: SourceOptions, doors: SourceDoors): Pr
       ...doors, git, workDir, source, status, store,
       branch: options.branch, statusBranch: options.statusBranch, historyMax: options.historyMax ?? 0,
       trees: treeReader(git, limits), planTrees: treeReader(git, limits), planFetchMaxBytes: 4 * limits.totalMaxBytes,
-      commits: commitBuilder(git, workDir, { identity: options.identity ?? DEFAULT_IDENTITY, signer, skipCi: options.skipCi === true }),
+      commits: commitBuilder(git, { identity: options.identity ?? DEFAULT_IDENTITY, signer, skipCi: options.skipCi === true }),
       outbox: openOutbox(workDir, `${status.remote.url}#${options.statusBranch}`),
       keys, trust: openTrust(git, keys, { verify: trust.verify ?? 'off', acceptRewrite: trust.acceptRewrite ?? null }),
       applied: { ref: appliedRef(source.remote.url, options.branch), remembers: trust.remembers ?? true, ask: trust.lastApplied ?? (() => Promise.resolve([])) },

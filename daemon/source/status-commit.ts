@@ -1,12 +1,12 @@
-/** Builds one commit of the status branch from git's plumbing, without a work tree. Upholds I5: the same content is no commit. */
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+/**
+ * Builds one commit of the status branch, without a work tree or an index: files, trees and commit are made here and given
+ * to git in one piece. Upholds I5: the same content is no commit.
+ */
 import { Fault } from '../model/fault.ts';
 import type { StatusCommit } from '../model/status.ts';
 import { gitFault } from './git-fault.ts';
 import type { Git } from './git.ts';
-import { blobId, packBlobs } from './pack.ts';
+import { blobId, blobOf, commitOf, objectId, packObjects, treesOf, type GitObject, type Trees } from './pack.ts';
 import type { Signer } from './signing.ts';
 import type { ObjectFormat, Store } from './store.ts';
 
@@ -49,44 +49,54 @@ export interface CommitBuilder {
 /** Regular file, not executable. */
 const MODE = '100644';
 
+/** A tree as it is known: its files, and the ids of its folders. */
+interface Listing {
+  /** `mode id` by path. */
+  readonly entries: ReadonlyMap<string, string>;
+  readonly trees: Trees;
+}
+
 /** A builder that remembers the listing of the last commit it saw or made. */
-export function commitBuilder(git: Git, workDir: string, style: CommitStyle): CommitBuilder {
-  let seen: { readonly commit: string; readonly entries: ReadonlyMap<string, string> } | null = null;
-  const entriesOf = async (store: Store, parent: string | null, signal: AbortSignal): Promise<ReadonlyMap<string, string>> => {
-    if (parent === null) return new Map();
-    if (seen?.commit !== parent) seen = { commit: parent, entries: await list(git, store, parent, signal) };
-    return seen.entries;
+export function commitBuilder(git: Git, style: CommitStyle): CommitBuilder {
+  let seen: Listing & { readonly commit: string } | null = null;
+  const listingOf = async (store: Store, parent: string | null, signal: AbortSignal): Promise<Listing | null> => {
+    if (parent === null) return null;
+    if (seen?.commit !== parent) {
+      const entries = await list(git, store, parent, signal);
+      seen = { commit: parent, entries, trees: treesOf(store.format, entries) };
+    }
+    return seen;
   };
   return {
     build: async (ground, commit, signal) => {
       const { store, parent } = ground;
       for (const path of commit.files.keys()) checkPath(path);
-      const entries = await entriesOf(store, parent, signal);
-      const changes = changesOf(store.format, entries, commit.files);
+      const before = await listingOf(store, parent, signal);
+      const changes = changesOf(store.format, before?.entries ?? new Map(), commit.files);
       if (changes.length === 0 && ground.isNewRoot !== true) return null;
-      const index = join(workDir, `index-${randomUUID()}`);
-      try {
-        await writeBlobs(git, store, changes, signal);
-        const tree = await writeTree(git, store, index, entries, changes, signal);
-        const made = await commitTree(git, ground, tree, messageOf(commit, style.skipCi), style, signal);
-        const after = applied(entries, changes);
-        if (after !== null) seen = { commit: made, entries: after };
-        return made;
-      } finally {
-        await rm(index, { force: true });
-      }
+      const entries = applied(before?.entries ?? new Map(), changes);
+      const trees = treesOf(store.format, entries);
+      const objects = [...new Map(changes.filter(({ content }) => content !== null).map(({ oid, content }) => [oid, blobOf(content ?? '')])).values(), ...[...trees.objects].filter(([id]) => before?.trees.objects.has(id) !== true).map(([, tree]) => tree)];
+      const made = await writeCommit(git, ground, { tree: trees.root, objects, message: messageOf(commit, style.skipCi) }, style, signal);
+      seen = { commit: made, entries, trees };
+      return made;
     },
   };
 }
 
-/** The listing after `changes`, so that the next commit need not ask for it; null where a file takes a folder's place or the other way round. */
-function applied(entries: ReadonlyMap<string, string>, changes: readonly FileChange[]): ReadonlyMap<string, string> | null {
-  const after = new Map(entries);
-  const folders = new Set([...entries.keys()].flatMap(foldersOf));
+/** The listing after `changes`. A file takes the place of a folder, and a folder that of a file. */
+function applied(before: ReadonlyMap<string, string>, changes: readonly FileChange[]): ReadonlyMap<string, string> {
+  const after = new Map(before);
+  for (const { path, content } of changes) if (content === null) after.delete(path);
+  const folders = new Set([...after.keys()].flatMap(foldersOf));
   for (const { path, content, oid } of changes) {
-    if (content === null) after.delete(path);
-    else if (folders.has(path) || foldersOf(path).some((folder) => entries.has(folder))) return null;
-    else after.set(path, `${MODE} ${oid}`);
+    if (content === null) continue;
+    if (folders.has(path)) for (const other of [...after.keys()]) if (other.startsWith(`${path}/`)) after.delete(other);
+    for (const folder of foldersOf(path)) {
+      after.delete(folder);
+      folders.add(folder);
+    }
+    after.set(path, `${MODE} ${oid}`);
   }
   return after;
 }
@@ -131,42 +141,42 @@ function changesOf(format: ObjectFormat, entries: ReadonlyMap<string, string>, f
   return changes;
 }
 
-async function writeBlobs(git: Git, store: Store, changes: readonly FileChange[], signal: AbortSignal): Promise<void> {
-  const contents = new Map(changes.filter(({ content }) => content !== null).map(({ oid, content }) => [oid, content ?? '']));
-  if (contents.size === 0) return;
-  await git.text({ doing: 'writing the status', directory: store.directory, args: ['index-pack', '--stdin'], input: packBlobs(store.format, [...contents.values()]) }, signal);
+/** More objects than this are written as a pack, fewer one by one: quicker, and no heap of small packs. */
+const LOOSE_MAX = 20;
+
+async function write(git: Git, store: Store, objects: readonly GitObject[], signal: AbortSignal): Promise<void> {
+  if (objects.length === 0) return;
+  await git.text({ doing: 'writing the status', directory: store.directory, args: objects.length > LOOSE_MAX ? ['index-pack', '--stdin'] : ['unpack-objects', '-q'], input: packObjects(store.format, objects) }, signal);
 }
 
-/** A private index is filled from what is known of the parent, so that its trees need not be read again. */
-async function writeTree(git: Git, store: Store, index: string, entries: ReadonlyMap<string, string>, changes: readonly FileChange[], signal: AbortSignal): Promise<string> {
-  const common = { doing: 'writing the status', directory: store.directory, env: { GIT_INDEX_FILE: index } };
-  const removed = new Set(changes.filter(({ content }) => content === null).map(({ path }) => path));
-  const kept = [...entries].filter(([path]) => !removed.has(path)).map(([path, entry]) => `${entry}\t${path}\0`);
-  // Ours come last: with --replace a folder of ours takes the place of another's file.
-  const written = changes.filter(({ content }) => content !== null).map(({ path, oid }) => `${MODE} ${oid}\t${path}\0`);
-  await git.text({ ...common, args: ['update-index', '--add', '--replace', '-z', '--index-info'], input: [...kept, ...written].join('') }, signal);
-  return (await git.text({ ...common, args: ['write-tree'] }, signal)).trim();
+interface Content {
+  readonly tree: string;
+  /** What the store has not yet of it. */
+  readonly objects: readonly GitObject[];
+  readonly message: string;
 }
 
-async function commitTree(git: Git, { store, parent, atMs, isNewRoot }: Ground, tree: string, message: string, { identity, signer }: CommitStyle, signal: AbortSignal): Promise<string> {
+async function writeCommit(git: Git, { store, parent: tip, atMs, isNewRoot }: Ground, { tree, objects, message }: Content, { identity, signer }: CommitStyle, signal: AbortSignal): Promise<string> {
+  const parent = isNewRoot === true ? null : tip;
+  if (signer === null) {
+    const commit = commitOf(tree, parent, identity, atMs, message);
+    await write(git, store, [...objects, commit], signal);
+    return objectId(store.format, commit);
+  }
+  await write(git, store, objects, signal);
   const date = `@${Math.floor(atMs / 1000)} +0000`;
   const made = await git.result({
-    doing: 'writing the status',
-    directory: store.directory,
-    args: ['commit-tree', ...(signer === null ? [] : ['-S']), tree, ...(parent === null || isNewRoot === true ? [] : ['-p', parent]), '-F', '-'],
-    input: message,
-    config: signer?.config ?? [],
+    doing: 'writing the status', directory: store.directory, args: ['commit-tree', '-S', tree, ...(parent === null ? [] : ['-p', parent]), '-F', '-'], input: message, config: signer.config,
     env: {
       GIT_AUTHOR_NAME: identity.name, GIT_AUTHOR_EMAIL: identity.email, GIT_AUTHOR_DATE: date,
-      GIT_COMMITTER_NAME: identity.name, GIT_COMMITTER_EMAIL: identity.email, GIT_COMMITTER_DATE: date,
-      ...signer?.env,
+      GIT_COMMITTER_NAME: identity.name, GIT_COMMITTER_EMAIL: identity.email, GIT_COMMITTER_DATE: date, ...signer.env,
     },
   }, signal);
   const sha = made.stdout.trim();
   if (made.exitCode === 0 && sha !== '') return sha;
-  const fault = gitFault('writing the status', made, null);
   // Never unsigned instead: who checks signatures would take it for another's.
-  throw signer === null ? fault : new Fault('source/signing', `the status commit could not be signed: ${fault.message}`, { cause: fault.cause });
+  const fault = gitFault('writing the status', made, null);
+  throw new Fault('source/signing', `the status commit could not be signed: ${fault.message}`, { cause: fault.cause });
 }
 
 /**
@@ -183,7 +193,7 @@ export function messageOf(commit: StatusCommit, skipCi: boolean): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+  return text.replace(/[\s\0-\x1f\x7f]+/g, ' ').trim();
 }
 
 /** Paths come from us, never from outside: a wrong one is a bug. git would refuse the same ones, less clearly. */

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: figures and ratios of runs side by side, on one lab hub. Prints, asserts nothing: speed is not a test.
  *
- *   npm run bench [-- --applications 200] [--members 20] [--only cue,pass,apply,members]
+ *   npm run bench [-- cue pass apply members status] [--applications 200] [--members 20] [--seconds 120] [--over file|http]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,11 +21,13 @@ import { stamp } from '../../daemon/lib/stamp.ts';
 import { wire, wireBase } from '../../daemon/wire.ts';
 import { useLab, type ControlPlane } from '../lab/lab.ts';
 import { registerMembers } from '../rig/members.ts';
+import { benchStatus } from './status.ts';
 
-const { values } = parseArgs({ options: { applications: { type: 'string', default: '200' }, only: { type: 'string', default: 'cue,pass,apply,members' }, members: { type: 'string', default: '20' } } });
+const PARTS = ['cue', 'pass', 'apply', 'members', 'status'];
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { applications: { type: 'string', default: '200' }, only: { type: 'string' }, members: { type: 'string', default: '20' }, seconds: { type: 'string', default: '120' }, instances: { type: 'string', default: '5' }, over: { type: 'string', default: 'http' }, branches: { type: 'string', default: 'own' } } });
 const COUNT = Number(values.applications);
 const MEMBERS = Number(values.members);
-const only = new Set(values.only.split(','));
+const only = new Set(values.only?.split(',') ?? (positionals.length > 0 ? positionals : PARTS));
 const never = new AbortController().signal;
 const say = (what: string, figure: string): void => console.log(`${what.padEnd(62)} ${figure}`);
 const ms = (from: number): number => performance.now() - from;
@@ -201,3 +203,4 @@ if (only.has('pass') || only.has('apply')) {
   if (only.has('apply')) await benchApply(hub);
 }
 if (only.has('members')) await benchMembers();
+if (only.has('status')) await benchStatus({ seconds: Number(values.seconds), instances: Number(values.instances), over: values.over === 'file' ? 'file' : 'http', branches: values.branches === 'shared' ? 'shared' : 'own' }, say);
