@@ -211,20 +211,19 @@ function isAnyLeft(found: Found): boolean {
   return [...new Set([...before.keys(), ...found.after.keys()])].some((text) => {
     const [from, to] = [before.get(text), found.after.get(text)];
     if (from === undefined || to === undefined) return blamed(found, text, '').length === 0;
-    return diffFields(from, to).some((field) => blamed(found, text, named(field.path, from, to)).length === 0);
+    return diffFields(from, to).some((field) => blamed(found, text, namedPointer(field.to === undefined ? from : to, field.path)).length === 0);
   });
 }
-
-/** Items of lists by their names: leaving something out may move them. */
-const named = (path: string, from: KubeObject | undefined, to: KubeObject | undefined): string => namedPointer(valueAtPointer(to, path) === undefined ? from : to, path);
 
 function causesOf(found: Found, text: string, path: string, value: Json | undefined): readonly Cause[] {
   const { input, effects } = found;
   const before = input.before.get(text);
   const after = found.after.get(text);
-  const suspects = blamed(found, text, path === '' ? '' : named(path, before, after));
+  // Items of lists by their names, for leaving something out may move them; what is gone has its place in the base.
+  const named = path === '' ? '' : namedPointer(value === undefined && before !== undefined ? before : after, path);
+  const suspects = blamed(found, text, named);
   if (suspects.length > 0) return suspects.slice(0, CAUSES_MAX).map((suspect) => ({ kind: suspect.kind, text: suspect.text, origin: suspect.origin, isInBase: suspect.isInBase, computedBy: path === '' ? null : computedBy(input, after ?? before, suspect, value) }));
-  if (effects.length < 2 || agree(input.before, found.after, text, path === '' ? '' : named(path, before, after))) return [];
+  if (effects.length < 2 || agree(input.before, found.after, text, named)) return [];
   return [{ kind: 'together', text: `several changes together: ${effects.slice(0, CAUSES_MAX).map(({ suspect }) => suspect.text).join('; ')}`, origin: effects[0]?.suspect.origin ?? null, isInBase: effects[0]?.suspect.isInBase ?? false, computedBy: null }];
 }
 

@@ -1,6 +1,7 @@
 /** The environments of an application side by side: each field that changes, in all of them, and each against its neighbour. Pure. */
 import { diffFields, equal } from '../lib/json.ts';
 import { groupOf, type Json, type KubeObject } from '../model/object.ts';
+import type { FieldChange } from '../model/plan.ts';
 import type { Matrix, MatrixRow, Neighbours } from './comparison.ts';
 import type { EnvironmentView } from './environments.ts';
 import { namedPointer, valueAtPointer } from './named-path.ts';
@@ -25,6 +26,9 @@ function byIdentity(view: EnvironmentView | undefined): ReadonlyMap<string, Kube
 const titleOf = (identity: string): string => identity.slice(identity.indexOf('\0') + 1);
 const kindOf = (identity: string): string => titleOf(identity).split(' ')[0] ?? '';
 const value = <N extends string>(name: N, json: Json | undefined): { readonly [key in N]?: Json } => (json === undefined ? {} : ({ [name]: json } as { readonly [key in N]?: Json }));
+
+/** Places in lists are those of `to`, of what is gone those of `from`. */
+const namedFields = (from: KubeObject, to: KubeObject): readonly FieldChange[] => diffFields(from, to).map((field) => ({ ...field, path: namedPointer(field.to === undefined ? from : to, field.path) }));
 
 interface Column {
   readonly name: string;
@@ -56,7 +60,7 @@ function rowsOf(columns: readonly Column[]): readonly MatrixRow[] {
   for (const { before, after } of lasting) {
     for (const identity of new Set([...after.keys(), ...before.keys()])) {
       const [from, to] = [before.get(identity), after.get(identity)];
-      const fields = from === undefined || to === undefined ? [{ path: '', isSecret: false }] : concealed(kindOf(identity), diffFields(from, to)).map((field) => ({ path: namedPointer(valueAtPointer(to, field.path) === undefined ? from : to, field.path), isSecret: field.isSecret }));
+      const fields = from === undefined || to === undefined ? [{ path: '', isSecret: false }] : concealed(kindOf(identity), namedFields(from, to));
       for (const { path, isSecret } of fields) {
         const key = `${identity}\0${path}`;
         if (!rows.has(key) && rows.size < FIELDS_MAX) rows.set(key, { object: titleOf(identity), path, isSecret, cells: columns.map((column) => cellOf(column, identity, path, isSecret)) });
@@ -80,9 +84,7 @@ function neighboursOf(left: EnvironmentView, right: EnvironmentView): Neighbours
     const [from, to] = [one.get(identity), other.get(identity)];
     const object = titleOf(identity);
     if (from === undefined || to === undefined) return [{ object, path: '', isSecret: false, ...value('left', from === undefined ? undefined : 'there'), ...value('right', to === undefined ? undefined : 'there') }];
-    return concealed(kindOf(identity), diffFields(from, to)).map((field) => ({
-      object, path: namedPointer(valueAtPointer(to, field.path) === undefined ? from : to, field.path), isSecret: field.isSecret, ...value('left', field.from), ...value('right', field.to),
-    }));
+    return concealed(kindOf(identity), namedFields(from, to)).map((field) => ({ object, path: field.path, isSecret: field.isSecret, ...value('left', field.from), ...value('right', field.to) }));
   });
   return { left: left.name, right: right.name, fields: fields.slice(0, FIELDS_MAX) };
 }
