@@ -4,7 +4,7 @@
  * Exit codes: 0 all Ready (or ended by Ctrl-C after that), 1 settled but not all Ready, 2 it could not be done,
  * 3 time is up, 130 interrupted before it was done.
  */
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { durationOf } from '../../daemon/config.ts';
 import { evaluatorModule } from '../../daemon/render/cue/build.ts';
 import { labBinaries } from '../lab/build.ts';
 import { openClient, type LabClient } from '../lab/client.ts';
+import { startCloud } from '../lab/cloud.ts';
 import { startControlPlane } from '../lab/lab.ts';
 import { gitText, makeRepository, startDaemon, type Repository } from './ground.ts';
 import { removalCommands } from './removal.ts';
@@ -58,6 +59,8 @@ async function build(options: Options, screen: Screen, signal: AbortSignal): Pro
 }
 
 interface Hub {
+  /** Where the demo's own files are. */
+  readonly directory: string;
   readonly kubeconfig: string;
   readonly client: LabClient;
 }
@@ -67,15 +70,19 @@ async function openHub(options: Options, directory: string, screen: Screen, stac
     const client = await openClient(options.kubeconfig);
     stack.defer(() => client.close());
     screen.event('hub', `${client.server}, yours: everything is real, and what is delivered stays`);
-    return { kubeconfig: options.kubeconfig, client };
+    return { directory, kubeconfig: options.kubeconfig, client };
   }
   const beganAt = screen.seconds();
   const plane = stack.use(await startControlPlane({ name: 'hub', dir: join(directory, 'lab'), signal }));
   screen.event('hub', `${plane.server}, up in ${(screen.seconds() - beganAt).toFixed(1)} s`);
-  return { kubeconfig: plane.kubeconfig, client: plane.client };
+  return { directory, kubeconfig: plane.kubeconfig, client: plane.client };
 }
 
-const SIMULATED = 'Simulated: pods (no container runs, no image is pulled) and addresses of load balancers. Everything else is real: git, etcd, the API server, its controllers, the daemon.';
+const SIMULATED = 'Simulated: the cloud (an endpoint on this machine that answers as Alibaba Cloud does; its clusters are real control planes), pods (no container runs, no image is pulled) and addresses of load balancers. Everything else is real: git, etcd, the API servers, their controllers, the daemon.';
+/** The sample's part that makes a cloud cluster: left out on a cluster of one's own, where it would cost real money. */
+const CLOUD_PART = ['clusters', 'apps/podinfo'];
+/** How long a cluster of the simulated cloud takes; a real one takes ten minutes or so. */
+const CLUSTER_MS = 6000;
 
 /** Which code a pass over `commit` comes to; null while things move. */
 function outcomeOf(pass: PassLine, commit: string): Outcome | null {
@@ -87,12 +94,13 @@ function outcomeOf(pass: PassLine, commit: string): Outcome | null {
 
 async function showResult(hub: Hub, repository: Repository, screen: Screen): Promise<void> {
   for (const [title, ref, selector] of [
-    ['kubectl get applications', 'applications.core.oam.dev'], ['kubectl get deployments', 'deployments', 'app.oam.dev/name'],
+    ['kubectl get initializers', 'initializers.core.oam.dev'], ['kubectl get applications', 'applications.core.oam.dev'], ['kubectl get managedclusters', 'managedclusters.cluster.open-cluster-management.io'], ['kubectl get deployments', 'deployments', 'app.oam.dev/name'],
     ['kubectl get services', 'services', 'app.oam.dev/name'], ['kubectl get resourcetrackers', 'resourcetrackers.core.oam.dev'],
   ] as const) {
-    screen.heading(`${title}${selector === undefined ? '' : ` -l ${selector}`}${ref.startsWith('resourcetrackers') ? '' : ' -A'}`);
+    screen.heading(`${title}${selector === undefined ? '' : ` -l ${selector}`}${/^(?:resourcetrackers|managedclusters)/.test(ref) ? '' : ' -A'}`);
     screen.text(await hub.client.show(ref, selector).catch((error: unknown) => (error instanceof Error ? error.message : String(error))));
   }
+  await showMembers(hub, screen);
   screen.heading(`git log --stat ${STATUS_BRANCH}`);
   if (await repository.bare.head(STATUS_BRANCH) === null) return screen.text('(there is no such branch)');
   screen.text((await gitText(repository.bare.path, 'log', '--stat', STATUS_BRANCH)).trimEnd());
@@ -102,6 +110,22 @@ async function showResult(hub: Hub, repository: Repository, screen: Screen): Pro
   if (longest === undefined) return;
   screen.heading(`git show ${STATUS_BRANCH}:${longest.path}`);
   screen.text(longest.text.trimEnd());
+}
+
+/** What lies on the member clusters, asked with the connections that the hub has. */
+async function showMembers(hub: Hub, screen: Screen): Promise<void> {
+  const secrets = await hub.client.list('secrets/vela-system', 'cluster.core.oam.dev/cluster-credential-type').catch(() => []);
+  for (const { metadata, data } of secrets) {
+    const text = (key: string): string => Buffer.from(String(data?.[key] ?? ''), 'base64').toString();
+    const user = { name: 'user', user: { 'client-certificate-data': data?.['tls.crt'], 'client-key-data': data?.['tls.key'] } };
+    const kubeconfig = { apiVersion: 'v1', kind: 'Config', 'current-context': 'it', clusters: [{ name: 'it', cluster: { server: text('endpoint'), 'certificate-authority-data': data?.['ca.crt'] } }], users: [user], contexts: [{ name: 'it', context: { cluster: 'it', user: 'user' } }] };
+    const file = join(hub.directory, `${metadata.name}.kubeconfig`);
+    await writeFile(file, JSON.stringify(kubeconfig), { mode: 0o600 });
+    const client = await openClient(file);
+    screen.heading(`On ${metadata.name}: kubectl get deployments,services -l app.oam.dev/name -A`);
+    for (const ref of ['deployments', 'services']) screen.text(await client.show(ref, 'app.oam.dev/name').catch((error: unknown) => (error instanceof Error ? error.message : String(error))));
+    await client.close();
+  }
 }
 
 function showNext(options: Options, hub: Hub, repository: Repository, screen: Screen): void {
@@ -145,7 +169,9 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   const hadSystemNamespace = (await hub.client.find('namespaces/vela-system')) !== undefined;
   signal.throwIfAborted();
 
-  const repository = await makeRepository(directory, options.documents);
+  // Its control planes are made when a cluster is asked for: until then it costs nothing.
+  const cloud = isOwnHub ? null : stack.use(await startCloud({ dir: join(directory, 'cloud'), createMs: CLUSTER_MS }));
+  const repository = await makeRepository(directory, options.documents, isOwnHub && options.documents === SAMPLE ? CLOUD_PART : []);
   screen.event('pushed', `${repository.head.slice(0, 10)} ${options.documents === SAMPLE ? 'sample-repo/' : options.documents} to ${repository.bare.path}, branch main`);
   const pushedAt = screen.seconds();
   const settled = Promise.withResolvers<Outcome>();
@@ -159,7 +185,7 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   const branch = followBranch(repository.bare.path, STATUS_BRANCH, screen, following.signal);
   followHub(hub.client, screen, instance, following.signal);
   stack.defer(() => following.abort());
-  const daemon = startDaemon({ directory, repository: repository.bare.path, kubeconfig: hub.kubeconfig, instance, statusBranch: STATUS_BRANCH, onLine: log.onLine });
+  const daemon = startDaemon({ directory, repository: repository.bare.path, kubeconfig: hub.kubeconfig, instance, statusBranch: STATUS_BRANCH, cloud, onLine: log.onLine });
   stack.defer(() => daemon.stop());
 
   const outcome = await waitFor(settled.promise, daemon.ended, options.waitMs, signal);

@@ -1,8 +1,9 @@
 /** What the demo stands on: a repository with a person's clone, and the daemon as a process of its own. */
 import { spawn } from 'node:child_process';
 import { cp } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { CloudCredentials } from '../lab/cloud.ts';
 import { bareRepo, git, workTree, type BareRepo } from '../rig/git.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -17,12 +18,12 @@ export interface Repository {
   readonly head: string;
 }
 
-/** Makes `directory/origin.git` and `directory/repository`, and pushes a copy of the files in `documents`. */
-export async function makeRepository(directory: string, documents: string): Promise<Repository> {
+/** Makes `directory/origin.git` and `directory/repository`, and pushes a copy of the files in `documents` but those below `without`. */
+export async function makeRepository(directory: string, documents: string, without: readonly string[] = []): Promise<Repository> {
   const bare = await bareRepo(join(directory, 'origin.git'));
   const clone = join(directory, 'repository');
   const work = await workTree(clone, bare.path);
-  await cp(documents, clone, { recursive: true, filter: (source) => source === documents || !NOT_COPIED.has(basename(source)) });
+  await cp(documents, clone, { recursive: true, filter: (source) => source === documents || (!NOT_COPIED.has(basename(source)) && !without.includes(relative(documents, source))) });
   const head = await work.commit({}, `Copy of ${basename(documents)}`);
   await work.push('-u', 'main');
   await work.git('fetch', '--quiet', 'origin');
@@ -47,6 +48,8 @@ export interface DaemonOptions {
   readonly kubeconfig: string;
   readonly instance: string;
   readonly statusBranch: string;
+  /** The lab's cloud in place of Alibaba Cloud; null: whatever the environment says. */
+  readonly cloud: { readonly endpoint: string; readonly credentials: CloudCredentials } | null;
   /** Takes the lines of its log: JSON, but for what it says before it can log. */
   readonly onLine: (line: string) => void;
 }
@@ -58,11 +61,14 @@ export interface DaemonOptions {
 export function startDaemon(options: DaemonOptions): Daemon {
   // The flags say it all: settings of somebody's own daemon in the environment stay out, but for how CUE is evaluated.
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LATEEN_') || name.startsWith('LATEEN_CUE_')));
+  const cloud = options.cloud;
+  const account = cloud === null ? {} : { ALICLOUD_ACCESS_KEY: cloud.credentials.accessKeyId, ALICLOUD_SECRET_KEY: cloud.credentials.accessKeySecret, ALICLOUD_SECURITY_TOKEN: cloud.credentials.securityToken ?? '' };
   const child = spawn('sh', [
     '-c', 'exec 3<&0; "$@" </dev/null 3<&- & pid=$!; { read -r _ <&3; kill -TERM $pid 2>/dev/null; } & exec 3<&-; wait $pid', 'sh',
     process.execPath, join(ROOT, 'daemon', 'main.ts'), 'run', '--repo', options.repository, '--branch', 'main', '--status-branch', options.statusBranch,
     '--instance', options.instance, '--kubeconfig', options.kubeconfig, '--work-dir', join(options.directory, 'work'), '--git-schemes', 'file', '--log-format', 'json', '--log-level', 'debug',
-  ], { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: environment });
+    ...(cloud === null ? [] : ['--cloud-endpoint', `http://${cloud.endpoint}`, '--cloud-poll', '500ms']),
+  ], { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: { ...environment, ...account } });
   const { promise: ended, resolve } = Promise.withResolvers<number>();
   child.once('exit', (code) => {
     child.stdin.destroy();

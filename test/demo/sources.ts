@@ -53,6 +53,7 @@ export function followLog(screen: Screen, onPass: (pass: PassLine) => void): Log
     },
     'finding': (line) => screen.event('finding', `${text(line['at'] ?? '')}: ${text(line['code'])}: ${text(line['finding'])}${line['hint'] === undefined ? '' : ` (${text(line['hint'])})`}`, line.level === 'warn' ? 'bad' : 'waiting'),
     'pass': (line) => onPass({ commit: text(line.commit), settlement: line['settlement'] as Settlement, status: typeof line['status'] === 'string' ? line['status'] : null }),
+    'controller': (line) => screen.event('cloud', `${text(line['object'])}: ${text(line['message']) || 'done'}`, line.level === 'warn' ? 'bad' : 'waiting'),
     'application mirrored': () => {},
   };
   return {
@@ -120,6 +121,18 @@ interface ManagedResource {
   readonly cluster?: string;
 }
 
+/** Initializers: what each waits for, and when it has come to its end. */
+function showInitializers(screen: Screen, instance: string): (object: KubeObject, isGone: boolean) => void {
+  const told = new Map<string, string>();
+  return (object, isGone) => {
+    const phase = String(object.status?.status ?? '');
+    const name = nameOf(object.metadata.namespace, object.metadata.name);
+    if (object.metadata['annotations']?.['lateen.dev/instance'] !== instance || phase === '' || isGone || told.get(name) === phase) return;
+    told.set(name, phase);
+    screen.event('initializer', `${name}: ${phase}`, phase === 'success' ? 'good' : 'waiting');
+  };
+}
+
 /** Objects that the inventory (ResourceTrackers) names, as they appear, change and become ready on the hub. */
 function showObjects(client: LabClient, screen: Screen, instance: string, signal: AbortSignal): (tracker: KubeObject, isGone: boolean) => void {
   const tracked = new Set<string>();
@@ -171,6 +184,7 @@ function showObjects(client: LabClient, screen: Screen, instance: string, signal
 
 /** Shows what happens on the hub until the signal fires. */
 export function followHub(client: LabClient, screen: Screen, instance: string, signal: AbortSignal): void {
+  void follow(client, 'initializers.core.oam.dev', signal, showInitializers(screen, instance));
   void follow(client, 'applications.core.oam.dev', signal, showApplications(screen, instance));
   void follow(client, 'resourcetrackers.core.oam.dev', signal, showObjects(client, screen, instance, signal));
 }
