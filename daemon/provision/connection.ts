@@ -5,7 +5,7 @@ import { Fault } from '../model/fault.ts';
 import type { KubeObject, ObjectMeta } from '../model/object.ts';
 import type { Redactor } from '../model/ports.ts';
 import { nameOf, type Subject } from './subject.ts';
-import { specOf, type OutputName } from './variables.ts';
+import { OUTPUTS, specOf, type OutputName } from './variables.ts';
 
 /** terraform-controller's labels of a connection Secret: whose it is. It says it is its maker; what reads them looks for that. */
 const OWNER_LABELS = { createdBy: 'terraform.core.oam.dev/created-by', name: 'terraform.core.oam.dev/owned-by', namespace: 'terraform.core.oam.dev/owned-namespace' };
@@ -43,8 +43,8 @@ export async function isConnected(subject: Subject, outputs: Readonly<Record<str
   if (place === null) return true;
   const secret = await hub.get(targetOf(place), subject.signal);
   if (secret === null) return false;
-  redactor.learnSecret(secret);
   const data = isRecord(secret['data']) ? secret['data'] : {};
+  for (const [key, value] of Object.entries(data)) if (typeof value === 'string' && outputs[key] !== undefined) learnOutput(outputs[key], Buffer.from(value, 'base64').toString('utf8'), redactor);
   return Object.keys(outputs).every((key) => typeof data[key] === 'string');
 }
 
@@ -65,15 +65,25 @@ export async function writeConnection(subject: Subject, clusterName: string, kub
 }
 
 function readOutputs(clusterName: string, kubeconfig: string, redactor: Redactor): Readonly<Record<OutputName, string>> {
-  redactor.learn(kubeconfig);
   const { server, caData, certData, keyData, token } = readKubeconfigText(kubeconfig);
-  for (const secret of [certData, keyData]) {
-    redactor.learn(secret);
-    redactor.learn(Buffer.from(secret, 'base64').toString('utf8'));
-  }
+  const values = { name: clusterName, kubeconfig, cluster_ca_cert: caData, client_cert: certData, client_key: keyData, api_server_internet: server };
+  for (const output of OUTPUTS) learnOutput(output, values[output], redactor);
   redactor.learn(token);
   if (keyData === '' || certData === '') throw new Fault('provision/failed', 'the cloud\'s kubeconfig has no client certificate and key');
-  return { name: clusterName, kubeconfig, cluster_ca_cert: caData, client_cert: certData, client_key: keyData, api_server_internet: server };
+  return values;
+}
+
+/**
+ * Makes the secrets among the outputs known. A kubeconfig is not learned line by line: the names in it are the cluster's
+ * own, and would be blanked everywhere.
+ */
+function learnOutput(output: OutputName, value: string, redactor: Redactor): void {
+  if (output === 'client_key' || output === 'client_cert') {
+    redactor.learn(value);
+    redactor.learn(Buffer.from(value, 'base64').toString('utf8'));
+  } else if (output === 'kubeconfig') {
+    redactor.learn(Buffer.from(value).toString('base64'));
+  }
 }
 
 /** Deletes the Secret, if it is ours. */

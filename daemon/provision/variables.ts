@@ -64,7 +64,7 @@ const NAMES = Object.keys(VARIABLES) as readonly VariableName[];
 export const EFFECTIVE: readonly VariableName[] = NAMES.filter((name) => ENTRIES[name]?.goesTo !== undefined);
 
 /** What the module's outputs are, as far as they can be written into the connection Secret. */
-const OUTPUTS = ['name', 'kubeconfig', 'cluster_ca_cert', 'client_cert', 'client_key', 'api_server_internet'] as const;
+export const OUTPUTS = ['name', 'kubeconfig', 'cluster_ca_cert', 'client_cert', 'client_key', 'api_server_internet'] as const;
 export type OutputName = (typeof OUTPUTS)[number];
 
 /** What a Configuration asks for. */

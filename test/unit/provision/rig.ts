@@ -100,7 +100,7 @@ export interface Ground extends AsyncDisposable {
   /** Another process. */
   readonly restart: () => void;
   readonly turn: () => Promise<Turn>;
-  /** Turns, each when it is due, until nothing is to be done any more, somebody has to act, or `turnsMax` have passed. */
+  /** Turns, each when it is due, until nothing is to be done any more, somebody has to act, or `turnsMax` have passed. What passes by itself is waited out. */
   readonly settle: (turnsMax?: number) => Promise<Turn>;
   /** `status.state` of the Configuration. */
   readonly state: () => string;
@@ -154,7 +154,7 @@ export async function openGround(object: KubeObject | null = configuration(), op
     settle: async (turnsMax = 200) => {
       for (let turn = 1; ; turn++) {
         const result = await ground.turn();
-        if (isDead || turn >= turnsMax || result.retryAfterMs === null || result.fault !== null) return result;
+        if (isDead || turn >= turnsMax || result.retryAfterMs === null || (result.fault !== null && result.fault.kind !== 'transient')) return result;
         ground.nowMs += result.retryAfterMs;
       }
     },
