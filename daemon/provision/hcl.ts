@@ -123,10 +123,7 @@ function tokensOf(text: string): readonly Token[] {
   let line = 1;
   let at = 0;
   while (at < text.length) {
-    const found = TOKENS.map(([kind, pattern]) => {
-      pattern.lastIndex = at;
-      return { kind, text: pattern.exec(text)?.[0] ?? '' };
-    }).find((token) => token.text !== '');
+    const found = tokenAt(text, at);
     if (found === undefined) throw refused(line, `${JSON.stringify(text.slice(at, at + 12).split('\n')[0])} is not known`);
     if (found.kind !== 'skip') tokens.push({ kind: found.kind, text: found.text, line });
     line += found.text.split('\n').length - 1;
@@ -134,6 +131,15 @@ function tokensOf(text: string): readonly Token[] {
   }
   tokens.push({ kind: 'end', text: '', line });
   return tokens;
+}
+
+function tokenAt(text: string, at: number): { readonly kind: Token['kind'] | 'skip'; readonly text: string } | undefined {
+  for (const [kind, pattern] of TOKENS) {
+    pattern.lastIndex = at;
+    const match = pattern.exec(text);
+    if (match !== null) return { kind, text: match[0] };
+  }
+  return undefined;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\' };
