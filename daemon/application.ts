@@ -13,7 +13,7 @@ import { Fault, toFault } from './model/fault.ts';
 import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Register, Transport } from './model/ports.ts';
-import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
+import type { ApplicationReport, ApprovalReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
 import type { Approvals } from './plan/approvals.ts';
 import { decide, type Owner } from './plan/decide.ts';
 import { fieldRules, type DriftBound } from './plan/field-rules.ts';
@@ -268,10 +268,16 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
   return {
     namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
     appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
-    services: progress.services, journal: progress.journal, objects: [...objects, ...carriedReports(progress, doors)], latestRevision: desired.revision.name, diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
-    approvals: doors.approvals.ofApplication(desired.namespace, desired.name, desired.revision.hash), definitions: definitionHashes(desired.definitions),
+    services: progress.services, journal: progress.journal, objects: [...objects, ...carriedReports(progress, doors)], latestRevision: desired.revision.name, ...(desired.fault === null ? { revisionHash: desired.revision.hash } : {}), diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
+    approvals: approvalsIn(desired, progress.journal, doors), definitions: definitionHashes(desired.definitions),
     fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
   };
+}
+
+/** The Approvals by which steps of this content went on, for as long as they stand in the repository. */
+function approvalsIn(desired: DesiredApplication, journal: Journal | null, doors: ApplicationDoors): readonly ApprovalReport[] {
+  const begun = new Set((journal?.steps ?? []).flatMap((step) => [step, ...step.subSteps]).filter((step) => !['pending', 'suspending', 'skipped'].includes(step.phase)).map((step) => step.name));
+  return doors.approvals.ofApplication(desired.namespace, desired.name, desired.revision.hash).filter((item) => begun.has(item.target) || (item.target.includes(' ') && journal?.suspend === false));
 }
 
 async function saveStatus(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, told: { readonly phase: string; readonly conditions: ApplicationReport['conditions'] }, doors: ApplicationDoors): Promise<void> {

@@ -23,7 +23,7 @@ export interface ApprovalDoors {
 export interface Asked {
   readonly catalog: Pick<Catalog, 'approvals' | 'broken'>;
   /** Rendered in this pass: all of the commit, or some. */
-  readonly applications: readonly DesiredApplication[];
+  readonly applications: readonly Pick<DesiredApplication, 'namespace' | 'name' | 'fault' | 'revision'>[];
   readonly isWhole: boolean;
   readonly revision: Revision;
   readonly signal: AbortSignal;
@@ -118,6 +118,6 @@ function problemOf(document: Document, file: TreeFile | undefined, approvers: re
 }
 
 function whoGave(provenance: Provenance | null, isProven: boolean): { readonly by: string; readonly commit: string } {
-  if (provenance === null) return { by: '', commit: '' };
+  if (provenance === null) return { by: 'unknown', commit: '' };
   return { by: isProven ? signerText(provenance.signature) : provenance.author, commit: provenance.commit };
 }

@@ -1,12 +1,18 @@
 /** The command line: verbs, flags, help. Prints and never decides. DOOR commander. */
 import { Command, CommanderError, Option } from 'commander';
 import { durationOf, SETTINGS, type Flags } from './config.ts';
-import { toFault } from './model/fault.ts';
+import { Fault, toFault } from './model/fault.ts';
 import type { Output } from './print.ts';
 import type { ExitCode, Terminal } from './verbs.ts';
 
 /** Settings of verbs that only read files. */
-const WITHOUT_HUB = new Set(['cue-wasm', 'cue-timeout', 'cue-memory', 'cue-workers', 'log-level', 'log-format']);
+const WITHOUT_HUB = new Set(['set', 'cue-wasm', 'cue-timeout', 'cue-memory', 'cue-workers', 'log-level', 'log-format']);
+
+/** Settings by which an application's content is looked up. */
+const OF_APPROVE = new Set(['repo', 'status-branch', 'instance', 'kubeconfig', 'context']);
+
+/** Settings of verbs that only read the repository. */
+const OF_AUDIT = new Set(['repo', 'branch', 'status-branch', 'status-repo', 'instance', 'git-username', 'git-token-file', 'git-ssh-key', 'git-known-hosts', 'git-ca-file', 'git-schemes']);
 
 function withSettings(command: Command, which: (flag: string) => boolean): Command {
   for (const item of SETTINGS) {
@@ -19,6 +25,12 @@ function withSettings(command: Command, which: (flag: string) => boolean): Comma
 
 const withOutput = (command: Command, forms: readonly string[] = ['text', 'json', 'yaml']): Command => command.addOption(new Option('-o, --output <form>', 'form of what is printed').choices(forms).default('text'));
 
+function countOf(name: string, value: Flags[string]): number {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > 100_000) throw new Fault('config/invalid', `--${name}: "${String(value)}" is not a number from 1 to 100000`);
+  return count;
+}
+
 /**
  * Runs the verb that `argv` (without node and script) names. Resolves to the exit code: 0 well, 1 there is something to
  * look at, 2 an error, 3 time is up, 130 interrupted.
@@ -28,6 +40,7 @@ export async function cli(argv: readonly string[], terminal: Terminal, version: 
   const program = new Command('lateen').description('Delivers KubeVela applications from Git to Kubernetes clusters, and writes back what happened.').exitOverride().showSuggestionAfterError();
   program.configureOutput({ writeOut: terminal.out, writeErr: (text) => process.stderr.write(text) });
   const verbs = () => import('./verbs.ts');
+  const audit = () => import('./audit-verbs.ts');
   const every = (): boolean => true;
   withSettings(program.command('run').description('follow the repository until stopped'), every).action(async (flags: Flags) => { code = await (await verbs()).runVerb(flags, terminal); });
   withOutput(withSettings(program.command('once').description('one pass over the newest commit'), every)).option('--wait <duration>', 'go on until nothing moves, at most so long (0 all Ready, 1 settled, 2 error, 3 time is up)').action(async (flags: Flags) => {
@@ -43,6 +56,18 @@ export async function cli(argv: readonly string[], terminal: Terminal, version: 
     .option('--live', 'the clusters have to be asked').option('--offline', 'no cluster is asked')
     .action(async (flags: Flags) => { code = await (await import('./plan-verb.ts')).planVerb(flags, flags['output'] as Output | 'markdown', terminal); });
   withOutput(withSettings(program.command('status').description('what the hub says of the applications'), every)).action(async (flags: Flags) => { code = await (await verbs()).statusVerb(flags, flags['output'] as Output, terminal); });
+  const approve = program.command('approve').description('write an Approval into your own clone, sign and commit it');
+  const approval = (command: Command, action: 'resume' | 'delete' | 'abandon'): void => {
+    withSettings(command, (flag) => OF_APPROVE.has(flag)).option('--expires <duration>', 'how long it holds (default: 24h)').option('--reason <text>', 'for who reads it later').option('--name <name>', 'its name, and its file\'s')
+      .option('--unsigned', 'do not sign the commit: it counts only where no approvers are named').option('--push', 'push the branch afterwards')
+      .action(async (...args: readonly unknown[]) => { code = await (await import('./approve-verb.ts')).approveVerb(action, args.filter((arg) => typeof arg === 'string'), args.find((arg) => typeof arg === 'object' && arg !== null) as Flags, terminal); });
+  };
+  approval(approve.command('resume <application>').description('let a step go on that waits for a person; name, or namespace/name').requiredOption('--step <step>', 'the step').option('--hash <hash>', 'the content that it holds for (default: what the status branch or the hub tells)').option('-n, --namespace <namespace>', 'namespace of the application'), 'resume');
+  approval(approve.command('delete <kind> <name>').description('let an object go that cannot be had back; name, or namespace/name').option('-n, --namespace <namespace>', 'its namespace').option('--cluster <cluster>', 'its cluster (default: the hub)').option('--uid <uid>', 'only the object with this uid'), 'delete');
+  approval(approve.command('abandon <cluster>').description('give up what lies on a cluster that does not come back'), 'abandon');
+  withOutput(withSettings(program.command('history [application]').description('what became of an application, or of all, when and by which commit; needs no cluster'), (flag) => OF_AUDIT.has(flag))).option('-n, --max <count>', 'commits of the status branch that are told', '50').action(async (name: string | undefined, flags: Flags) => { code = await (await audit()).historyVerb(flags, name, countOf('max', flags['max']), flags['output'] as Output, terminal); });
+  withOutput(withSettings(program.command('blame <application>').description('since when each part of an application\'s status holds, and by which commit; needs no cluster'), (flag) => OF_AUDIT.has(flag))).option('--lines', 'line by line').action(async (name: string, flags: Flags) => { code = await (await audit()).blameVerb(flags, name, flags['lines'] === true, flags['output'] as Output, terminal); });
+  withOutput(withSettings(program.command('at <commit>').description('what a commit asked for, with the clusters and definitions recorded then; needs no cluster'), (flag) => OF_AUDIT.has(flag) || WITHOUT_HUB.has(flag))).option('--application <name>', 'only this application: name, or namespace/name').action(async (commit: string, flags: Flags) => { code = await (await audit()).atVerb(flags, commit, flags['application'] as string | undefined, flags['output'] as Output, terminal); });
   withOutput(program.command('explain [code]').description('what a code means and what to do')).action(async (name: string | undefined, flags: Flags) => { code = (await verbs()).explainVerb(name, flags['output'] as Output, terminal); });
   program.command('version').description('print the version').action(() => terminal.out(`${version}\n`));
   try {

@@ -117,6 +117,8 @@ export interface ApplicationReport {
   readonly journal: Journal | null;
   readonly objects: readonly ObjectReport[];
   readonly latestRevision: string;
+  /** Hash of its content, what an Approval to resume names; absent where it was not rendered. */
+  readonly revisionHash?: string;
   readonly diagnostics: readonly Diagnostic[];
   /** Absent: none. */
   readonly approvals?: readonly ApprovalReport[];

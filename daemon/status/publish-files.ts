@@ -92,7 +92,7 @@ function applicationHead(report: ApplicationReport, leaving: boolean): string {
 function applicationRest(report: ApplicationReport): string {
   const definitions = Object.entries(report.definitions ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return printFields(omitEmpty({
-    appliedRevision: report.appliedRevision, author: report.author, revision: report.latestRevision,
+    appliedRevision: report.appliedRevision, author: report.author, revision: report.latestRevision, revisionHash: report.revisionHash,
     approvals: (report.approvals ?? []).map((item) => omitEmpty({ by: item.by, action: item.action, target: item.target, source: item.path })),
     services: report.services.map((service) => omitEmpty({ name: service.name, namespace: service.namespace, cluster: service.cluster === LOCAL ? '' : service.cluster, kind: service.workload.kind, healthy: service.healthy, message: short(service.message), traits: service.traits.map((trait) => omitEmpty({ type: trait.type, healthy: trait.healthy, message: short(trait.message) })) })),
     workflow: report.journal === null || report.journal.steps.length === 0 ? undefined : { state: report.journal.state, steps: report.journal.steps.map(stepOf) },

@@ -1,6 +1,6 @@
 /** What a status commit says: a sentence, the causes, and trailers that machines read. Pure; every list is bounded (I7). */
 import { describeKey, LOCAL } from '../model/object.ts';
-import type { ApplicationReport, ClusterReport, InitializerReport, ObjectReport, Report, StatusCommit, StepStatus } from '../model/status.ts';
+import type { ApplicationReport, ApprovalReport, ClusterReport, InitializerReport, ObjectReport, Report, StatusCommit, StepStatus } from '../model/status.ts';
 import { placeOf, unique } from './publish-files.ts';
 
 /** What differs from what the branch says. */
@@ -91,6 +91,9 @@ export function causesOf(app: ApplicationReport): readonly string[] {
   return told.length <= CAUSES_MAX ? told : [...told.slice(0, CAUSES_MAX), `and ${told.length - CAUSES_MAX} more`];
 }
 
+/** Approvals by which something went in this pass: no application is left to tell of them. */
+const removals = (report: Report): readonly ApprovalReport[] => (report.approvals ?? []).filter((item) => item.action !== 'resume');
+
 /**
  * The body's lines. Each begins with a dash, so that none of them, whatever it quotes, can be read as a trailer. Of one
  * application its causes, of several each with its own.
@@ -107,6 +110,7 @@ export function bodyOf(report: Report, { applications, initializers, clusters, g
     ...initializers.filter((item) => item.message !== '').slice(0, CAUSES_MAX).map((item) => `- ${nameOf(item)}: ${cut(item.message)}`),
     ...clusters.filter((cluster) => cluster.fault !== null).slice(0, CAUSES_MAX).map((cluster) => `- cluster ${cluster.name}: ${cut(cluster.fault?.message ?? '')}`),
   ];
+  lines.push(...removals(report).slice(0, CAUSES_MAX).map((item) => `- ${cut(`${item.by} approved: ${item.action} ${item.target} (${item.path})`)}`));
   if (report.fault !== null) lines.push(`- ${report.fault.code}: ${cut(report.fault.message)}`);
   // The application's own findings are told above.
   const own = new Set(applications.flatMap((app) => app.diagnostics).map((item) => `${placeOf(item)} ${item.message}`));
@@ -126,6 +130,7 @@ export function trailersOf(report: Report, { applications, initializers, cluster
     for (const by of new Set((app.approvals ?? []).map((item) => item.by))) trailers.push(['Approved-By', by]);
   }
   for (const name of gone.slice(0, NAMED_MAX)) trailers.push(['Application', name], ['Phase', 'gone']);
+  for (const by of new Set(removals(report).map((item) => item.by))) trailers.push(['Approved-By', by]);
   for (const item of initializers.slice(0, NAMED_MAX)) trailers.push(['Initializer', nameOf(item)], ['Phase', item.phase]);
   if (applications.length + gone.length + initializers.length === 0) for (const cluster of clusters.slice(0, NAMED_MAX)) trailers.push(['Cluster', cluster.name]);
   return trailers;
