@@ -45,77 +45,105 @@ export function isReference(value: HclValue | undefined): value is HclReference 
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A place in the tokens. */
+interface Cursor {
+  readonly peek: () => Token;
+  readonly next: () => Token;
+  readonly isAt: (mark: string) => boolean;
+  /** The next token, which must be this mark. */
+  readonly expect: (mark: string) => void;
+  readonly skipLines: () => void;
+}
+
 /** The blocks of a text, in their order. Throws provision/refused with the line of what is not known. */
 export function readHcl(text: string): readonly HclBlock[] {
   if (text.length > LENGTH_MAX) throw refused(1, `the text is longer than ${LENGTH_MAX} characters`);
-  const tokens = tokensOf(text);
+  const cursor = cursorOver(tokensOf(text));
   const blocks: HclBlock[] = [];
-  let at = 0;
-
-  const peek = (): Token => tokens[at] ?? { kind: 'end', text: '', line: 0 };
-  const next = (): Token => tokens[at++] ?? { kind: 'end', text: '', line: 0 };
-  const skipLines = (): void => { while (peek().kind === 'newline') at++; };
-  const expect = (mark: string): void => {
-    const token = next();
-    if (token.kind !== 'mark' || token.text !== mark) throw refused(token.line, `"${mark}" is expected, not ${shown(token)}`);
-  };
-
-  const value = (depth: number): HclValue => {
-    const token = next();
-    if (depth > DEPTH_MAX) throw refused(token.line, 'it is nested too deep');
-    if (token.kind === 'string') return unquoted(token);
-    if (token.kind === 'number') return Number(token.text);
-    if (token.kind === 'word') return word(token, depth);
-    if (token.text === '[') return list(depth);
-    throw refused(token.line, `the value ${shown(token)} is not known: strings, numbers, true, false and lists are`);
-  };
-  const word = (token: Token, depth: number): HclValue => {
-    if (token.text === 'true' || token.text === 'false') return token.text === 'true';
-    if (token.text === 'null') return null;
-    if (peek().text !== '(' || peek().kind !== 'mark') return { reference: token.text };
-    if (!['list', 'set', 'map'].includes(token.text)) throw refused(token.line, `the function "${token.text}" is not known`);
-    expect('(');
-    const inner = value(depth + 1);
-    expect(')');
-    if (!isReference(inner)) throw refused(token.line, `"${token.text}(...)" is not a type`);
-    return { reference: `${token.text}(${inner.reference})` };
-  };
-  const list = (depth: number): HclValue => {
-    const items: HclValue[] = [];
-    for (skipLines(); peek().text !== ']'; skipLines()) {
-      items.push(value(depth + 1));
-      skipLines();
-      if (peek().text === ',' && peek().kind === 'mark') at++;
-      else if (peek().text !== ']') throw refused(peek().line, `"," or "]" is expected, not ${shown(peek())}`);
-    }
-    expect(']');
-    return items;
-  };
-  const attributes = (owner: string): ReadonlyMap<string, HclValue> => {
-    const all = new Map<string, HclValue>();
-    for (skipLines(); !(peek().kind === 'mark' && peek().text === '}'); skipLines()) {
-      const name = next();
-      if (name.kind !== 'word' || name.text.includes('.')) throw refused(name.line, `in ${owner}, an argument is expected, not ${shown(name)}`);
-      if (peek().text !== '=') throw refused(name.line, `in ${owner}, the block "${name.text}" is not known`);
-      expect('=');
-      if (all.has(name.text)) throw refused(name.line, `in ${owner}, "${name.text}" stands twice`);
-      all.set(name.text, value(0));
-      if (peek().kind !== 'newline' && peek().text !== '}') throw refused(name.line, `in ${owner}, the value of "${name.text}" is an expression, and only plain values and references are known`);
-    }
-    expect('}');
-    return all;
-  };
-
-  for (skipLines(); peek().kind !== 'end'; skipLines()) {
-    const type = next();
-    if (type.kind !== 'word') throw refused(type.line, `a block is expected, not ${shown(type)}`);
-    const labels: string[] = [];
-    while (peek().kind === 'string' || peek().kind === 'word') labels.push(peek().kind === 'string' ? unquoted(peek()) : peek().text), at++;
-    if (peek().text === '=') throw refused(type.line, `the argument "${type.text}" stands outside of a block`);
-    expect('{');
-    blocks.push({ type: type.text, labels, attributes: attributes([type.text, ...labels.map((label) => JSON.stringify(label))].join(' ')), line: type.line });
-  }
+  for (cursor.skipLines(); cursor.peek().kind !== 'end'; cursor.skipLines()) blocks.push(readBlock(cursor));
   return blocks;
+}
+
+function cursorOver(tokens: readonly Token[]): Cursor {
+  const end: Token = { kind: 'end', text: '', line: tokens.at(-1)?.line ?? 1 };
+  let at = 0;
+  const peek = (): Token => tokens[at] ?? end;
+  const next = (): Token => tokens[at++] ?? end;
+  return {
+    peek,
+    next,
+    isAt: (mark) => peek().kind === 'mark' && peek().text === mark,
+    expect: (mark) => {
+      const token = next();
+      if (token.kind !== 'mark' || token.text !== mark) throw refused(token.line, `"${mark}" is expected, not ${shown(token)}`);
+    },
+    skipLines: () => { while (peek().kind === 'newline') at++; },
+  };
+}
+
+function readBlock(cursor: Cursor): HclBlock {
+  const type = cursor.next();
+  if (type.kind !== 'word') throw refused(type.line, `a block is expected, not ${shown(type)}`);
+  const labels: string[] = [];
+  while (cursor.peek().kind === 'string' || cursor.peek().kind === 'word') {
+    const label = cursor.next();
+    labels.push(label.kind === 'string' ? unquoted(label) : label.text);
+  }
+  if (cursor.isAt('=')) throw refused(type.line, `the argument "${type.text}" stands outside of a block`);
+  cursor.expect('{');
+  const owner = [type.text, ...labels.map((label) => JSON.stringify(label))].join(' ');
+  return { type: type.text, labels, attributes: readAttributes(cursor, owner), line: type.line };
+}
+
+function readAttributes(cursor: Cursor, owner: string): ReadonlyMap<string, HclValue> {
+  const all = new Map<string, HclValue>();
+  for (cursor.skipLines(); !cursor.isAt('}'); cursor.skipLines()) {
+    const { kind, text: name, line } = cursor.peek();
+    if (kind !== 'word' || name.includes('.')) throw refused(line, `in ${owner}, an argument is expected, not ${shown(cursor.peek())}`);
+    cursor.next();
+    if (!cursor.isAt('=')) throw refused(line, `in ${owner}, the block "${name}" is not known`);
+    cursor.expect('=');
+    if (all.has(name)) throw refused(line, `in ${owner}, "${name}" stands twice`);
+    all.set(name, readValue(cursor, 0));
+    if (cursor.peek().kind !== 'newline' && !cursor.isAt('}')) throw refused(line, `in ${owner}, the value of "${name}" is an expression, and only plain values and references are known`);
+  }
+  cursor.expect('}');
+  return all;
+}
+
+function readValue(cursor: Cursor, depth: number): HclValue {
+  if (depth > DEPTH_MAX) throw refused(cursor.peek().line, 'it is nested too deep');
+  if (cursor.isAt('[')) return readList(cursor, depth);
+  const token = cursor.next();
+  if (token.kind === 'string') return unquoted(token);
+  if (token.kind === 'number') return Number(token.text);
+  if (token.kind === 'word') return readWord(cursor, token, depth);
+  throw refused(token.line, `the value ${shown(token)} is not known: strings, numbers, true, false and lists are`);
+}
+
+function readWord(cursor: Cursor, token: Token, depth: number): HclValue {
+  if (token.text === 'true' || token.text === 'false') return token.text === 'true';
+  if (token.text === 'null') return null;
+  if (!cursor.isAt('(')) return { reference: token.text };
+  if (!['list', 'set', 'map'].includes(token.text)) throw refused(token.line, `the function "${token.text}" is not known`);
+  cursor.expect('(');
+  const inner = readValue(cursor, depth + 1);
+  cursor.expect(')');
+  if (!isReference(inner)) throw refused(token.line, `"${token.text}(...)" is not a type`);
+  return { reference: `${token.text}(${inner.reference})` };
+}
+
+function readList(cursor: Cursor, depth: number): HclValue {
+  const items: HclValue[] = [];
+  cursor.expect('[');
+  for (cursor.skipLines(); !cursor.isAt(']'); cursor.skipLines()) {
+    items.push(readValue(cursor, depth + 1));
+    cursor.skipLines();
+    if (cursor.isAt(',')) cursor.expect(',');
+    else if (!cursor.isAt(']')) throw refused(cursor.peek().line, `"," or "]" is expected, not ${shown(cursor.peek())}`);
+  }
+  cursor.expect(']');
+  return items;
 }
 
 function tokensOf(text: string): readonly Token[] {

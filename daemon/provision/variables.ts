@@ -213,7 +213,7 @@ function convert(name: string, type: Type, value: unknown, what: string): Value 
       if (value === 'true' || value === 'false') return value === 'true';
       throw wrong();
     case 'list':
-      if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as readonly string[];
+      if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
       throw wrong();
     default:
       return type satisfies never;

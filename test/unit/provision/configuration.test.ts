@@ -182,7 +182,7 @@ test('wrong, unknown and expired credentials are told, and nothing of them is', 
     putCredentials(ground, keys);
     const turn = await ground.settle();
     assert.equal(turn.fault?.code, 'provision/credentials');
-    assert.equal((ground.hub.configuration()?.['status'] as Record<string, Record<string, unknown>>)['apply']?.['state'], 'ProviderNotReady');
+    assert.equal(ground.part('apply')['state'], 'ProviderNotReady');
     for (const secret of Object.values(keys)) assert.ok(!ground.said.join('\n').includes(secret));
     putCredentials(ground);
     await ground.settle();

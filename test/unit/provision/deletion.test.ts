@@ -30,7 +30,7 @@ test('a deletion that fails is shown and tried again', async () => {
   const turn = await ground.settle();
   assert.equal(turn.fault?.code, 'provision/failed');
   assert.equal(ground.state(), 'DestroyFailed');
-  assert.deepEqual((ground.hub.configuration()?.['status'] as Record<string, Record<string, string>>)['destroy']?.['state'], 'DestroyFailed');
+  assert.deepEqual(ground.part('destroy')['state'], 'DestroyFailed');
   ground.nowMs += turn.retryAfterMs ?? 0;
   await ground.settle();
   assert.deepEqual(left(ground), []);

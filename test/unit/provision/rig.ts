@@ -79,6 +79,8 @@ export function memoryHub(): MemoryHub {
   };
 }
 
+const record = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {});
+
 /** What a process dies of; nothing of it has an effect afterwards. */
 export class Killed extends Error {}
 
@@ -105,6 +107,8 @@ export interface Ground extends AsyncDisposable {
   /** `status.state` of the Configuration. */
   readonly state: () => string;
   readonly message: () => string;
+  /** `status.apply` or `status.destroy`. */
+  readonly part: (field: 'apply' | 'destroy') => Readonly<Record<string, unknown>>;
 }
 
 /** A hub with Provider and Secret, a cloud, and a Configuration if one is given. */
@@ -132,10 +136,8 @@ export async function openGround(object: KubeObject | null = configuration(), op
   const cloud = await startCloud({ planes: false, createMs: 60_000, deleteMs: 20_000, networkMs: 1_000, ...options, now: () => ground.nowMs });
   const make = (): Controller => configurationController({ hub, effects, clock, redactor, openCloud: (login) => ground.openCloud(login), pollMs: POLL_MS, outcomeWindowMs: WINDOW_MS });
   let controller: Controller | null = null;
-  const state = (field: string): string => {
-    const status = hub.configuration()?.['status'];
-    return isRecord(status) ? String(status[field] ?? '') : '';
-  };
+  const status = (): Readonly<Record<string, unknown>> => record(hub.configuration()?.['status']);
+  const state = (field: string): string => String(status()[field] ?? '');
   const ground: Ground = {
     cloud, hub, effects: [], said: [], redactor, nowMs: Date.parse('2026-01-02T03:04:05Z'), before: () => {}, after: () => {},
     openCloud: openAlibaba({ endpoint: `http://${cloud.endpoint}`, clock }),
@@ -160,6 +162,7 @@ export async function openGround(object: KubeObject | null = configuration(), op
     },
     state: () => state('state'),
     message: () => state('message'),
+    part: (field) => record(status()[field]),
     [Symbol.asyncDispose]: () => cloud.stop(),
   };
   hub.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: '3f1c2c6e-0a51-4f0e-9a44-5a3a0e1f7c11' } });
