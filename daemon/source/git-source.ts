@@ -12,15 +12,15 @@ import { askRemote, chooseBranch, type Heads, type Place, refuseFailure } from '
 import type { Git } from './git.ts';
 import type { Keys } from './keys.ts';
 import { broughtBy } from './signature.ts';
-import { closingCommit, generationOf, generationPatterns, generations, nameOfGeneration, openingCommit } from './generations.ts';
+import { generationPatterns, generations } from './generations.ts';
 import { isAtomicUnknown, isCorruption, pushOutcome } from './git-fault.ts';
-import type { Held, HeldCommit, Outbox } from './outbox.ts';
+import type { Held, Outbox } from './outbox.ts';
 import { planTips } from './plan-refs.ts';
 import { earlierContent, findRevision, type RevisionDoors } from './revisions.ts';
-import type { CommitBuilder } from './status-commit.ts';
-import { APPLIED_REFS, isSound, renewStore, SOURCE_REF, STATUS_REF, type Store } from './store.ts';
+import type { ChainBuilder } from './status-chain.ts';
+import { isSound, renewStore, SOURCE_REF, STATUS_REF, type Store } from './store.ts';
 import { decode, DEFAULT_TREE_LIMITS, type TreeReader, treeReader } from './tree.ts';
-import { lastOfMany, type Trust, type Verdict } from './trust.ts';
+import type { Applied } from './trust.ts';
 
 /** Ten writers at once all get their turn within this; beyond it something else is wrong. */
 const PUSH_TRIES_MAX = 12;
@@ -43,18 +43,15 @@ export interface SourceParts extends SourceDoors {
   readonly branch: string | null;
   /** The first generation's name: see generations.ts. */
   readonly statusBranch: string;
-  /** Commits after which the status branch goes on under a new name; 0: never. */
-  readonly historyMax: number;
   readonly trees: TreeReader;
   /** For refs that are planned, so that they do not push what is applied out of the reader's memory. */
   readonly planTrees: TreeReader;
   /** What one fetch of refs that are planned may bring. */
   readonly planFetchMaxBytes: number;
-  readonly commits: CommitBuilder;
+  readonly chain: ChainBuilder;
   readonly outbox: Outbox;
   readonly keys: Keys;
-  readonly trust: Trust;
-  readonly applied: { readonly ref: string; readonly remembers: boolean; readonly ask: (signal: AbortSignal) => Promise<readonly string[]> };
+  readonly applied: Applied;
   readonly close: () => Promise<void>;
 }
 
@@ -69,12 +66,8 @@ export class GitSource implements Repo, PlanRefs {
   #revision: Revision | null = null;
   /** The tip as the remote last told it; undefined: not known (any more). */
   #statusTip: string | null | undefined;
-  /** What was applied last; undefined: not looked up yet. Outlives our copy. */
-  #applied: string | null | undefined;
   /** The newest generation of the status branch. */
   #statusBranch: string;
-  #length: { readonly tip: string; readonly commits: number } | null = null;
-  #canRotate = true;
   /** The ref of the status branch in our copy does not say yet what was pushed. */
   #isBehind = false;
   #changes = 0;
@@ -209,27 +202,11 @@ export class GitSource implements Repo, PlanRefs {
     else await this.#refreshStatus(signal);
     const tip = this.#store.refs.get(SOURCE_REF);
     if (tip === undefined) throw new Fault('source/git', `reading ${source.remote.url}: the branch ${chosen.branch} did not arrive`);
-    const { sha, held } = await this.#judged(tip, chosen.branch, signal);
+    const { sha, held } = await this.#parts.applied.judge(this.#store, tip, chosen.branch, (ref, to) => this.#setRef(ref, to, signal), signal);
     const told = (revision: Revision | null): string => JSON.stringify([revision?.sha, revision?.branch, revision?.held ?? []]);
     const next = { sha, branch: chosen.branch, ...(held.length === 0 ? {} : { held }) };
     if (told(this.#revision) !== told({ ...next, author: '', subject: '' })) this.#revision = Object.freeze({ ...next, ...await describe(git, this.#store, sha, signal) });
     return this.#revision as Revision;
-  }
-
-  /** What may be applied, remembered before it is: a process that dies in between goes on with it. */
-  async #judged(tip: string, branch: string, signal: AbortSignal): Promise<Verdict> {
-    const { git, trust, applied } = this.#parts;
-    if (this.#applied === undefined) {
-      const known = this.#store.refs.get(applied.ref);
-      // Where our copy knows of another repository or branch, the operator has changed it on purpose.
-      const isOther = [...this.#store.refs.keys()].some((ref) => ref.startsWith(APPLIED_REFS));
-      this.#applied = known ?? (isOther ? null : await lastOfMany(git, this.#store, tip, await applied.ask(signal), signal));
-    }
-    const verdict = await trust.judge(this.#store, { sha: tip, branch, applied: this.#applied }, signal);
-    if (!applied.remembers) return verdict;
-    if (this.#store.refs.get(applied.ref) !== verdict.sha) await this.#setRef(applied.ref, verdict.sha, signal);
-    this.#applied = verdict.sha;
-    return verdict;
   }
 
   /** The status branch's tip on the remote now, with its objects in our copy; null when there is no such branch. */
@@ -299,12 +276,12 @@ export class GitSource implements Repo, PlanRefs {
    * sent last, for the answer may get lost.
    */
   async #push(held: Held, sent: { sha: string; count: number }, signal: AbortSignal): Promise<string | null> {
-    const { git, status, clock } = this.#parts;
+    const { git, status, clock, chain } = this.#parts;
     let { commits } = held;
     for (let attempt = 1; attempt <= PUSH_TRIES_MAX; attempt += 1) {
       const tip = this.#statusTip === undefined ? await this.#refreshStatus(signal) : this.#statusTip;
       if (attempt === 1 && await this.#has(tip, held.sent, signal)) commits = commits.slice(held.sentCount);
-      const made = await this.#build(tip, commits, signal);
+      const made = await chain.build({ store: this.#store, branch: this.#statusBranch, sha: tip }, commits, signal);
       if (made === null) return null;
       // Not known until the server has answered.
       this.#statusTip = undefined;
@@ -314,7 +291,7 @@ export class GitSource implements Repo, PlanRefs {
         args: ['push', '--porcelain', '--no-verify', '--no-signed', ...(made.refs.length > 1 ? ['--atomic'] : []), '--', status.remote.url, ...made.refs],
       }, signal);
       if (made.refs.length > 1 && isAtomicUnknown(done)) {
-        this.#canRotate = false;
+        chain.neverRotate();
         continue;
       }
       const outcome = pushOutcome(done, status.remote);
@@ -338,39 +315,6 @@ export class GitSource implements Repo, PlanRefs {
     if (tip === null || sent === '') return false;
     const asked = await this.#parts.git.result({ doing: 'reading the status branch', directory: this.#store.directory, args: ['merge-base', '--is-ancestor', sent, tip] }, signal);
     return asked.exitCode === 0;
-  }
-
-  /** The commits one on another, and the refs to push; null when the branch says it all. */
-  async #build(tip: string | null, commits: readonly HeldCommit[], signal: AbortSignal): Promise<{ readonly sha: string; readonly branch: string; readonly refs: readonly string[] } | null> {
-    const branch = this.#statusBranch;
-    const sha = await this.#chain(tip, commits, signal);
-    if (sha === tip || sha === null) return null;
-    if (tip === null || !await this.#isLong(tip, commits.length, signal)) return { sha, branch, refs: [`${sha}:refs/heads/${branch}`] };
-    const { commits: builder, statusBranch, clock } = this.#parts;
-    const next = nameOfGeneration(statusBranch, (generationOf(statusBranch, branch) ?? 1) + 1);
-    const ground = { store: this.#store, parent: tip, atMs: clock.now() };
-    const closing = await builder.build(ground, closingCommit(next), signal);
-    const root = await builder.build({ ...ground, isNewRoot: true }, openingCommit(branch, tip), signal);
-    const newest = await this.#chain(root, commits, signal);
-    // The old branch's end is a fast-forward as well: it fails, and all with it, when another was faster there.
-    return newest === null || closing === null ? null : { sha: newest, branch: next, refs: [`${newest}:refs/heads/${next}`, `${closing}:refs/heads/${branch}`] };
-  }
-
-  async #chain(tip: string | null, commits: readonly HeldCommit[], signal: AbortSignal): Promise<string | null> {
-    let parent = tip;
-    for (const { commit, atMs } of commits) parent = await this.#parts.commits.build({ store: this.#store, parent, atMs }, commit, signal) ?? parent;
-    return parent;
-  }
-
-  /** Whether this generation is to end. Counted once, then kept in mind. */
-  async #isLong(tip: string, more: number, signal: AbortSignal): Promise<boolean> {
-    const { historyMax, git } = this.#parts;
-    if (historyMax === 0 || !this.#canRotate) return false;
-    if (this.#length?.tip !== tip) {
-      const counted = await git.text({ doing: 'reading the status branch', directory: this.#store.directory, args: ['rev-list', '--count', '--first-parent', tip] }, signal);
-      this.#length = { tip, commits: Number(counted) };
-    }
-    return this.#length.commits + more > historyMax;
   }
 
   /** I9: whatever goes to the remote passes the one point that knows the secrets. */

@@ -16,10 +16,11 @@ import { type KeyFiles, openKeys } from './keys.ts';
 import { openOutbox } from './outbox.ts';
 import { DEFAULT_SCHEMES, isBranchName, parseRemote } from './remote.ts';
 import { openSigner, type Signer, type SigningKey } from './signing.ts';
+import { chainBuilder } from './status-chain.ts';
 import { commitBuilder, DEFAULT_IDENTITY, type Identity } from './status-commit.ts';
 import { openStore } from './store.ts';
 import { DEFAULT_TREE_LIMITS, type TreeLimits, treeReader } from './tree.ts';
-import { appliedRef, openTrust, type TrustRules } from './trust.ts';
+import { appliedRef, openApplied, openTrust, type TrustRules } from './trust.ts';
 
 export interface SourceOptions {
   /** URL or directory of the configuration repository. */
@@ -107,12 +108,14 @@ export async function openSource(options: SourceOptions, doors: SourceDoors): Pr
     const store = await openStore(git, workDir, new AbortController().signal);
     return new GitSource({
       ...doors, git, workDir, source, status, store,
-      branch: options.branch, statusBranch: options.statusBranch, historyMax: options.historyMax ?? 0,
+      branch: options.branch, statusBranch: options.statusBranch,
       trees: treeReader(git, limits), planTrees: treeReader(git, limits), planFetchMaxBytes: 4 * limits.totalMaxBytes,
-      commits: commitBuilder(git, { identity: options.identity ?? DEFAULT_IDENTITY, signer, skipCi: options.skipCi === true }),
+      chain: chainBuilder({ git, clock: doors.clock, statusBranch: options.statusBranch, historyMax: options.historyMax ?? 0, commits: commitBuilder(git, { identity: options.identity ?? DEFAULT_IDENTITY, signer, skipCi: options.skipCi === true }) }),
       outbox: openOutbox(workDir, `${status.remote.url}#${options.statusBranch}`),
-      keys, trust: openTrust(git, keys, { verify: trust.verify ?? 'off', acceptRewrite: trust.acceptRewrite ?? null }),
-      applied: { ref: appliedRef(source.remote.url, options.branch), remembers: trust.remembers ?? true, ask: trust.lastApplied ?? (() => Promise.resolve([])) },
+      keys,
+      applied: openApplied(git, openTrust(git, keys, { verify: trust.verify ?? 'off', acceptRewrite: trust.acceptRewrite ?? null }), {
+        ref: appliedRef(source.remote.url, options.branch), remembers: trust.remembers ?? true, ask: trust.lastApplied ?? (() => Promise.resolve([])),
+      }),
       close,
     });
   } catch (error) {

@@ -45,7 +45,7 @@ export interface Trust {
 /** So many commits at once are verified one by one; each takes some 10 ms. */
 const COMMITS_MAX = 2_000;
 
-export const short = (sha: string): string => sha.slice(0, 10);
+const short = (sha: string): string => sha.slice(0, 10);
 
 /** Our ref for what was applied last from a branch of a repository: another repository begins anew. */
 export function appliedRef(url: string, branch: string | null): string {
@@ -79,6 +79,38 @@ export function openTrust(git: Git, keys: Keys, rules: TrustRules): Trust {
   };
 }
 
+export interface AppliedOptions {
+  readonly ref: string;
+  /** False for who only looks. */
+  readonly remembers: boolean;
+  /** Commits that the hub knows to have been applied, for when our copy was lost. */
+  readonly ask: (signal: AbortSignal) => Promise<readonly string[]>;
+}
+
+/** What was applied last from a branch of a repository. It outlives our copy, and by its ref the process. */
+export interface Applied {
+  /** What may be applied, remembered before it is: a process that dies in between goes on with it. Faults as {@link Trust}. */
+  readonly judge: (store: Store, tip: string, branch: string, setRef: (ref: string, sha: string) => Promise<void>, signal: AbortSignal) => Promise<Verdict>;
+}
+
+export function openApplied(git: Git, trust: Trust, { ref, remembers, ask }: AppliedOptions): Applied {
+  let applied: string | null | undefined;
+  return {
+    judge: async (store, tip, branch, setRef, signal) => {
+      if (applied === undefined) {
+        // Where our copy knows of another repository or branch, the operator has changed it on purpose.
+        const isOther = [...store.refs.keys()].some((name) => name.startsWith(APPLIED_REFS));
+        applied = store.refs.get(ref) ?? (isOther ? null : await lastOfMany(git, store, tip, await ask(signal), signal));
+      }
+      const verdict = await trust.judge(store, { sha: tip, branch, applied }, signal);
+      if (!remembers) return verdict;
+      if (store.refs.get(ref) !== verdict.sha) await setRef(ref, verdict.sha);
+      applied = verdict.sha;
+      return verdict;
+    },
+  };
+}
+
 async function problemOf(git: Git, keys: Keys, rules: TrustRules, store: Store, { sha, branch, applied }: Tip, signal: AbortSignal): Promise<string> {
   const isRange = rules.verify === 'all' && applied !== null && applied !== sha;
   const commits = await signedCommits(git, keys, store.directory, isRange ? [`${applied}..${sha}`] : [sha], isRange ? COMMITS_MAX + 1 : 1, signal);
@@ -90,7 +122,7 @@ async function problemOf(git: Git, keys: Keys, rules: TrustRules, store: Store, 
   return `the commit ${short(first.sha)} of ${branch} ${signatureProblem(first.signature)}${bad.length > 1 ? ` (and ${bad.length - 1} more)` : ''}`;
 }
 
-export async function hasCommit(git: Git, store: Store, sha: string, signal: AbortSignal): Promise<boolean> {
+async function hasCommit(git: Git, store: Store, sha: string, signal: AbortSignal): Promise<boolean> {
   const done = await git.result({ doing: 'reading our copy', directory: store.directory, args: ['cat-file', '-e', `${sha}^{commit}`] }, signal);
   return done.exitCode === 0;
 }
@@ -106,7 +138,7 @@ async function descends(git: Git, store: Store, sha: string, old: string, signal
  * What the hub says was applied, when our copy was lost: one commit that `tip` does not descend from, when there is such
  * a one, else the newest of them. Null for none.
  */
-export async function lastOfMany(git: Git, store: Store, tip: string, told: readonly string[], signal: AbortSignal): Promise<string | null> {
+async function lastOfMany(git: Git, store: Store, tip: string, told: readonly string[], signal: AbortSignal): Promise<string | null> {
   // They stand in annotations, which people can edit.
   const commits = [...new Set(told)].filter((sha) => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(sha));
   for (const sha of commits.length > 1 && await areAncestors(git, store, tip, commits, signal) ? [] : commits) {
