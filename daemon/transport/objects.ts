@@ -4,6 +4,12 @@ import type { Objects } from '../model/ports.ts';
 import { FIELD_MANAGER } from '../lib/stamp.ts';
 import type { KubeClient } from './kube.ts';
 
+/**
+ * What a controller notes on an object that Lateen delivers, too (finalizers, annotations, status): under a name of its
+ * own, as Kubernetes' controllers do. As the deliverer's own the next apply would take it away again (I6).
+ */
+const CONTROLLER_MANAGER = 'lateen-controller';
+
 /** The port over a client. Faults: transport/*. */
 export function objectsOf(client: KubeClient): Objects {
   return {
@@ -11,7 +17,7 @@ export function objectsOf(client: KubeClient): Objects {
     get: async (target, signal) => ((await client.findResource(target.apiVersion, target.kind, signal)) === null ? null : client.get(target, signal)),
     list: async (apiVersion, kind, labels, signal) => ((await client.findResource(apiVersion, kind, signal)) === null ? [] : (await client.list({ apiVersion, kind, namespace: '', ...(labels === '' ? {} : { labels }) }, signal)).items),
     apply: async (object, signal) => (await client.apply(object, { fieldManager: FIELD_MANAGER, force: true }, signal)).object,
-    patch: async (target, body: JsonObject, signal, subresource) => (await client.patch(target, 'merge', body, { fieldManager: FIELD_MANAGER, ...(subresource === undefined ? {} : { subresource }) }, signal)).object,
+    patch: async (target, body: JsonObject, signal, subresource) => (await client.patch(target, 'merge', body, { fieldManager: CONTROLLER_MANAGER, ...(subresource === undefined ? {} : { subresource }) }, signal)).object,
     remove: async (target, signal) => void (await client.delete(target, {}, signal)),
   };
 }
