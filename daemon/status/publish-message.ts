@@ -19,6 +19,9 @@ const CLUSTERS_SAID_MAX = 3;
 const CLUSTERS_NAMED_MAX = 20;
 const CAUSES_MAX = 10;
 const CAUSE_LENGTH_MAX = 300;
+/** Of what is under way: in a subject, and as causes. */
+const PROGRESS_LENGTH_MAX = 80;
+const PROGRESS_MAX = 3;
 
 /** What stands on the hub for the sake of another cluster. */
 const PLUMBING = new Set(['ManifestWork', 'Placement', 'PlacementDecision', 'EnvBinding']);
@@ -26,10 +29,12 @@ const PLUMBING = new Set(['ManifestWork', 'Placement', 'PlacementDecision', 'Env
 /** The clusters that an application lies on, sorted; the hub (`local`) only where something of it runs there. */
 export function clustersOf(app: Pick<ApplicationReport, 'objects' | 'services'>): readonly string[] {
   const names = new Set(app.services.map((service) => service.cluster || LOCAL));
+  // KubeVela 1.1: what an environment was made into is kept in a ConfigMap of the binding's name.
+  const bindings = new Set(app.objects.filter(({ key }) => key.kind === 'EnvBinding').map(({ key }) => `${key.namespace}/${key.name}`));
   for (const { key } of app.objects) {
     if (key.cluster !== LOCAL) names.add(key.cluster);
     else if (key.kind === 'ManifestWork') names.add(key.namespace);
-    else if (!PLUMBING.has(key.kind)) names.add(LOCAL);
+    else if (!PLUMBING.has(key.kind) && !(key.kind === 'ConfigMap' && bindings.has(`${key.namespace}/${key.name}`))) names.add(LOCAL);
   }
   return [...names].sort();
 }
@@ -49,7 +54,16 @@ function where(app: ApplicationReport): string {
   return ` on ${clusters.slice(0, CLUSTERS_SAID_MAX).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-const sentence = (app: ApplicationReport): string => `${nameOf(app)}: ${app.phase}${where(app)}`;
+/** What an application's objects are at, where they say so: `Configuration prod/ack: creating cluster poc-01: initial`. */
+const progressOf = (app: ApplicationReport): readonly ObjectReport[] => app.objects.filter((object) => object.fault === null && object.health === 'InProgress' && object.message !== '');
+
+/** About one application; where one thing alone is waited for, what that is at: else one commit would read like the next. */
+function sentence(app: ApplicationReport): string {
+  const [only, ...others] = progressOf(app);
+  const progress = only === undefined || others.length > 0 || app.phase === 'running' ? '' : ` (${only.message.replace(/\s+/g, ' ').trim()})`;
+  const said = `${nameOf(app)}: ${app.phase}${where(app)}`;
+  return progress.length > PROGRESS_LENGTH_MAX ? said : `${said}${progress}`;
+}
 
 function counted(phases: readonly string[]): string {
   const counts = new Map<string, number>();
@@ -85,6 +99,7 @@ export function causesOf(app: ApplicationReport): readonly string[] {
     ...app.objects.filter((object) => object.drift.length > 0).map((object) => of(object, `drift in ${object.drift.slice(0, 5).join(', ')}${object.drift.length > 5 ? ` and ${object.drift.length - 5} more` : ''}`)),
     ...app.diagnostics.filter((item) => item.severity === 'error' && item.message !== app.fault?.message).map((item) => `${placeOf(item)}${item.origin === undefined ? '' : ': '}${item.code}: ${item.message}`),
     ...(app.fault === null && ready !== undefined && ready.status !== 'True' && ready.message !== '' ? [ready.message] : []),
+    ...progressOf(app).slice(0, PROGRESS_MAX).map((object) => of(object, object.message)),
   ].map(cut);
   // What one line says already the next need not say again.
   const told = lines.filter((line, i) => line !== '' && !lines.some((other, k) => k < i && other.includes(line)));

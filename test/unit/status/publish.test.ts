@@ -116,6 +116,9 @@ describe('the subject is a sentence', () => {
   CASES.push(
     ['about one application and its clusters', report([application('shop', { objects: [object('web', { key: on('poc-01') }), object('p', { key: { ...object('p').key, kind: 'Placement' } })] })]), NOTHING, 'prod/shop: running on poc-01'],
     ['about a work that carries it there', report([application('shop', { objects: [object('w', { key: { ...object('w').key, kind: 'ManifestWork', namespace: 'poc-01' } })] })]), NOTHING, 'prod/shop: running on poc-01'],
+    ['about an environment of KubeVela 1.1, with what is kept on the hub for it', report([application('shop', { objects: [object('w', { key: { ...object('w').key, kind: 'ManifestWork', namespace: 'poc-01' } }), object('env', { key: { ...object('env').key, kind: 'EnvBinding' } }), object('env', { key: { ...object('env').key, kind: 'ConfigMap' } })] })]), NOTHING, 'prod/shop: running on poc-01'],
+    ['about what a cloud is at', report([application('ack', { phase: 'runningWorkflow', objects: [object('ack', { health: 'InProgress', message: 'creating cluster poc-01: initial' }), object('web')] })]), NOTHING, 'prod/ack: runningWorkflow (creating cluster poc-01: initial)'],
+    ['about several things that are waited for', report([application('shop', { phase: 'runningWorkflow', objects: [object('a', { health: 'InProgress', message: '0 of 1' }), object('b', { health: 'InProgress', message: '0 of 1' })] })]), NOTHING, 'prod/shop: runningWorkflow'],
     ['about more clusters than a sentence holds', report([application('shop', { objects: ['a', 'b', 'c', 'd', 'local'].map((name) => object('web', { key: on(name) })) })]), NOTHING, 'prod/shop: running on a, b, c and 2 more'],
     ['about a pass that could not be made', report([], { fault: new Fault('transport/unreachable', 'the hub is\naway') }), known(shop), 'the pass could not be made: the hub is away'],
     ['about mistakes that are mended', report([shop]), made(report([shop], { diagnostics: [{ code: 'load/schema', severity: 'error', message: 'x' }] })).files, 'repository: no mistakes'],
@@ -160,6 +163,11 @@ describe('the causes', () => {
     assert.deepEqual(body(broken), [
       '- Cy <cy@example.com> approved: resume step gate (approvals/gate.yaml)', '- step web: no image', '- Deployment prod/web: spec.x: unknown', '- Deployment prod/db on poc-01: drift in /spec/replicas, /spec/paused', '- shop.yaml:7:9: workflow/step-failed: step "web": no image',
     ]);
+  });
+
+  it('say what is under way, of the first few', () => {
+    const moving = ['a', 'b', 'c', 'd'].map((name) => object(name, { health: 'InProgress', message: '0 of 1 ready' }));
+    assert.deepEqual(body(application('shop', { phase: 'runningWorkflow', conditions: MOVING, objects: moving })), ['- step web: running', ...['a', 'b', 'c'].map((name) => `- Deployment prod/${name}: 0 of 1 ready`)]);
   });
 
   it('stand below the application they are of, where there are several', () => {
