@@ -6,12 +6,12 @@
 import type { JudgeApprovals } from './approvals.ts';
 import { mapLimit } from './lib/queue.ts';
 import { createLoadCache, load, type LoadCache, type LoadOptions } from './load/load.ts';
-import type { Catalog, Document, Revision, Tree } from './model/catalog.ts';
+import { DEFAULT_NAMESPACE, type Catalog, type Document, type Revision, type Tree } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
-import type { Diagnostic, Origin } from './model/fault.ts';
+import { Fault, type Diagnostic, type Origin } from './model/fault.ts';
 import type { KubeObject } from './model/object.ts';
-import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
+import type { Desired, DesiredApplication, Plan, RevisionRef } from './model/plan.ts';
 import type { ApplicationRecord, Redactor, Repo } from './model/ports.ts';
 import type { PlanGround } from './pass.ts';
 import { assumedClusters } from './plan/assumed-clusters.ts';
@@ -29,6 +29,7 @@ import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, SOURCE_ANNOT
 import { redacted } from './plan/redacted.ts';
 import { recordsOf, simulate } from './plan/simulate.ts';
 import { outcomeOf, placed, wishesOf } from './plan/spread.ts';
+import { touchedApplications } from './plan/touched.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderInput, type RenderMemo } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
@@ -91,36 +92,77 @@ interface Ground {
   readonly doors: CompareDoors;
   readonly live: LiveGround | null;
   readonly clusters: Clusters;
+  /** Clusters that stand for selectors. */
+  readonly unresolved: readonly string[];
   readonly isNamespaced: LiveGround['isNamespaced'];
   readonly signal: AbortSignal;
 }
 
 /** Compares. Faults: source/* of the trees, render/evaluator, loop/cancelled; a user's mistakes are findings in it. */
 export async function compare(doors: CompareDoors, options: CompareOptions, signal: AbortSignal): Promise<Comparison> {
-  const { live, memory = emptyCompareMemory() } = options;
-  const trees = { base: options.base === null ? null : await doors.repo.tree(options.base, signal), head: live === null || !options.isTrusted ? await doors.repo.tree(options.head, signal) : null };
-  const baseCatalog = trees.base === null ? null : load(trees.base, { ...doors.given, cache: memory.base.load });
-  const headCatalog = trees.head === null ? (live as LiveGround).catalog : load(options.isTrusted ? trees.head : underConfigOf(trees.head, trees.base), { ...doors.given, cache: memory.head.load });
-  const catalogs = baseCatalog === null ? [headCatalog] : [baseCatalog, headCatalog];
-  const assumed = live === null ? assumedClusters(catalogs) : { clusters: live.clusters, unresolved: [] };
-  const ground: Ground = { doors, live, clusters: assumed.clusters, signal, isNamespaced: live?.isNamespaced ?? guessing(catalogs) };
-  const known = live?.hub.records ?? new Map<string, ApplicationRecord>();
-  const base = baseCatalog === null ? null : await rendered(ground, baseCatalog, known, memory.base.render);
-  const records = base === null || options.base === null ? known : recordsOf(base, known, options.base, doors.instance);
-  const head = live !== null && options.isTrusted ? live.desired : await rendered(ground, headCatalog, records, memory.head.render);
-  learnSecrets(doors, [...(base === null ? [] : [base]), head]);
-  const desired = base === null || baseCatalog === null || options.base === null ? null : await simulatedSide(ground, { base, head, catalog: headCatalog, approving: options.isTrusted ? [headCatalog, head] : [baseCatalog, base], revision: options.base });
+  const catalogs = await catalogsOf(doors, options, signal);
+  const touched = catalogs.base === null ? null : touchedApplications(catalogs.base, catalogs.head);
+  const first = await look(doors, options, { catalogs, touched }, signal);
+  // Whether the budget holds anything back hangs on how much there is in all.
+  const looked = first.isShareAsked ? await look(doors, options, { catalogs, touched: null }, signal) : first;
+  const { ground, base, head, desired } = looked;
+  const { live } = options;
   const liveSide: SideInput | null = live === null ? null : { plan: live.plan, records: live.hub.records, heldBack: live.heldBack, isSimulated: false };
-  const facts = await factsOf(ground, { base, baseCatalog, head, headCatalog, records, sides: [desired, liveSide] });
+  const facts = await factsOf(looked, catalogs, [desired, liveSide]);
   const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
-  const before = new Set(baseCatalog === null || base === null ? [] : findings(baseCatalog, base).map(findingText));
-  const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(headCatalog, head), ...(desired?.unapproved ?? [])];
+  const before = new Set(catalogs.base === null || base === null ? [] : findings(catalogs.base, base).map(findingText));
+  const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(desired?.unapproved ?? [])];
+  const told = compareApplications({ ...catalogs, desired, live: liveSide, facts, revertOf: options.revertOf, cloudPlan: doors.cloudPlan });
   return redacted({
-    base: options.base, head: options.head, revertOf: options.revertOf,
-    clusters: { isLive: live !== null, unresolved: assumed.unresolved, message: options.message },
-    ...compareApplications({ base: baseCatalog, head: headCatalog, desired, live: liveSide, facts, revertOf: options.revertOf, cloudPlan: doors.cloudPlan }),
+    base: options.base, head: options.head, revertOf: options.revertOf, clusters: { isLive: live !== null, unresolved: ground.unresolved, message: options.message },
+    applications: told.applications, unchangedCount: told.unchangedCount + (live === null ? looked.untouchedCount : 0),
     findings: now.filter((item) => !before.has(findingText(item))), oldFindingsCount: now.filter((item) => before.has(findingText(item))).length,
   }, doors.redactor);
+}
+
+interface Catalogs {
+  readonly base: Catalog | null;
+  readonly head: Catalog;
+}
+
+async function catalogsOf({ repo, given }: CompareDoors, { base: baseRevision, head: headRevision, live, isTrusted, memory }: CompareOptions, signal: AbortSignal): Promise<Catalogs> {
+  const from = baseRevision === null ? null : await repo.tree(baseRevision, signal);
+  const base = from === null ? null : load(from, { ...given, ...(memory === undefined ? {} : { cache: memory.base.load }) });
+  if (live !== null && isTrusted) return { base, head: live.catalog };
+  const tree = await repo.tree(headRevision, signal);
+  return { base, head: load(isTrusted ? tree : underConfigOf(tree, from), { ...given, ...(memory === undefined ? {} : { cache: memory.head.load }) }) };
+}
+
+/** Both commits rendered, and what one would change where the other has been carried out. */
+interface Looked {
+  readonly ground: Ground;
+  readonly base: Desired | null;
+  readonly head: Desired;
+  /** What the hub is taken to remember when the head is rendered. */
+  readonly records: ReadonlyMap<string, ApplicationRecord>;
+  readonly desired: SimulatedSide | null;
+  /** More would be deleted than the budget's count: its share decides. */
+  readonly isShareAsked: boolean;
+  readonly untouchedCount: number;
+}
+
+/** Renders the applications that the commits may render differently; all of them with `touched` null. */
+async function look(doors: CompareDoors, options: CompareOptions, { catalogs, touched }: { readonly catalogs: Catalogs; readonly touched: ReadonlySet<string> | null }, signal: AbortSignal): Promise<Looked> {
+  const { live, memory = emptyCompareMemory() } = options;
+  const chosen = (catalog: Catalog): Catalog => (touched === null ? catalog : { ...catalog, applications: catalog.applications.filter(({ object }) => touched.has(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`)) });
+  const all = catalogs.base === null ? [catalogs.head] : [catalogs.base, catalogs.head];
+  const { clusters, unresolved } = live === null ? assumedClusters(all.map(chosen)) : { clusters: live.clusters, unresolved: [] };
+  const ground: Ground = { doors, live, clusters, unresolved, signal, isNamespaced: live?.isNamespaced ?? guessing(all) };
+  const known = live?.hub.records ?? new Map<string, ApplicationRecord>();
+  const base = catalogs.base === null ? null : await rendered(ground, chosen(catalogs.base), known, memory.base.render);
+  const records = base === null || options.base === null ? known : recordsOf(base, known, options.base, doors.instance);
+  const head = live !== null && options.isTrusted ? live.desired : await rendered(ground, chosen(catalogs.head), records, memory.head.render);
+  learnSecrets(doors, [...(base === null ? [] : [base]), head]);
+  const untouchedCount = catalogs.head.applications.length - chosen(catalogs.head).applications.length;
+  if (base === null || catalogs.base === null || options.base === null) return { ground, base, head, records, desired: null, isShareAsked: false, untouchedCount };
+  const next = touched === null ? head : { ...head, applications: head.applications.filter((app) => touched.has(nameOf(app))) };
+  const desired = await simulatedSide(ground, { base, head: next, catalog: catalogs.head, approving: options.isTrusted ? [catalogs.head, next] : [catalogs.base, base], revision: options.base });
+  return { ground, base, head, records, desired, isShareAsked: untouchedCount > 0 && desired.deletionCount > doors.budget.countMax, untouchedCount };
 }
 
 /** The same mistake is the same though lines above it have moved. */
@@ -163,60 +205,64 @@ interface Simulated {
   readonly revision: Revision;
 }
 
+const NOT_RENDERED = new Fault('render/busy', 'not rendered');
+const NO_REVISION: RevisionRef = { name: '', number: 0, hash: '', components: {}, componentHashes: {} };
 const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };
 
+interface SimulatedSide extends SideInput {
+  /** Approvals that do not count. */
+  readonly unapproved: readonly Diagnostic[];
+  readonly deletionCount: number;
+}
+
 /** What the head would change where the base has been carried out. */
-async function simulatedSide({ doors, signal }: Ground, { base, head, catalog, approving, revision }: Simulated): Promise<SideInput & { readonly unapproved: readonly Diagnostic[] }> {
+async function simulatedSide({ doors, signal }: Ground, { base, head, catalog, approving, revision }: Simulated): Promise<SimulatedSide> {
   const { records, observed, documents: tracked, ownedCount } = simulate(base, head, revision, doors.instance);
   const [approver, { applications }] = approving;
-  const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog: approver, applications, isWhole: true, revision: approver.revision, signal });
+  // Of what was not rendered the content is not known: an Approval for it is not called outdated.
+  const others = approver.applications.map(({ object }) => ({ namespace: object.metadata.namespace ?? DEFAULT_NAMESPACE, name: object.metadata.name ?? '' })).filter((app) => !applications.some((item) => nameOf(item) === nameOf(app)));
+  const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog: approver, applications: [...applications, ...others.map((app) => ({ ...app, fault: NOT_RENDERED, revision: NO_REVISION }))], isWhole: true, revision: approver.revision, signal });
   const leaving = leavingRecords(records, catalog, doors.instance);
   const deletions = [
     ...leaving.flatMap((record) => union(...record.trackers.map(trackedOf)).map(({ key }) => ({ key, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' as const } }))),
     ...leavingDocuments(tracked, head, catalog).map(({ key }) => ({ key, owner: NOBODY })),
   ];
   return {
-    records, unapproved, isSimulated: true, heldBack: overBudget(deletions, ownedCount, doors.budget, approvals),
+    records, unapproved, deletionCount: deletions.length, isSimulated: true, heldBack: overBudget(deletions, ownedCount, doors.budget, approvals),
     plan: plan({ desired: head, records, documents: tracked, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog),
   };
 }
 
 // ----------------------------------------------------------------------------------------------------------- facts
 
-interface Commits {
-  readonly base: Desired | null;
-  readonly baseCatalog: Catalog | null;
-  readonly head: Desired;
-  readonly headCatalog: Catalog;
-  readonly records: ReadonlyMap<string, ApplicationRecord>;
-  readonly sides: readonly (SideInput | null)[];
-}
-
 const nameOf = (app: { readonly namespace: string; readonly name: string }): string => `${app.namespace}/${app.name}`;
 
-async function factsOf(ground: Ground, commits: Commits): Promise<ReadonlyMap<string, Facts>> {
-  const [base, head] = [commits.base, commits.head].map((desired) => new Map((desired?.applications ?? []).map((app) => [nameOf(app), app])));
-  const moving = new Set(commits.sides.flatMap((side) => side?.plan.applications ?? []).filter((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep')).map(nameOf));
+async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (SideInput | null)[]): Promise<ReadonlyMap<string, Facts>> {
+  const { ground } = looked;
+  const [base, head] = [looked.base, looked.head].map((desired) => new Map((desired?.applications ?? []).map((app) => [nameOf(app), app])));
+  const moving = new Set(sides.flatMap((side) => side?.plan.applications ?? []).filter((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep')).map(nameOf));
   const names = [...new Set([...(base?.keys() ?? []), ...(head?.keys() ?? [])])].sort();
+  const wrote = new Set(catalogs.base?.applications.map(({ object }) => `${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
   const found = await mapLimit(names, APPLICATIONS_AT_ONCE_MAX, async (name): Promise<readonly [string, Facts]> => {
-    const [before, after] = [base?.get(name) ?? null, head?.get(name) ?? null];
+    const after = head?.get(name) ?? null;
+    // What the base wrote and was not rendered is the same as in the head.
+    const before = base?.get(name) ?? (wrote.has(name) ? after : null);
     const views = (app: DesiredApplication | null): ReturnType<typeof environmentsOf> => (app === null || !moving.has(name) ? Promise.resolve([]) : environmentsOf(app, ground.clusters, ground.signal));
     const [baseEnvironments, headEnvironments] = [await views(before), await views(after)];
-    const why = after === null || after.fault !== null || !moving.has(name) ? null : await blameFor(ground, commits, before, after);
+    const why = after === null || after.fault !== null || before === after || !moving.has(name) ? null : await blameFor(looked, catalogs, before, after);
     const touchesPatch = why?.changes.some(({ path }) => path[0] === 'spec' && path[1] === 'policies') === true;
-    const matrix = after === null || !moving.has(name) ? null : matrixOf(commits.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
+    const matrix = after === null || !moving.has(name) ? null : matrixOf(looked.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
     return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix }];
   }, ground.signal);
   return new Map(found);
 }
 
 /** Against what the base wrote, or without a base against the Application that the hub shows. */
-async function blameFor(ground: Ground, commits: Commits, before: DesiredApplication | null, after: DesiredApplication): Promise<Blame | null> {
-  const { baseCatalog, headCatalog } = commits;
+async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: headCatalog }: Catalogs, before: DesiredApplication | null, after: DesiredApplication): Promise<Blame | null> {
   const head: Source = { ...sourceOf(headCatalog), application: { ...after.document, object: after.object } };
   const renderOne = async (source: Source): Promise<DesiredApplication> => {
     const catalog: Catalog = { ...headCatalog, applications: [source.application], definitions: source.definitions, policies: source.policies, workflows: source.workflows, config: source.config };
-    const [only] = (await rendered(ground, catalog, commits.records, new Map(), new Set([nameOf(after)]))).applications;
+    const [only] = (await rendered(ground, catalog, records, new Map(), new Set([nameOf(after)]))).applications;
     return only as DesiredApplication;
   };
   const shared = { head, desired: after, render: renderOne, rendersMax: RENDERS_MAX };

@@ -148,7 +148,7 @@ function* sideParts(side: Side): Generator<string> {
 }
 
 function objectText(object: ObjectDiff): string {
-  const head = `- **${object.action}** ${code(describeKey(object.key))}${object.carrier === '' ? '' : ` in ManifestWork ${code(object.carrier)}`}${object.reason === '' ? '' : `: ${words(bounded(object.reason, 300))}`}`;
+  const head = `- **${object.action}** ${code(describeKey(object.key))}${object.carrier === '' ? '' : ` in ManifestWork ${code(`${object.key.cluster}/${object.carrier}`)}`}${object.reason === '' ? '' : `: ${words(bounded(object.reason, 300))}`}`;
   const fields = object.fields.slice(0, FIELDS_MAX).flatMap((field) => [`  - ${fieldText(field)}`, ...field.causes.map((cause) => `    - by ${code(bounded(causeText(cause), 300))}`)]);
   return [head, ...object.causes.map((cause) => `  - by ${code(bounded(causeText(cause), 300))}`), ...fields, ...(object.fields.length > FIELDS_MAX ? [`  - and ${object.fields.length - FIELDS_MAX} more fields`] : [])].join('\n');
 }

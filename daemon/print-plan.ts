@@ -142,7 +142,7 @@ function sideLines(side: Side): readonly string[] {
 export const environmentTitle = (name: string): string => (name === '' ? 'outside of the environments' : `environment ${plain(name)}`);
 
 function objectLines(object: ObjectDiff): readonly string[] {
-  const head = `  ${SIGN[object.action]} ${object.action} ${plain(describeKey(object.key))}${object.carrier === '' ? '' : ` in ManifestWork ${plain(object.carrier)}`}: ${plain(object.reason)}`;
+  const head = `  ${SIGN[object.action]} ${object.action} ${plain(describeKey(object.key))}${object.carrier === '' ? '' : ` in ManifestWork ${plain(`${object.key.cluster}/${object.carrier}`)}`}: ${plain(object.reason)}`;
   const fields = object.fields.slice(0, FIELDS_MAX).flatMap((field) => {
     const change = changeText(field);
     const at = change === null || change.where === '' ? '' : ` ${change.where}`;

@@ -63,7 +63,7 @@ prod/shop (apps/shop.yaml:1, changed) (its workflow runs: go, group (one); a new
   environment dev
     ~ update ConfigMap prod/a: drift
   environment prod
-    ~ update ConfigMap prod/b in ManifestWork work: drift
+    ~ update ConfigMap prod/b in ManifestWork local/work: drift
   outside of the environments
     ~ update ConfigMap prod/c: drift
   environments side by side

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { stableStringify } from '../../../daemon/lib/json.ts';
 import { hasChanges } from '../../../daemon/plan/compare.ts';
 import { application } from '../load/trees.ts';
-import { compareFiles, fieldsOf, objectText, onlyOf, told } from './comparing.ts';
+import { compareFiles, counting, fieldsOf, objectText, onlyOf, told } from './comparing.ts';
 
 const web = (image: string, more = ''): string => application('shop', `  components:\n  - name: web\n    type: webservice\n    properties:\n      image: ${image}\n${more}`);
 const object = (kind: string, name: string, more: object = {}): string => JSON.stringify({ apiVersion: kind === 'Deployment' ? 'apps/v1' : 'v1', kind, metadata: { name, ...(kind === 'Namespace' ? {} : { namespace: 'default' }) }, ...more });
@@ -55,7 +55,7 @@ describe('an application', () => {
     const app = onlyOf(comparison);
     assert.deepEqual([app.document, told(app), comparison.findings.map((item) => item.code), app.notes.length], ['broken', [], ['render/unknown-type'], 1]);
     assert.match(app.notes[0] ?? '', /stays as it is/);
-    const again = await compareFiles({ 'a.yaml': bad }, { 'a.yaml': `# a comment moves it\n${bad}` });
+    const again = await compareFiles({ 'a.yaml': bad }, { 'a.yaml': `# a comment moves it\n${bad.replace('nginx:1', 'nginx:2')}` });
     assert.deepEqual([again.findings, again.oldFindingsCount], [[], 1]);
   });
 
@@ -66,6 +66,18 @@ describe('an application', () => {
     assert.ok(documents !== undefined && app !== undefined);
     assert.deepEqual([documents.kind, told(documents), app.document, fieldsOf(app)], ['documents', ['update local/ComponentDefinition/vela-system/box'], 'changed', ['/spec/replicas: 1 -> 2', '  definition | ComponentDefinition box | d.json:1']]);
   });
+});
+
+it('only what may differ is rendered', async () => {
+  const other = (name: string): string => web('nginx:1').replace('name: shop', `name: ${name}`).replace('- name: web', `- name: ${name}`);
+  const files = { 'a.yaml': web('nginx:1'), ...Object.fromEntries(['b', 'c', 'd'].map((name) => [`${name}.yaml`, other(name)])) };
+  const { cue, count } = counting();
+  const comparison = await compareFiles(files, { ...files, 'a.yaml': web('nginx:2') }, {}, { cue });
+  assert.deepEqual([comparison.applications.map((app) => app.name), comparison.unchangedCount, count()], [['shop'], 3, 2]);
+  const label = (colour: string): string => JSON.stringify({ apiVersion: 'core.oam.dev/v1beta1', kind: 'TraitDefinition', metadata: { name: 'paint' }, spec: { schematic: { cue: { template: `patch: metadata: labels: colour: "${colour}"` } } } });
+  const painted = { ...files, 'b.yaml': `${other('b')}    traits:\n    - {type: paint}\n` };
+  const repainted = await compareFiles({ ...painted, 't.json': label('red') }, { ...painted, 't.json': label('blue') });
+  assert.deepEqual(repainted.applications.map((app) => [app.name, fieldsOf(app)[0]]), [['', '/spec/schematic/cue/template: "patch: metadata: labels: colour: \\"red\\"" -> "patch: metadata: labels: colour: \\"blue\\""'], ['b', '/metadata/labels/colour: "red" -> "blue"']]);
 });
 
 describe('documents of the repository', () => {
@@ -90,6 +102,13 @@ describe('documents of the repository', () => {
     const files = Object.fromEntries(['a', 'b', 'c'].map((name) => [`${name}.json`, object('ConfigMap', name)]));
     const app = onlyOf(await compareFiles(files, {}, {}, { budget: { countMax: 1, shareMax: 0.5 } }));
     assert.deepEqual(app.desired?.objects.map((item) => [item.action, item.code]), [['refuse', 'plan/budget'], ['refuse', 'plan/budget'], ['refuse', 'plan/budget']]);
+  });
+
+  it('are counted against all that there is, also what did not change', async () => {
+    const apps = JSON.stringify(Array.from({ length: 8 }, (_, i) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `of-shop-${i}` } })));
+    const files = { ...Object.fromEntries(['a', 'b', 'c'].map((name) => [`${name}.json`, object('ConfigMap', name)])), 'shop.yaml': application('shop', `  components:\n  - {name: web, type: k8s-objects, properties: {objects: ${apps}}}\n`) };
+    const app = onlyOf(await compareFiles(files, { 'shop.yaml': files['shop.yaml'] ?? '' }, {}, { budget: { countMax: 1, shareMax: 0.5 } }));
+    assert.deepEqual(app.desired?.objects.map((item) => item.action), ['delete', 'delete', 'delete']);
   });
 
   it('of which nothing is pruned where lateen.yaml says so, whatever a head that nobody trusts says', async () => {
@@ -136,7 +155,7 @@ describe('clusters that nobody asks', () => {
 
 describe('what a cloud would do', () => {
   const configuration = (size: string): string => JSON.stringify({ apiVersion: 'terraform.core.oam.dev/v1beta1', kind: 'Configuration', metadata: { name: 'ack', namespace: 'default' }, spec: { hcl: '', variable: { size } } });
-  const cloudPlan = (object_: { readonly [field: string]: unknown }): readonly string[] => [`cluster of ${String((object_['spec'] as { variable: { size: string } }).variable.size)}`];
+  const cloudPlan = (object_: { readonly [field: string]: unknown }): readonly string[] => [`cluster of ${(object_['spec'] as { variable: { size: string } }).variable.size}`];
   const cloud = async (base: Readonly<Record<string, string>>, head: Readonly<Record<string, string>>): Promise<unknown> => onlyOf(await compareFiles(base, head, {}, { cloudPlan })).desired?.cloud.map((item) => [item.action, item.key.name, item.resources]);
 
   it('is told by what it makes, changes, and keeps until somebody approves', async () => {

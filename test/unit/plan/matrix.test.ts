@@ -12,7 +12,7 @@ import { compareFiles, onlyOf } from './comparing.ts';
 const view = (name: string, ...objects: readonly KubeObject[]): EnvironmentView => ({ name, clusters: [name], keys: new Set(), objects });
 const deployment = (namespace: string, replicas: number, env: readonly string[] = []): KubeObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace, labels: { 'app.oam.dev/appRevision': `shop-v${replicas}`, 'app.oam.dev/cluster': namespace } }, spec: { replicas, env: env.map((name) => ({ name, value: namespace })) } });
 const secret = (value: string): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key' }, stringData: { password: value } });
-const rows = (matrix: Matrix | null): readonly string[] => (matrix?.rows ?? []).map((row) => `${row.object} ${row.path}: ${row.isSecret ? row.cells.map((cell) => (cell.isChanged ? 'differs' : 'same')).join(' | ') : row.cells.map((cell) => (cell.isChanged ? `${JSON.stringify(cell.from)}->${JSON.stringify(cell.to)}` : String(JSON.stringify(cell.to)))).join(' | ')}`);
+const rows = (matrix: Matrix | null): readonly string[] => (matrix?.rows ?? []).map((row) => `${row.object} ${row.path}: ${row.isSecret ? row.cells.map((cell) => (cell.isChanged ? 'differs' : 'same')).join(' | ') : row.cells.map((cell) => (cell.isChanged ? `${JSON.stringify(cell.from)}->${JSON.stringify(cell.to)}` : JSON.stringify(cell.to ?? 'none'))).join(' | ')}`);
 const neighbours = (matrix: Matrix | null): readonly string[] => (matrix?.neighbours ?? []).flatMap((item) => item.fields.map((field) => `${item.left}/${item.right} ${field.object} ${field.path}: ${field.isSecret ? 'secret' : `${JSON.stringify(field.left)} ${JSON.stringify(field.right)}`}`));
 
 describe('environments side by side', () => {
@@ -36,7 +36,7 @@ describe('environments side by side', () => {
   it('tell an object that only one of them has', () => {
     const service: KubeObject = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' } };
     const matrix = matrixOf([view('dev', deployment('dev', 1)), view('prod', deployment('prod', 1))], [view('dev', deployment('dev', 1)), view('prod', deployment('prod', 1), service)], true);
-    assert.deepEqual([rows(matrix), neighbours(matrix)], [['Service web : undefined | undefined->"there"'], ['dev/prod Service web : undefined "there"']]);
+    assert.deepEqual([rows(matrix), neighbours(matrix)], [['Service web : "none" | undefined->"there"'], ['dev/prod Service web : undefined "there"']]);
   });
 
   it('tell of a Secret that it differs, and nothing else', () => {
