@@ -48,6 +48,8 @@ export interface ApplicationDoors {
   /** What the operator says about drift. */
   readonly drift: DriftBound;
   readonly approvals: Approvals;
+  /** A step that waits goes on when its status is changed on the hub; absent: it does. */
+  readonly hubResumes?: boolean;
   readonly revision: Revision;
   /** Objects that the deletion budget holds back in this pass, by keyText (I11). */
   readonly heldBack: ReadonlySet<string>;
@@ -145,6 +147,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   progress.journal = before;
   const result = await runWorkflow(before, {
     desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, register: doors.register, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, signal: doors.signal,
+    hubResumes: doors.hubResumes ?? true,
     resumes: (step) => {
       const approval = doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash);
       if (approval !== null) doors.approvals.act(approval);

@@ -49,6 +49,8 @@ export interface Doors {
   readonly log: Log;
   /** Definitions that live on the hub, and its version. */
   readonly hubFacts: (signal: AbortSignal) => Promise<HubFacts>;
+  /** A step that waits goes on when its status is changed on the hub; absent: it does. */
+  readonly hubResumes?: boolean;
   /** Which Approvals count. */
   readonly approvals: JudgeApprovals;
   readonly pack: KnownDefinitions['pack'];

@@ -26,6 +26,7 @@ import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
 import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
+import { heedHub, withResumed } from './resumption.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
 import { runCoded, isCoded } from './steps/coded.ts';
 import type { StepResult } from './steps/result.ts';
@@ -43,6 +44,8 @@ export interface EngineDoors {
   readonly clusters: Clusters;
   /** An Approval in Git lets this step go on. */
   readonly resumes: (step: string) => boolean;
+  /** False: a step that waits does not go on because its status was changed on the hub. Absent: it does. */
+  readonly hubResumes?: boolean;
   /** Keeps the journal now: before and after an effect that must not happen twice. */
   readonly keep: (journal: Journal) => Promise<void>;
   readonly signal: AbortSignal;
@@ -64,6 +67,7 @@ export interface EngineResult {
 const STEPS_AT_ONCE_MAX = 8;
 /** A refused object will be refused again: KubeVela 1.10 tries 10 times, which only delays the news. */
 const TRIES_MAX = 3;
+const LATE_RETRY_MAX_MS = 60_000;
 
 /** Ten characters like KubeVela's step ids, but the same for the same run, so that a restart finds its own objects. */
 function stepId(desired: DesiredApplication, startTime: string, step: string): string {
@@ -84,7 +88,7 @@ export function freshJournal(desired: DesiredApplication, nowMs: number): Journa
 /** Goes on with `journal` as far as it is possible now. Throws only for what holds up the whole application. */
 export async function runWorkflow(journal: Journal, doors: EngineDoors): Promise<EngineResult> {
   const run = new Run(journal, doors);
-  return journal.finished ? run.keepState() : run.execute();
+  return run.isFinished() ? run.keepState() : run.execute();
 }
 
 /** A definition of somebody's own may have the name of a step that is code in the other dialect. */
@@ -108,7 +112,12 @@ class Run {
       status.subSteps.forEach(visit);
     };
     journal.steps.forEach(visit);
+    const heeded = heedHub(journal, this.#statuses, doors.hubResumes !== false, doors.clock.now());
+    this.#journal = heeded.journal;
+    for (const [name, status] of heeded.again) this.#set(name, status);
   }
+
+  readonly isFinished = (): boolean => this.#journal.finished;
 
   async execute(): Promise<EngineResult> {
     const { desired } = this.#doors;
@@ -157,7 +166,10 @@ class Run {
     for (const [name, status] of suspended) {
       const due = this.#journal.timers[`${status.id}/resume`];
       if (due !== undefined && Date.parse(due) > now) this.#soon(Date.parse(due) - now);
-      if ((due !== undefined && Date.parse(due) <= now) || this.#doors.resumes(name)) this.#set(name, { ...status, phase: 'running', message: '', reason: '' });
+      if ((due !== undefined && Date.parse(due) <= now) || this.#doors.resumes(name)) {
+        this.#set(name, { ...status, phase: 'running', message: '', reason: '' });
+        this.#journal = withResumed(this.#journal, status.id, now);
+      }
     }
     if (suspended.length > 0 && suspended.every(([name]) => this.#statuses.get(name)?.phase !== 'suspending')) this.#journal = { ...this.#journal, suspend: false, state: 'executing' };
   }
@@ -259,8 +271,11 @@ class Run {
         return this.#finish(step, { phase: 'failed', reason: 'Execute', message: fault.message });
       }
       this.#journal = { ...this.#journal, failures: { ...this.#journal.failures, [status.id]: failures } };
+      // KubeVela 1.1 runs a failed step again every 3 s for ever: its templates read what is not there yet, and fail until it is.
+      const isForever = this.#doors.desired.dialect === '1.1';
       if (failures < TRIES_MAX) this.#soon(500 * failures);
-      this.#finish(step, { phase: 'failed', reason: failures < TRIES_MAX ? 'Execute' : 'FailedAfterRetries', message: fault.message });
+      else if (isForever) this.#soon(Math.min(LATE_RETRY_MAX_MS, 3_000 * 2 ** Math.min(failures - TRIES_MAX, 5)));
+      this.#finish(step, { phase: 'failed', reason: failures < TRIES_MAX || isForever ? 'Execute' : 'FailedAfterRetries', message: fault.message });
     }
   }
 
@@ -293,7 +308,8 @@ class Run {
   #suspend(id: string, durationMs: number | undefined): void {
     const now = this.#doors.clock.now();
     const resume = durationMs === undefined ? {} : { [`${id}/resume`]: new Date(now + durationMs).toISOString() };
-    this.#journal = { ...this.#journal, suspend: true, state: 'suspending', timers: { ...this.#journal.timers, [`${id}/suspended`]: new Date(now).toISOString(), ...resume } };
+    const { [`${id}/resumed`]: _before, ...timers } = this.#journal.timers;
+    this.#journal = { ...this.#journal, suspend: true, state: 'suspending', timers: { ...timers, [`${id}/suspended`]: new Date(now).toISOString(), ...resume } };
   }
 
   /** Times change only when something else does: a pass that finds nothing new writes nothing. */

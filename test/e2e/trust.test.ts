@@ -151,6 +151,23 @@ suite('approval by commit', { skip }, () => {
     assert.deepEqual(commit?.trailers.filter(([key]) => key === 'Approved-By'), [['Approved-By', 'ada@example.com']]);
   });
 
+  test('where the hub may not resume, a step that somebody resumed there waits on, and is told', async () => {
+    await using it = await open('deny');
+    const ns = it.namespace;
+    const denied = (): ReturnType<Scenario['once']> => it.pass('--hub-resume', 'deny');
+    await it.as(null, { 'shop.yaml': waiting(ns) });
+    assert.equal((await denied()).code, 1);
+    const ref = `applications.core.oam.dev/${ns}/shop`;
+    const { workflow } = (await hub.client.get(ref)).status;
+    await hub.client.patch(ref, { status: { workflow: { ...workflow, suspend: false, steps: workflow.steps.map((step: { phase: string }) => (step.phase === 'suspending' ? { ...step, phase: 'running' } : step)) } } }, 'status');
+    const kept = await denied();
+    assert.equal(kept.code, 1, kept.stdout + kept.stderr);
+    assert.equal(await hub.client.find(`configmaps/${ns}/last`), undefined);
+    const live = await hub.client.get(ref);
+    assert.equal(live.status.workflow.suspend, true);
+    assert.match(JSON.stringify(live.status.workflow.steps), /resumed on the hub, which counts for nothing here/);
+  });
+
   test('what cannot be had back goes by an approver\'s Approval, which speaks of what he may approve', async () => {
     await using it = await open('delete');
     const ns = it.namespace;

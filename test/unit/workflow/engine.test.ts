@@ -254,6 +254,33 @@ describe('a suspended workflow', () => {
     assert.deepEqual([told(run.journal), run.journal.state, run.ran], [['a succeeded', 'pause succeeded', 'b succeeded'], 'succeeded', ['a', 'b']]);
   });
 
+  it('waits again where the hub may not resume it, until an Approval does; it is asked once', async () => {
+    for (const phase of ['running', 'succeeded'] as const) {
+      const run = bench([pause, step('b')]);
+      run.hubResumes = false;
+      await run.pass();
+      throughTheHub(run);
+      run.journal = { ...run.journal, suspend: false, finished: phase === 'succeeded', steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase } : status)) };
+      await run.pass();
+      assert.deepEqual([told(run.journal), run.journal.suspend, run.journal.finished, run.ran], [['pause suspending Suspend'], true, false, []]);
+      assert.match(run.journal.steps[0]?.message ?? '', /resumed on the hub, which counts for nothing here/);
+      run.approved.add('pause');
+      await run.pass();
+      throughTheHub(run);
+      assert.deepEqual([told((await run.pass()).journal), run.journal.state, run.ran], [['pause succeeded', 'b succeeded'], 'succeeded', ['b']]);
+    }
+  });
+
+  it('that was resumed on the hub while that was allowed stays resumed', async () => {
+    const run = bench([pause, step('b')]);
+    run.does.set('b', () => ({ kind: 'wait', message: 'not yet', outputs: {} }));
+    await run.pass();
+    run.journal = { ...run.journal, suspend: false, steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase: 'running' } : status)) };
+    await run.pass();
+    run.hubResumes = false;
+    assert.deepEqual(told((await run.pass()).journal), ['pause succeeded', 'b running Wait']);
+  });
+
   it('goes on by an Approval that names its step, and by no other', async () => {
     const run = bench([pause, step('b')]);
     await run.pass();

@@ -30,6 +30,8 @@ export interface Bench {
   readonly faults: Map<string, Fault>;
   readonly kept: Journal[];
   readonly approved: Set<string>;
+  /** Whether what people do on the hub resumes a step. */
+  hubResumes: boolean;
 }
 
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -82,11 +84,12 @@ export function bench(steps: readonly Step[], more: Partial<DesiredApplication> 
       made.ran.push(context.step.name);
       return (made.does.get(context.step.name) ?? (() => done()))(context);
     }]]),
+    get hubResumes() { return made.hubResumes; },
     resumes: (name) => made.approved.has(name),
     keep: async (journal) => void made.kept.push(structuredClone(journal)),
   };
   const made: Bench = {
-    journal: freshJournal(desired, START_MS), nowMs: START_MS, does: new Map(), ran: [], health: new Map(), faults: new Map(), kept: [], approved: new Set(),
+    journal: freshJournal(desired, START_MS), nowMs: START_MS, does: new Map(), ran: [], health: new Map(), faults: new Map(), kept: [], approved: new Set(), hubResumes: true,
     pass: async () => {
       const result = await runWorkflow(made.journal, doors);
       made.journal = result.journal;

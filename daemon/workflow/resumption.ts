@@ -1,0 +1,28 @@
+/** Who let a step go on that waits for a person: the hub's status alone does not say. Pure. */
+import type { Journal, StepStatus } from '../model/status.ts';
+
+/** The journal with a note that the step with this id went on, as the daemon itself saw it. */
+export function withResumed(journal: Journal, id: string, nowMs: number): Journal {
+  return { ...journal, timers: { ...journal.timers, [`${id}/resumed`]: new Date(nowMs).toISOString() } };
+}
+
+/**
+ * A step that waited when it was last looked at and does not now was resumed on the hub (`vela workflow resume`). Where
+ * that is allowed it is noted; where not, the step waits again (`again`, by name), whatever else its status says by now.
+ */
+export function heedHub(journal: Journal, statuses: ReadonlyMap<string, StepStatus>, isAllowed: boolean, nowMs: number): { readonly journal: Journal; readonly again: ReadonlyMap<string, StepStatus> } {
+  const again = new Map<string, StepStatus>();
+  if (journal.terminated) return { journal, again };
+  const { timers } = journal;
+  const resumed = [...statuses].filter(([, { id, phase }]) => timers[`${id}/suspended`] !== undefined && timers[`${id}/resumed`] === undefined && (phase === 'running' || phase === 'succeeded'));
+  let next = journal;
+  for (const [name, status] of resumed) {
+    if (isAllowed) {
+      if (!journal.finished) next = withResumed(next, status.id, nowMs);
+      continue;
+    }
+    again.set(name, { ...status, phase: 'suspending', reason: 'Suspend', message: 'resumed on the hub, which counts for nothing here: it waits for an Approval in Git' });
+    next = { ...next, suspend: true, state: 'suspending', finished: false, endTime: '' };
+  }
+  return { journal: next, again };
+}
