@@ -108,7 +108,8 @@ function problemOf(document: Document, file: TreeFile | undefined, approvers: re
   const loose = looseness(document);
   if (loose !== '') return loose;
   // Its values stand in lateen.yaml, which others may change after it was signed.
-  if (file?.text == null || hasPlaceholder(file.text)) return 'its file has placeholders, so what is approved is not what was signed';
+  const text = file?.text ?? null;
+  if (text === null || hasPlaceholder(text)) return 'its file has placeholders, so what is approved is not what was signed';
   if (provenance instanceof Fault) return `it cannot be told who brought it: ${provenance.message}`;
   if (provenance === null) return 'no commit is known to have brought it';
   const commit = `the commit ${provenance.commit.slice(0, 10)} that brought it`;

@@ -35,6 +35,8 @@ export interface Tip {
   readonly branch: string;
   /** What was applied last; null when nothing is known to have been. */
   readonly applied: string | null;
+  /** False: the hub tells of `applied`, and documents of later commits may have been applied as well. */
+  readonly isCertain: boolean;
 }
 
 export interface Trust {
@@ -66,7 +68,8 @@ export function openTrust(git: Git, keys: Keys, rules: TrustRules): Trust {
       const { applied } = tip;
       const isThere = applied !== null && await hasCommit(git, store, applied, signal);
       const hold = (code: 'source/rewritten' | 'source/unverified', message: string, hint: string): Verdict => {
-        if (applied === null || !isThere) throw new Fault(code, `${message}; nothing is applied. ${hint}`, { kind: 'denied' });
+        // Going back to less than what was applied would undo it.
+        if (applied === null || !isThere || !tip.isCertain) throw new Fault(code, `${message}; nothing is applied. ${hint}`, { kind: 'denied' });
         return { sha: applied, held: [{ code, severity: 'error', message: applied === tip.sha ? message : `${message}; ${short(applied)} goes on being applied`, hint }] };
       };
       if (applied !== null && rules.acceptRewrite !== tip.sha && !(isThere && await descends(git, store, tip.sha, applied, signal))) {
@@ -95,17 +98,20 @@ export interface Applied {
 
 export function openApplied(git: Git, trust: Trust, { ref, remembers, ask }: AppliedOptions): Applied {
   let applied: string | null | undefined;
+  let isCertain = false;
   return {
     judge: async (store, tip, branch, setRef, signal) => {
       if (applied === undefined) {
         // Where our copy knows of another repository or branch, the operator has changed it on purpose.
         const isOther = [...store.refs.keys()].some((name) => name.startsWith(APPLIED_REFS));
+        isCertain = store.refs.has(ref);
         applied = store.refs.get(ref) ?? (isOther ? null : await lastOfMany(git, store, tip, await ask(signal), signal));
       }
-      const verdict = await trust.judge(store, { sha: tip, branch, applied }, signal);
+      const verdict = await trust.judge(store, { sha: tip, branch, applied, isCertain }, signal);
       if (!remembers) return verdict;
       if (store.refs.get(ref) !== verdict.sha) await setRef(ref, verdict.sha);
       applied = verdict.sha;
+      isCertain = true;
       return verdict;
     },
   };

@@ -108,6 +108,20 @@ test('a copy that was lost asks the hub what was applied last, and stops where t
   await assert.rejects(fresh(first, second), is('source/rewritten', new RegExp(`does not descend from ${second.slice(0, 10)}.*nothing is applied.*--accept-rewrite ${tip}`)));
 });
 
+test('with a copy that was lost nothing is gone back to: what the hub tells may be less than what was applied', withSsh, async () => {
+  await using it = await openPlace();
+  const ada = await sshSigner(it.path, 'ada');
+  const allowedSignersFile = join(it.path, 'allowed');
+  await writeFile(allowedSignersFile, `ada@example.com ${ada.publicKey}\n`);
+  await signWith(it.work, ada);
+  const told = await it.push({ 'a.yaml': 'one' });
+  await it.push({ 'a.yaml': 'two' });
+  await signWith(it.work, null);
+  await it.push({ 'a.yaml': 'three' });
+  await using source = await openTestSource(it.path, it.url, { trust: { verify: 'head', allowedSignersFile, lastApplied: () => Promise.resolve([told]) } });
+  await assert.rejects(source.fetch(never), is('source/unverified', /is not signed; nothing is applied/));
+});
+
 test('another branch that the operator names is no rewritten history', async () => {
   await using it = await openPlace();
   const main = await it.push({ 'a.yaml': 'one' });
@@ -171,13 +185,17 @@ test('a key whose time is over signs nothing any more, whatever time the commit 
   const ada = await sshSigner(it.path, 'ada');
   await signWith(it.work, ada);
   const old = await it.push({ 'a.yaml': 'one' });
+  await (async () => {
+    await using source = await openTestSource(it.path, it.url);
+    await source.fetch(never);
+  })();
   const allowedSignersFile = join(it.path, 'allowed');
   await writeFile(allowedSignersFile, `ada@example.com valid-before="20200101Z" ${ada.publicKey}\n`);
   const backdated = ['-c', 'user.name=Ada', 'commit', '--quiet', '--allow-empty', '--message', 'Long ago', '--date', '2019-06-01T00:00:00Z'];
   await it.work.git(...backdated);
   await it.work.git('-c', 'rebase.backend=apply', 'rebase', '--quiet', '--committer-date-is-author-date', '--force-rebase', '--gpg-sign', '--keep-empty', 'HEAD~1').catch(() => '');
   await it.work.push();
-  await using source = await openTestSource(it.path, it.url, { trust: { verify: 'head', allowedSignersFile, lastApplied: () => Promise.resolve([old]) } });
+  await using source = await openTestSource(it.path, it.url, { trust: { verify: 'head', allowedSignersFile } });
   const revision = await source.fetch(never);
   assert.equal(revision.sha, old);
   assert.match(revision.held?.[0]?.message ?? '', /whose time is over/);
