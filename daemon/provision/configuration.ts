@@ -27,7 +27,7 @@ import type { Tag } from './lookup.ts';
 import { raise } from './raise.ts';
 import { leave, leftWords, raze } from './raze.ts';
 import { FINALIZER, recordOf, tagOf, TERRAFORM_FINALIZER } from './record.ts';
-import { isStopped, stageOf } from './report.ts';
+import { isStopped, sameWords, stageOf } from './report.ts';
 import { openSubject, withoutSecrets, type ProvisionOptions, type Subject } from './subject.ts';
 import { isKnown } from './variables.ts';
 
@@ -74,7 +74,7 @@ export function configurationController(options: ProvisionOptions): Controller {
 
   /** Tells of a fault, in the status too; when it is tried again follows from its kind. */
   async function tell(subject: Subject, error: unknown): Promise<Turn> {
-    const fault = withoutSecrets(error, options.redactor);
+    const fault = asToldBefore(subject.object(), withoutSecrets(error, options.redactor));
     const attempt = (attempts.get(subject.name) ?? 0) + 1;
     attempts.set(subject.name, attempt);
     const isStuck = isStopped(fault) || (fault.kind === 'transient' && attempt >= PATIENCE);
@@ -133,6 +133,13 @@ const isDeleted = (object: KubeObject): boolean => object.metadata.deletionTimes
 /** A cluster that is there stays Available, whatever was written into the Configuration afterwards. */
 function hasOwnWords(subject: Subject, fault: Fault): boolean {
   return fault.code === 'provision/refused' && !isDeleted(subject.object()) && isAvailableWith(subject.object());
+}
+
+/** With the words of the last time where nothing but the request's id is new: what is told of it makes commits (I5). */
+function asToldBefore(object: KubeObject, fault: Fault): Fault {
+  const { message } = (object['status'] ?? {}) as { readonly message?: unknown };
+  if (typeof message !== 'string' || !sameWords(message, fault.message)) return fault;
+  return new Fault(fault.code, message, { kind: fault.kind, ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }) });
 }
 
 function isAvailableWith(object: KubeObject): boolean {

@@ -20,7 +20,7 @@ export async function readLogin(configuration: KubeObject, hub: Pick<Objects, 'g
   const [namespace, name] = [text(reference['namespace']) || 'default', text(reference['name']) || 'default'];
   const provider = await hub.get({ apiVersion: PROVIDER_API, kind: 'Provider', namespace, name }, signal);
   const called = `Provider ${namespace}/${name}`;
-  if (provider === null) throw missing(`${called} is not there: apply it, as KubeVela's Initializer terraform-alibaba does`);
+  if (provider === null) throw new Fault('provision/credentials', `${called} is not there: apply it, as KubeVela's Initializer terraform-alibaba does`, { kind: 'waiting' });
   const { provider: cloud, credentials, region: ownRegion } = specOf(provider);
   if (cloud !== 'alibaba') throw new Fault('provision/refused', `${called} is of "${text(cloud)}": the cluster is one of Alibaba Cloud and needs a Provider of "alibaba"`);
   const region = text(spec['customRegion']) || text(spec['region']) || text(ownRegion);
@@ -34,7 +34,8 @@ async function readKeys(credentials: Fields, called: string, hub: Pick<Objects, 
   if (credentials['source'] !== 'Secret' || name === '' || key === '') throw new Fault('provision/refused', `${called} names no Secret: spec.credentials needs source: Secret and a secretRef with namespace, name and key`);
   const secret = await hub.get({ apiVersion: 'v1', kind: 'Secret', namespace: namespace || 'default', name }, signal);
   const where = `Secret ${namespace || 'default'}/${name}`;
-  if (secret === null) throw missing(`${where}, which ${called} names, is not there: give the daemon ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY, or create it`);
+  // The daemon writes it at start from its environment: whoever runs it has to act.
+  if (secret === null) throw new Fault('provision/credentials', `${where}, which ${called} names, is not there: give the daemon ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY (and ALICLOUD_SECURITY_TOKEN with an STS token), or create it`);
   redactor.learnSecret(secret);
   const encoded = fields(secret['data'])[key];
   if (typeof encoded !== 'string') throw new Fault('provision/credentials', `${where} has no key "${key}"`);
@@ -46,8 +47,6 @@ async function readKeys(credentials: Fields, called: string, hub: Pick<Objects, 
   if (keys.accessKeyId === '' || keys.accessKeySecret === '') throw new Fault('provision/credentials', `${where}, key "${key}", has no ${keys.accessKeyId === '' ? 'accessKeyID' : 'accessKeySecret'}`);
   return keys;
 }
-
-const missing = (message: string): Fault => new Fault('provision/credentials', message, { kind: 'waiting' });
 
 const fields = (value: unknown): Fields => (isRecord(value) ? value : {});
 const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');

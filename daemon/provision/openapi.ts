@@ -102,6 +102,16 @@ const MEANINGS: readonly (readonly [Code, readonly string[]])[] = [
 /** Codes that say: there is no such thing. By code alone: InvalidAccessKeyId.NotFound is HTTP 404 as well. */
 const GONE = /(?:Cluster|ClusterId|Task|TaskId|VpcId|VSwitchId)\.?NotFound$/i;
 
+/** What its codes about credentials come to, for who has to mend it. Beginnings. */
+const KEY_WORDS: readonly (readonly [code: string, words: string])[] = [
+  ['InvalidAccessKeyId', 'the cloud does not know the AccessKey id'],
+  ['SignatureDoesNotMatch', 'the AccessKey secret does not belong to the AccessKey id'],
+  ['InvalidSecurityToken.Expired', 'the STS token has expired'],
+  ['SecurityTokenExpired', 'the STS token has expired'],
+  ['InvalidSecurityToken', 'the STS token does not belong to the AccessKey'],
+  ['MissingSecurityToken', 'the AccessKey is a temporary one and needs its STS token'],
+];
+
 /** Whether the cloud said that what a call is about does not exist. */
 export function isGone(error: unknown): boolean {
   return error instanceof CloudFault && GONE.test(error.cloudCode);
@@ -161,5 +171,6 @@ function wordsOf({ name, code, statusCode, words, requestId }: SdkError): string
   if (name === 'RequestTimeoutError' || name === 'TimeoutError') return 'no answer in time';
   if (statusCode === null && REASONS[code] !== undefined) return `${REASONS[code]} (${code})`;
   const marks = [code, statusCode === null ? '' : `HTTP ${statusCode}`, requestId === '' ? '' : `request ${requestId}`].filter((mark) => mark !== '');
-  return `${words.replace(/\s*\n\s*/g, ' ').trim()}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`;
+  const plain = KEY_WORDS.find(([start]) => code.startsWith(start))?.[1];
+  return `${plain === undefined ? '' : `${plain}. The cloud says: `}${words.replace(/\s*\n\s*/g, ' ').trim()}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`;
 }

@@ -90,7 +90,7 @@ async function whileMaking(subject: Subject, plan: CloudPlan, cloud: Cloud, clus
   const called = `cluster ${cluster.name} (${cluster.id})`;
   if (cluster.state === 'failed' || cluster.state === 'delete_failed') {
     const why = task === null || task.error === '' ? 'the cloud does not say why; its console does' : task.error;
-    throw new Fault('provision/failed', `${called} is ${cluster.state}: ${why}. It is kept; delete the Configuration to have it taken away`);
+    throw new Fault('provision/failed', `${called} is ${cluster.state}: ${why}. It is kept; to have it taken away and made again, annotate the Configuration with lateen.dev/approved-deletion=yes and delete it`);
   }
   const minutes = Math.floor((sinceMs(record?.time ?? '', subject.options.clock) ?? 0) / 60_000);
   const words = [cluster.state, ...(minutes < 1 ? [] : [`${minutes} min`]), ...(task === null || task.stage === '' ? [] : [task.stage])].join(', ');

@@ -42,8 +42,8 @@ export function isAvailable(object: KubeObject): boolean {
   return live['state'] === STATES.available[0] || apply['state'] === STATES.available[2];
 }
 
-/** A request's id differs with every try: it is no reason to write the status again. */
-function sameWords(a: unknown, b: string): boolean {
+/** A request's id differs with every try: it is no reason to tell the same again. */
+export function sameWords(a: unknown, b: string): boolean {
   const plain = (text: string): string => text.replace(/,? request [0-9A-Za-z-]+/g, '');
   return typeof a === 'string' && plain(a) === plain(b);
 }

@@ -157,9 +157,11 @@ test('a cluster that could not be made is kept, with the cloud\'s own words, and
 
 test('a quota is told with the cloud\'s words, and tried again slowly', async () => {
   await using ground = await openGround();
-  ground.cloud.faults.add({ kind: 'quota', action: 'CreateCluster' });
+  ground.cloud.faults.add({ kind: 'quota', action: 'CreateCluster', times: 2 });
   const turn = await ground.settle();
   assert.equal(turn.fault?.code, 'provision/quota');
+  const again = await ground.settle();
+  assert.deepEqual([again.message, again.fault?.message], [turn.message, turn.message], 'another request, and nothing new to be told');
   assert.match(turn.message, /quota of the account does not allow another cluster.*QuotaExceeded\.Cluster, HTTP 400/);
   assert.equal(ground.state(), 'Unavailable');
   assert.ok((turn.retryAfterMs ?? 0) >= POLL_MS);
@@ -214,7 +216,9 @@ test('what is missing on the hub is named, and waited for', async () => {
   assert.equal(first.fault, null);
   ground.hub.put(provider);
   ground.hub.objects.delete('Secret/vela-system/alibaba-account-creds');
-  assert.match((await ground.turn()).message, /^Secret vela-system\/alibaba-account-creds, which Provider default\/default names, is not there: give the daemon ALICLOUD_ACCESS_KEY/);
+  const second = await ground.turn();
+  assert.match(second.message, /^Secret vela-system\/alibaba-account-creds, which Provider default\/default names, is not there: give the daemon ALICLOUD_ACCESS_KEY/);
+  assert.equal(second.fault?.code, 'provision/credentials', 'somebody has to act');
   ground.hub.put({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'alibaba-account-creds', namespace: 'vela-system' }, data: { credentials: Buffer.from('accessKeyID: LTAI5tSomething\n').toString('base64') } });
   const third = await ground.turn();
   assert.equal(third.fault?.code, 'provision/credentials');

@@ -55,7 +55,7 @@ test('gone is what the cloud says of the thing itself, not any 404', () => {
 test('nothing of the SDK\'s error stays with the fault: it may hold what was signed', () => {
   const fault = cloudFault(answer(400, 'SignatureDoesNotMatch', { data: { message: 'server string to sign is:\nACS3' } }), 'read', 'asking');
   assert.equal(fault.cause, undefined);
-  assert.equal(fault.message, 'asking: server string to sign is: ACS3 (SignatureDoesNotMatch, HTTP 400, request R-1)');
+  assert.equal(fault.message, 'asking: the AccessKey secret does not belong to the AccessKey id. The cloud says: server string to sign is: ACS3 (SignatureDoesNotMatch, HTTP 400, request R-1)');
 });
 
 test('a read is cut off by the signal at once, a write is waited for', async () => {
