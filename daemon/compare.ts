@@ -6,10 +6,10 @@
 import type { JudgeApprovals } from './approvals.ts';
 import { mapLimit } from './lib/queue.ts';
 import { createLoadCache, load, type LoadCache, type LoadOptions } from './load/load.ts';
-import { DEFAULT_NAMESPACE, type Catalog, type Document, type Revision, type Tree } from './model/catalog.ts';
+import { DEFAULT_NAMESPACE, type Catalog, type Revision, type Tree } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
-import { Fault, type Diagnostic, type Origin } from './model/fault.ts';
+import { Fault, type Diagnostic } from './model/fault.ts';
 import type { KubeObject } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan, RevisionRef } from './model/plan.ts';
 import type { ApplicationRecord, Redactor, Repo } from './model/ports.ts';
@@ -25,9 +25,9 @@ import { trackedOf, union } from './plan/inventory.ts';
 import { matrixOf } from './plan/matrix.ts';
 import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
 import { overBudget, type DeletionBudget } from './plan/prune.ts';
-import { AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, SOURCE_ANNOTATION } from './plan/records.ts';
 import { redacted } from './plan/redacted.ts';
 import { recordsOf, simulate } from './plan/simulate.ts';
+import { hubDocument, onHub } from './plan/shown.ts';
 import { outcomeOf, placed, wishesOf } from './plan/spread.ts';
 import { touchedApplications } from './plan/touched.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
@@ -79,10 +79,13 @@ export interface CompareOptions {
   /** False: the head is anybody's. It is read under the base's lateen.yaml, and nothing is approved by it. */
   readonly isTrusted: boolean;
   readonly memory?: CompareMemory;
+  /** Renderings to find out what set the fields, for all applications together. Default 1,000. */
+  readonly rendersMax?: number;
 }
 
 /** Renderings of one application at most to find out what set its fields (I7). */
 const RENDERS_MAX = 40;
+const RENDERS_TOTAL_MAX = 1_000;
 const APPLICATIONS_AT_ONCE_MAX = 4;
 /** What templates see of a cluster that nobody has asked. */
 const ASSUMED_VERSION = { major: '1', minor: 36, gitVersion: 'v1.36.0', platform: 'linux/amd64' };
@@ -108,7 +111,7 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
   const { ground, base, head, desired } = looked;
   const { live } = options;
   const liveSide: SideInput | null = live === null ? null : { plan: live.plan, records: live.hub.records, heldBack: live.heldBack, isSimulated: false };
-  const facts = await factsOf(looked, catalogs, [desired, liveSide]);
+  const facts = await factsOf(looked, catalogs, [desired, liveSide], options.rendersMax ?? RENDERS_TOTAL_MAX);
   const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
   const before = new Set(catalogs.base === null || base === null ? [] : findings(catalogs.base, base).map(findingText));
   const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(desired?.unapproved ?? [])];
@@ -237,19 +240,20 @@ async function simulatedSide({ doors, signal }: Ground, { base, head, catalog, a
 
 const nameOf = (app: { readonly namespace: string; readonly name: string }): string => `${app.namespace}/${app.name}`;
 
-async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (SideInput | null)[]): Promise<ReadonlyMap<string, Facts>> {
+async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (SideInput | null)[], rendersMax: number): Promise<ReadonlyMap<string, Facts>> {
   const { ground } = looked;
   const [base, head] = [looked.base, looked.head].map((desired) => new Map((desired?.applications ?? []).map((app) => [nameOf(app), app])));
   const moving = new Set(sides.flatMap((side) => side?.plan.applications ?? []).filter((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep')).map(nameOf));
   const names = [...new Set([...(base?.keys() ?? []), ...(head?.keys() ?? [])])].sort();
   const wrote = new Set(catalogs.base?.applications.map(({ object }) => `${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
+  const renders = { left: rendersMax };
   const found = await mapLimit(names, APPLICATIONS_AT_ONCE_MAX, async (name): Promise<readonly [string, Facts]> => {
     const after = head?.get(name) ?? null;
     // What the base wrote and was not rendered is the same as in the head.
     const before = base?.get(name) ?? (wrote.has(name) ? after : null);
     const views = (app: DesiredApplication | null): ReturnType<typeof environmentsOf> => (app === null || !moving.has(name) ? Promise.resolve([]) : environmentsOf(app, ground.clusters, ground.signal));
     const [baseEnvironments, headEnvironments] = [await views(before), await views(after)];
-    const why = after === null || after.fault !== null || before === after || !moving.has(name) ? null : await blameFor(looked, catalogs, before, after);
+    const why = after === null || after.fault !== null || before === after || !moving.has(name) ? null : await blameFor(looked, catalogs, before, after, renders);
     const touchesPatch = why?.changes.some(({ path }) => path[0] === 'spec' && path[1] === 'policies') === true;
     const matrix = after === null || !moving.has(name) ? null : matrixOf(looked.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
     return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix }];
@@ -258,14 +262,15 @@ async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (Side
 }
 
 /** Against what the base wrote, or without a base against the Application that the hub shows. */
-async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: headCatalog }: Catalogs, before: DesiredApplication | null, after: DesiredApplication): Promise<Blame | null> {
+async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: headCatalog }: Catalogs, before: DesiredApplication | null, after: DesiredApplication, renders: { left: number }): Promise<Blame | null> {
   const head: Source = { ...sourceOf(headCatalog), application: { ...after.document, object: after.object } };
   const renderOne = async (source: Source): Promise<DesiredApplication> => {
+    renders.left -= 1;
     const catalog: Catalog = { ...headCatalog, applications: [source.application], definitions: source.definitions, policies: source.policies, workflows: source.workflows, config: source.config };
     const [only] = (await rendered(ground, catalog, records, new Map(), new Set([nameOf(after)]))).applications;
     return only as DesiredApplication;
   };
-  const shared = { head, desired: after, render: renderOne, rendersMax: RENDERS_MAX };
+  const shared = { head, desired: after, render: renderOne, rendersMax: Math.max(0, Math.min(RENDERS_MAX, renders.left)) };
   if (baseCatalog !== null) {
     if (before === null || before.fault !== null) return null;
     return blame({ ...shared, base: { ...sourceOf(baseCatalog), application: { ...before.document, object: before.object }, isWritten: true }, before: outcomeOf(before) });
@@ -278,24 +283,3 @@ async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: 
 }
 
 const sourceOf = (catalog: Catalog): Omit<Source, 'application'> => ({ definitions: catalog.definitions, policies: catalog.policies, workflows: catalog.workflows, config: catalog.config });
-
-const NOWHERE: Origin = { path: '', line: 0, column: 0 };
-
-const OURS: readonly string[] = [INSTANCE_ANNOTATION, SOURCE_ANNOTATION, COMMIT_ANNOTATION, AUTHOR_ANNOTATION];
-
-/** What the hub shows, without what Lateen writes on it. */
-function hubDocument(object: KubeObject): Document {
-  const { name, namespace, labels, annotations } = object.metadata;
-  const own = Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => !OURS.includes(key)));
-  const metadata = { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }), annotations: own };
-  return { object: { apiVersion: object.apiVersion, kind: object.kind, metadata, spec: object['spec'] }, origin: NOWHERE, locate: () => NOWHERE };
-}
-
-/** The definitions of the head as the hub still has them. */
-function onHub(definitions: readonly KubeObject[], head: Source): readonly Document[] {
-  return head.definitions.map((document) => {
-    const { kind, metadata } = document.object;
-    const found = definitions.find((item) => item.kind === kind && item.metadata.name === metadata.name && (item.metadata.namespace ?? '') === (metadata.namespace ?? item.metadata.namespace ?? ''));
-    return found === undefined ? document : { object: { ...document.object, spec: found['spec'] }, origin: NOWHERE, locate: () => NOWHERE };
-  });
-}

@@ -87,10 +87,16 @@ export async function blame(input: BlameInput): Promise<Blame> {
   const { head, before, rendersMax } = input;
   const suspects = suspectsOf(input);
   const after = outcomeOf(input.desired);
+  const changes = suspects.flatMap((suspect) => suspect.changes);
+  const nothing = (): readonly Cause[] => [];
+  if (suspects.length > 1 && rendersMax < 2) return { changes, renderCount: 0, ofObject: nothing, ofField: nothing, note: 'what set its fields was not looked for: too many applications change' };
   let renderCount = 0;
+  let isSlow = false;
   const outcomeWithout = async (left: readonly Suspect[]): Promise<Outcome | null> => {
+    if (isSlow) return null;
     renderCount += 1;
     const desired = await input.render(without(head, left));
+    isSlow = desired.fault?.code === 'render/timeout' || desired.fault?.code === 'render/memory';
     return desired.fault === null ? outcomeOf(desired) : null;
   };
   const effects: Effect[] = [];
@@ -109,11 +115,12 @@ export async function blame(input: BlameInput): Promise<Blame> {
     for (const { suspect } of effects.slice(0, Math.max(0, rendersMax - renderCount))) found.alone.push({ suspect, outcome: await outcomeWithout(effects.map((effect) => effect.suspect).filter((other) => other !== suspect)) });
   }
   const isCoarse = effects.some(({ suspect }) => suspect.members.length > 0);
+  const inGroups = `${suspects.length} changes of its documents were looked at in groups: it is rendered at most ${rendersMax} times to find out what set a field`;
   return {
-    changes: suspects.flatMap((suspect) => suspect.changes), renderCount,
+    changes, renderCount,
     ofObject: (text) => causesOf(found, text, '', undefined),
     ofField: (text, field) => causesOf(found, text, field.path, field.to),
-    note: isCoarse ? `${suspects.length} changes of its documents were looked at in groups: it is rendered at most ${rendersMax} times to find out what set a field` : '',
+    note: isSlow ? 'what set its fields was not looked for to the end: a rendering took too long' : isCoarse ? inGroups : '',
   };
 }
 

@@ -143,6 +143,17 @@ describe('renderings', () => {
     assert.match(lines.find((line) => line.startsWith('  property')) ?? '', /60 changes, among them property env\[V0\]\.value of component web \| a\.yaml:12/);
   });
 
+  it('are bounded for all applications together', async () => {
+    const template = 'output: {apiVersion: "v1", kind: "ConfigMap", data: parameter}\nparameter: [string]: string';
+    const definition = JSON.stringify({ apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: 'map' }, spec: { workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } }, schematic: { cue: { template } } } });
+    const apps = (value: string): Readonly<Record<string, string>> => Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`a${i}.yaml`, application(`app-${i}`, `  components:\n  - name: m${i}\n    type: map\n    properties: {a: "${value}", b: "${value}"}\n`)]));
+    const { cue, count } = counting();
+    const { applications } = await compareFiles({ 'd.json': definition, ...apps('1') }, { 'd.json': definition, ...apps('2') }, { rendersMax: 6 }, { cue });
+    // Twice each for the commits; what is begun at the same time does not count each other.
+    assert.ok(count() <= 2 * 8 + 4 * 2, String(count()));
+    assert.deepEqual([applications.length, applications[0]?.notes, applications.at(-1)?.notes], [8, [], ['what set its fields was not looked for: too many applications change']]);
+  });
+
   it('are as many as there are changes below that', async () => {
     const { cue, count } = counting();
     const lines = fieldsOf(onlyOf(await compareFiles({ 'a.yaml': application('shop', env(9, 'a')) }, { 'a.yaml': application('shop', env(9, 'b')) }, {}, { cue })));
