@@ -57,6 +57,7 @@ export const CODES = {
   'source/rewritten': entry('denied', 'The newest commit of the branch does not descend from what was applied last: its history was rewritten.', 'Push a commit that descends from the old one, or accept the new history with --accept-rewrite and the id of its newest commit.'),
   'source/unverified': entry('denied', 'A commit is not signed by a key that the operator has named, or the keys cannot be read.', 'Sign it with a known key, put a signed commit on top, or have the operator add the key.'),
   'source/signing': entry('denied', 'A status commit could not be signed.', 'Check --status-signing-key and --status-signing-format; what was to be told is kept and pushed later.'),
+  'source/outbox': entry('denied', 'A status commit could be neither pushed nor kept on disk.', 'Make room in the work directory and let the daemon write there; the next pass says it again.'),
   'source/git': entry('transient', 'Git failed in a way that has no code of its own.', 'Read the message; it is git\'s.'),
   'load/not-yaml': entry('invalid', 'The file is not YAML.', 'Correct the line; everything else in the repository goes on meanwhile.'),
   'load/duplicate-key': entry('invalid', 'A key stands twice in one mapping.', 'Remove one of them: Kubernetes would refuse it or silently take the last.'),

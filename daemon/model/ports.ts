@@ -29,11 +29,13 @@ export interface Repo {
   readonly broughtBy: (file: Pick<TreeFile, 'path' | 'oid'>, revision: Revision, signal: AbortSignal) => Promise<Provenance | null>;
   /** A file of the status branch as it is on the remote now; null when there is none. */
   readonly statusFile: (path: string, signal: AbortSignal) => Promise<string | null>;
-  /** Every file of the status branch with its content, as it is on the remote now; empty when there is no branch. */
+  /** Every file of the status branch with its content, as it will be when what waits has been pushed; empty when there is no branch. */
   readonly statusFiles: (signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
   /**
    * Writes the status branch: on the remote tip, compare-and-swap, rebuilt when another was faster (never forced).
-   * Resolves to the pushed commit, or null when the branch says all of it already (I5).
+   * Resolves to the pushed commit, or null when the branch says all of it already (I5). What cannot be pushed waits in the
+   * outbox and goes before whatever is committed next; a commit without files pushes only that. Faults: source/*, of
+   * which source/outbox alone says that it was not kept either.
    */
   readonly commit: (commit: StatusCommit, signal: AbortSignal) => Promise<string | null>;
 }

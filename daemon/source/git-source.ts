@@ -14,7 +14,7 @@ import type { Keys } from './keys.ts';
 import { broughtBy } from './signature.ts';
 import { generationPatterns, generations } from './generations.ts';
 import { isAtomicUnknown, isCorruption, pushOutcome } from './git-fault.ts';
-import type { Held, Outbox } from './outbox.ts';
+import { type Held, type Outbox, waitingFiles } from './outbox.ts';
 import { planTips } from './plan-refs.ts';
 import { earlierContent, findRevision, type RevisionDoors } from './revisions.ts';
 import type { ChainBuilder } from './status-chain.ts';
@@ -131,22 +131,34 @@ export class GitSource implements Repo, PlanRefs {
   /** Only files with an ending that is read have their content here; what is missing is written again, which changes nothing. */
   readonly statusFiles = (signal: AbortSignal): Promise<ReadonlyMap<string, string>> => this.#alone(signal, (both) => this.#repairing(both, async () => {
     const tip = await this.#refreshStatus(both);
-    if (tip === null) return new Map();
-    const tree = await treeReader(this.#parts.git, DEFAULT_TREE_LIMITS).read(this.#store.directory, { sha: tip, branch: '', author: '', subject: '' }, both);
-    return new Map(tree.files.flatMap((file) => (file.text === null ? [] : [[file.path, file.text] as const])));
+    const waiting = waitingFiles(await this.#parts.outbox.read());
+    const tree = tip === null ? null : await treeReader(this.#parts.git, DEFAULT_TREE_LIMITS).read(this.#store.directory, { sha: tip, branch: '', author: '', subject: '' }, both);
+    const files = new Map((tree?.files ?? []).flatMap((file) => (file.text === null ? [] : [[file.path, file.text] as const])));
+    for (const [path, content] of waiting) {
+      if (content === null) files.delete(path);
+      else files.set(path, content);
+    }
+    return files;
   }));
 
   readonly commit = (commit: StatusCommit, signal: AbortSignal): Promise<string | null> => this.#alone(signal, async (both) => {
     const { outbox, clock } = this.#parts;
     const held = await outbox.read();
-    const commits = [...held.commits, { commit: this.#redacted(commit), atMs: clock.now() }];
+    const clean = this.#redacted(commit);
+    const waiting = waitingFiles(held);
+    // What waits already, or says nothing, is not said again.
+    const isSaid = [...clean.files].every(([path, content]) => waiting.get(path) === content);
+    const commits = isSaid ? held.commits : [...held.commits, { commit: clean, atMs: clock.now() }];
+    if (commits.length === 0) return null;
     const sent = { sha: held.sent, count: held.sentCount };
     try {
       const pushed = await this.#repairing(both, () => this.#push({ ...held, commits }, sent, both));
       if (held.commits.length > 0) await outbox.clear();
       return pushed;
     } catch (error) {
-      await outbox.keep({ commits, sent: sent.sha, sentCount: sent.count });
+      await outbox.keep({ commits, sent: sent.sha, sentCount: sent.count }).catch((lost: unknown) => {
+        throw new Fault('source/outbox', `the status could be neither pushed nor kept: ${(lost as NodeJS.ErrnoException).code ?? 'error'}; ${error instanceof Error ? error.message : ''}`, { cause: error });
+      });
       throw error;
     }
   });

@@ -72,6 +72,9 @@ export function openOutbox(workDir: string, target: string): Outbox {
   };
 }
 
+/** What the branch will say of these files when all that waits has been pushed; null for a file that goes. */
+export const waitingFiles = (held: Held): ReadonlyMap<string, string | null> => new Map(held.commits.flatMap(({ commit }) => [...commit.files]));
+
 /** As many as may wait. Of commits that are merged the newest content of each file is left, and what each of them said. */
 export function bounded(commits: readonly HeldCommit[]): readonly HeldCommit[] {
   const left = [...commits];

@@ -1,6 +1,6 @@
 /** What cannot be pushed is pushed later, as if the remote had never been away. */
 import assert from 'node:assert/strict';
-import { chmod, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, test } from 'node:test';
 import type { StatusCommit } from '../../../daemon/model/status.ts';
@@ -50,6 +50,30 @@ test('what waits is said though there is nothing new', async () => {
   await rename(`${bare.path}.away`, bare.path);
   await source.commit(statusCommit({ 'a.yaml': '0' }, 'still'), never);
   assert.deepEqual((await bare.log('lateen-status')).map(({ subject }) => subject), ['back', 'one', 'Status']);
+});
+
+test('what waits is not said twice, goes without anything new, and counts as said', async () => {
+  await using dir = await temporaryDirectory();
+  const bare = await repository(dir.path);
+  {
+    await using source = await openTestSource(dir.path, bare.path);
+    assert.equal(await source.commit(statusCommit({}), never), null, 'nothing is no commit');
+    await source.commit(statusCommit({ 'a.yaml': '0', 'b.yaml': '0' }), never);
+    await rename(bare.path, `${bare.path}.away`);
+    for (let i = 0; i < 3; i += 1) await assert.rejects(source.commit(statusCommit({ 'a.yaml': '1', 'b.yaml': null }, 'one'), never));
+    await rename(`${bare.path}.away`, bare.path);
+  }
+  await using source = await openTestSource(dir.path, bare.path);
+  assert.deepEqual(await source.statusFiles(never), new Map([['a.yaml', '1']]));
+  assert.equal(await source.commit(statusCommit({}), never), await bare.head('lateen-status'));
+  assert.deepEqual((await bare.log('lateen-status')).map(({ subject }) => subject), ['one', 'Status']);
+});
+
+test('what can be neither pushed nor kept is told as such', async () => {
+  await using dir = await temporaryDirectory();
+  await using source = await openTestSource(dir.path, join(dir.path, 'nowhere'));
+  await mkdir(join(dir.path, 'lateen/outbox/status.json.new'), { recursive: true });
+  await assert.rejects(source.commit(statusCommit({ 'a.yaml': '1' }), never), { code: 'source/outbox', kind: 'denied', message: /neither pushed nor kept: EISDIR; there is no directory/ });
 });
 
 test('a push whose answer got lost is not made twice', async () => {
