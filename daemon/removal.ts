@@ -1,11 +1,12 @@
 /** What goes: objects that an application no longer wants, and applications whose documents are gone. */
 import type { ApplicationDoors } from './application.ts';
 import { deletionMark } from './lib/approved-deletion.ts';
+import { mapLimit } from './lib/queue.ts';
 import { Fault, toFault } from './model/fault.ts';
 import { describeKey, keyText, type ObjectKey } from './model/object.ts';
-import type { DesiredApplication } from './model/plan.ts';
+import type { Change, DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord } from './model/ports.ts';
-import type { ApplicationReport, ObjectReport, Tracked } from './model/status.ts';
+import type { ApplicationReport, ApprovalReport, ObjectReport, Tracked } from './model/status.ts';
 import type { Owner } from './plan/decide.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
 import { deletionWave, GIVEN_UP, prune } from './plan/prune.ts';
@@ -72,6 +73,8 @@ async function removeMoved(desired: DesiredApplication, progress: Removing, owne
   for (const entry of entries) if (!left.has(keyText(entry.key))) await chosen.untrack(entry.key);
 }
 
+const CLUSTERS_AT_ONCE_MAX = 16;
+
 /** Only these hold others up: a ConfigMap that hangs on a finalizer is no reason to keep a cloud cluster. */
 const isAwaited = (key: ObjectKey): boolean => ['ManagedCluster', 'Configuration'].includes(key.kind);
 
@@ -82,42 +85,57 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
   const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
   const left: Tracked[] = [];
   const kept: ObjectReport[] = [];
+  const away = new Map<string, Fault>();
   const changes = prune({ entries, observations, ...whose, approvals: doors.approvals, shared: doors.shared }).toSorted((a, b) => deletionWave(a.key) - deletionWave(b.key));
-  for (const change of changes) {
+  const removeOne = async (change: Change): Promise<void> => {
     const text = keyText(change.key);
     const entry = entries.find((item) => keyText(item.key) === text);
-    if (change.reason === GIVEN_UP && change.approval !== undefined) doors.approvals.act(change.approval);
-    if (change.reason === GIVEN_UP) doors.log.warn('given up', { object: describeKey(change.key), cluster: change.key.cluster });
-    if (entry === undefined || change.action === 'keep') continue;
+    const giveUp = (consent: ApprovalReport | undefined): void => {
+      if (consent !== undefined) doors.approvals.act(consent);
+      doors.log.warn('given up', { object: describeKey(change.key), cluster: change.key.cluster });
+    };
+    if (change.reason === GIVEN_UP) return giveUp(change.approval);
+    if (entry === undefined || change.action === 'keep') return;
     const first = left.find((item) => deletionWave(item.key) < deletionWave(change.key) && isAwaited(item.key));
     const stay = (fault: Fault | null, message: string): void => {
       left.push(entry);
       kept.push({ key: change.key, health: change.live === null ? 'Unknown' : objectHealth(change.live).health, message, drift: [], fault });
     };
-    if (change.action === 'refuse') {
-      stay(change.fault, change.reason);
-      continue;
-    }
-    if (doors.heldBack.has(text)) {
-      stay(new Fault('plan/budget', `more would be deleted at once than the budget allows`), 'held back by the deletion budget');
-      continue;
-    }
-    if (first !== undefined) {
-      stay(null, `goes after ${describeKey(first.key)}`);
-      continue;
-    }
+    if (change.action === 'refuse') return stay(change.fault, change.reason);
+    if (doors.heldBack.has(text)) return stay(new Fault('plan/budget', `more would be deleted at once than the budget allows`), 'held back by the deletion budget');
+    if (first !== undefined) return stay(null, `goes after ${describeKey(first.key)}`);
+    // A watch may go on showing what lies on a cluster that does not answer any more.
+    const missed = (fault: Fault): void => {
+      const consent = doors.approvals.abandons(change.key.cluster);
+      if (consent === null) stay(fault, fault.message);
+      else giveUp(consent);
+    };
+    const lost = away.get(change.key.cluster);
+    if (lost !== undefined) return missed(lost);
     try {
       const gone = await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal, deletionMark(change.key, doors.clock.now()));
       if (change.approval !== undefined) doors.approvals.act(change.approval);
-      if (!gone) stay(null, 'being deleted: a finalizer holds it');
+      if (gone) return;
+      stay(null, 'being deleted: a finalizer holds it');
+      // Who holds it may say why.
+      kept.push(...kept.splice(-1).map(doors.told));
     } catch (error) {
       const fault = toFault(error);
       if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
-      stay(fault, fault.message);
+      // One wait is enough to know that it does not answer: what else lies there is tried in the next pass.
+      if (fault.code !== 'transport/unreachable') return stay(fault, fault.message);
+      away.set(change.key.cluster, fault);
+      missed(fault);
     }
-  }
-  progress.kept = [...progress.kept, ...kept];
-  return left;
+  };
+  // Clusters side by side, for one that does not answer must not hold up the others (I12).
+  await mapLimit([...Map.groupBy(changes, (change) => change.key.cluster).values()], CLUSTERS_AT_ONCE_MAX, async (own) => {
+    for (const change of own) await removeOne(change);
+  }, doors.signal);
+  const placeOf = new Map(changes.map((change, index) => [keyText(change.key), index]));
+  const inOrder = <T extends { readonly key: ObjectKey }>(items: readonly T[]): readonly T[] => items.toSorted((x, y) => (placeOf.get(keyText(x.key)) ?? 0) - (placeOf.get(keyText(y.key)) ?? 0));
+  progress.kept = [...progress.kept, ...inOrder(kept)];
+  return inOrder(left);
 }
 
 /**

@@ -40,7 +40,7 @@ it('the annotation is a list, perhaps of kinds, and each mistake in it is told',
 });
 
 describe('the values that others gave are taken', () => {
-  const deployment = (spec: unknown): KubeObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec } as KubeObject);
+  const deployment = (spec: unknown): KubeObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, ...{ spec } });
   const pods = (...containers: readonly object[]): KubeObject => deployment({ template: { spec: { containers } } });
   const CONTAINERS = ['spec', 'template', 'spec', 'containers'];
   const CASES: readonly (readonly [string, KubeObject, KubeObject, readonly string[], KubeObject])[] = [
