@@ -110,7 +110,7 @@ export class Loop {
     const startMs = clock.now();
     const result = await pass(this.#doors, this.#memory, fetched, { stop: 'end', only }, signal);
     if (all && result.report.fault === null) this.#lastFullMs = clock.now();
-    this.#schedule(result.report);
+    this.#schedule(result.report, only);
     // What could not be pushed is kept, and tried again before the next resync.
     if (result.pushFault !== null) this.#lastFullMs = Math.min(this.#lastFullMs, clock.now() - this.#options.resyncMs + (consequence(result.pushFault, 3).retryAfterMs ?? this.#options.resyncMs));
     this.#options.onPass(result, clock.now() - startMs);
@@ -146,7 +146,8 @@ export class Loop {
     return taken;
   }
 
-  #schedule(report: Report): void {
+  /** `only`: the applications that the pass was about; of the others the report says what is known already, and their time stays. */
+  #schedule(report: Report, only: ReadonlySet<string> | null): void {
     const now = this.#doors.clock.now();
     if (report.fault !== null) {
       const tries = (this.#tries.get('')?.count ?? 0) + 1;
@@ -161,6 +162,7 @@ export class Loop {
     this.#tries.delete('');
     for (const app of [...report.applications, ...report.leaving]) {
       const name = `${app.namespace}/${app.name}`;
+      if (only !== null && !only.has(name) && this.#due.has(name)) continue;
       const wait = this.#waitFor(name, app);
       if (wait === null) this.#due.delete(name);
       else this.#due.set(name, now + wait);

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../daemon/lib/retry.ts';
+import { createLoadCache } from '../../daemon/load/load.ts';
+import { Loop } from '../../daemon/loop.ts';
 import { Fault } from '../../daemon/model/fault.ts';
+import type { Repo } from '../../daemon/model/ports.ts';
+import { emptyMemory } from '../../daemon/pass.ts';
 import { openCue } from '../../daemon/render/cue/cue.ts';
 import { application, BOX, configMaps, definition, openWorld, plain, refusing } from './world.ts';
 
@@ -52,4 +56,32 @@ test('I12: a document that is refused holds up no other document and no applicat
   const { report } = await world.pass();
   assert.deepEqual(arrived(world), ['other', 'plain']);
   assert.deepEqual(report.diagnostics.map((item) => [item.code, item.origin?.path]), [['transport/invalid', 'bad.json']]);
+});
+
+test('I12: an application whose time has come is not put off by another that has news all the time', async () => {
+  const world = openWorld();
+  const pause = [{ name: 'pause', type: 'suspend', properties: { duration: '3s' } }, { name: 'one', type: 'apply-component', properties: { component: 'one' } }];
+  const revision = world.push({ 'a.json': application('a', { one: '1' }, { steps: pause }), 'b.json': application('b', { two: '2' }) });
+  const clock = {
+    now: () => world.nowMs, random: () => 0.5,
+    sleep: (ms: number) => {
+      world.nowMs += ms;
+      return Promise.resolve();
+    },
+  };
+  const stop = new AbortController();
+  const doors = world.wired();
+  const repo = { ...doors.repo, fetch: () => Promise.resolve(revision) } as unknown as Repo;
+  let passes = 0;
+  const loop = new Loop({ ...doors, repo, clock }, emptyMemory(createLoadCache()), {
+    resyncMs: 3_600_000, debounceMs: 20,
+    onPass: () => {
+      passes += 1;
+      world.nowMs += 1_000;
+      loop.ticks.application('default/b');
+      if (arrived(world).includes('one') || passes === 12) stop.abort();
+    },
+  });
+  await loop.run(stop.signal);
+  assert.deepEqual(arrived(world), ['one', 'two'], `after ${passes} passes`);
 });

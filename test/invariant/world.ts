@@ -52,6 +52,8 @@ export interface World {
   unseen: (key: ObjectKey) => Fault | null;
   /** Replaces parts of the doors. */
   doors: Partial<Doors>;
+  /** All the doors as they are now, for what is above a pass. */
+  readonly wired: () => Doors;
   nowMs: number;
   /** The most effects that were under way at the same time. */
   atOnceMax: number;
@@ -154,7 +156,7 @@ export function openWorld(): World {
   });
 
   const world: World = {
-    hub: new Map(), branch: new Map(), commits: [], effects: [], calls: [], before: () => {}, after: () => {}, unseen: () => null, doors: {}, nowMs: Date.parse('2026-01-01T00:00:00Z'), atOnceMax: 0,
+    hub: new Map(), branch: new Map(), commits: [], effects: [], calls: [], before: () => {}, after: () => {}, unseen: () => null, doors: {}, wired: doors, nowMs: Date.parse('2026-01-01T00:00:00Z'), atOnceMax: 0,
     tree: (revision) => Promise.resolve({ revision, files: [...(trees.get(revision.sha) ?? [])].map(([path, text]) => ({ path, text, oid: sha(text), sizeBytes: text.length })).sort((a, b) => (a.path < b.path ? -1 : 1)) }),
     push: (changes) => {
       files = new Map([...new Map<string, string | null>([...files, ...Object.entries(changes)])].filter((entry): entry is [string, string] => entry[1] !== null));
