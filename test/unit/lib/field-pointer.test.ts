@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseIgnoredFields, parsePointer, withLiveAt } from '../../../daemon/lib/field-pointer.ts';
-import type { KubeObject } from '../../../daemon/model/object.ts';
+import type { JsonObject, KubeObject } from '../../../daemon/model/object.ts';
 
 describe('a pointer', () => {
   const CASES: readonly (readonly [string, string, readonly string[] | RegExp])[] = [
@@ -40,8 +40,8 @@ it('the annotation is a list, perhaps of kinds, and each mistake in it is told',
 });
 
 describe('the values that others gave are taken', () => {
-  const deployment = (spec: unknown): KubeObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, ...{ spec } });
-  const pods = (...containers: readonly object[]): KubeObject => deployment({ template: { spec: { containers } } });
+  const deployment = (spec: JsonObject): KubeObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec });
+  const pods = (...containers: readonly JsonObject[]): KubeObject => deployment({ template: { spec: { containers } } });
   const CONTAINERS = ['spec', 'template', 'spec', 'containers'];
   const CASES: readonly (readonly [string, KubeObject, KubeObject, readonly string[], KubeObject])[] = [
     ['at a field', deployment({ replicas: 1 }), deployment({ replicas: 4 }), ['spec', 'replicas'], deployment({ replicas: 4 })],
