@@ -87,12 +87,15 @@ async function openWorld(base: Base, mode: Mode, terminal: Terminal): Promise<Wo
   return { doors: { ...operators(base), ...wired.doors }, wired, message: '', [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+/** Where placeholders want the hub's address and there is none: it is the same in both commits. */
+const SOME_HUB = 'https://hub:6443';
+
 async function openOffline(base: Base, message: string): Promise<World> {
   await using stack = new AsyncDisposableStack();
   const repo = stack.use(await wireSource(base, false));
   const cue = stack.use(wireCue(base));
   const approvals = openApprovals({ repo, clock: base.clock, approvers: wireApprovers(base) });
-  const doors = { ...operators(base), repo, cue, approvals, pack: await readPack(), given: { values: base.config.values, builtIns: await readBuiltIns() } };
+  const doors = { ...operators(base), repo, cue, approvals, pack: await readPack(), given: { values: base.config.values, hubServer: SOME_HUB, builtIns: await readBuiltIns() } };
   const owned = stack.move();
   return { doors, wired: null, message, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

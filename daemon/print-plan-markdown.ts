@@ -95,7 +95,7 @@ function findings({ findings: found, oldFindingsCount }: Comparison): string {
   const sorted = sortDiagnostics(found);
   const lines = sorted.slice(0, FINDINGS_MAX).map((item) => `- ${item.severity === 'error' ? '❌' : '⚠️'} ${code(bounded(diagnosticText(item).replaceAll('\n', ' '), 600))}`);
   const more = sorted.length - FINDINGS_MAX;
-  return [...lines, ...(more > 0 ? [`- and ${more} more findings`] : []), ...(oldFindingsCount > 0 ? [`- ${oldFindingsCount} findings that the base has as well`] : [])].join('\n');
+  return [...lines, ...(more > 0 ? [`- and ${more} more findings`] : []), ...(oldFindingsCount > 0 ? [`- findings that the base has as well: ${oldFindingsCount}`] : [])].join('\n');
 }
 
 const bounded = (text: string, max: number): string => (text.length > max ? `${text.slice(0, max - 3)}...` : text);

@@ -113,7 +113,7 @@ export function planText(comparison: Comparison): string {
     }
   }
   if (comparison.findings.length > 0) lines.push('', ...sortDiagnostics(comparison.findings).map((item) => diagnosticText(item).split('\n').map(plain).join('\n')));
-  if (comparison.oldFindingsCount > 0) lines.push('', `${comparison.oldFindingsCount} findings that the base has as well.`);
+  if (comparison.oldFindingsCount > 0) lines.push('', `Findings that the base has as well: ${comparison.oldFindingsCount}.`);
   return `${lines.join('\n')}\n`;
 }
 

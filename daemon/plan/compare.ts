@@ -51,16 +51,29 @@ const NO_FACTS: Facts = { base: null, head: null, baseEnvironments: [], headEnvi
 export function compareApplications(input: CompareInput): Pick<Comparison, 'applications' | 'unchangedCount'> {
   const parts = (side: SideInput | null): ReadonlyMap<string, ApplicationPlan> => new Map((side?.plan.applications ?? []).map((part) => [`${part.namespace}/${part.name}`, part]));
   const [desired, live] = [parts(input.desired), parts(input.live)];
-  const names = [...new Set([...desired.keys(), ...live.keys()])].sort();
+  const names = [...new Set([...desired.keys(), ...live.keys(), ...brokenNames(input)])].sort();
   const documents = documentsOf(input);
   const all = names.map((name) => applicationOf(input, name, desired.get(name), live.get(name)));
   const told = all.filter(isTold);
   return { applications: [...(isTold(documents) ? [documents] : []), ...told], unchangedCount: all.length - told.length };
 }
 
+/** Those of which nobody can say what would become of their objects: broken in the head, or broken in the base and gone. */
+function brokenNames({ base, head, facts, live }: CompareInput): readonly string[] {
+  const named = (catalog: Catalog | null): readonly string[] => (catalog?.broken ?? []).filter(isApplication).map(nameOfBroken);
+  const [before, after] = [new Set(named(base)), new Set(named(head))];
+  const present = new Set(head.applications.map(({ object }) => `${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
+  const known = (name: string): boolean => (base === null ? live?.records.has(name) === true : !before.has(name));
+  const unreadable = [...before, ...[...facts].filter(([, { base: was }]) => was !== null && was.fault !== null).map(([name]) => name)];
+  return [...[...after].filter(known), ...unreadable.filter((name) => !present.has(name) && !after.has(name))];
+}
+
+const isApplication = (item: Broken): boolean => ['Application', 'Initializer', ''].includes(item.kind);
+const nameOfBroken = (item: Broken): string => `${item.namespace || DEFAULT_NAMESPACE}/${item.name}`;
+
 const sidesOf = (app: ApplicationComparison): readonly Side[] => [app.desired, app.live].filter((side) => side !== null);
 
-const isTold = (app: ApplicationComparison): boolean => app.document === 'broken' || sidesOf(app).some((side) => side.objects.length > 0 || side.workflow.runs === 'all');
+const isTold = (app: ApplicationComparison): boolean => app.document === 'broken' || app.document === 'gone' || sidesOf(app).some((side) => side.objects.length > 0 || side.workflow.runs === 'all');
 
 /** Whether anything would be written, or a workflow would begin again. */
 export function hasChanges(comparison: Comparison): boolean {
@@ -74,7 +87,7 @@ function applicationOf(input: CompareInput, name: string, desired: ApplicationPl
   const [namespace, own] = [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)];
   const side = (part: ApplicationPlan | undefined, whole: SideInput | null): Side | null => (part === undefined || whole === null ? null : sideOf(part, whole, facts, input.cloudPlan));
   const record = (input.live ?? input.desired)?.records.get(name);
-  const isInitializer = [facts.head?.object, facts.base?.object, record?.application].some((object) => object?.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined);
+  const isInitializer = [facts.head?.object, facts.base?.object, record?.application].some((object) => object?.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined) || [input.head, input.base].some((catalog) => brokenOf(catalog, name)?.kind === 'Initializer');
   const document = documentState(input, facts, name, record);
   const found: ApplicationComparison = {
     namespace, name: own, kind: isInitializer ? 'Initializer' : 'Application', origin: facts.head?.document.origin ?? brokenOf(input.head, name)?.origin ?? null, document,
@@ -83,7 +96,7 @@ function applicationOf(input: CompareInput, name: string, desired: ApplicationPl
   return { ...found, notes: notesOf(input, found, facts, record) };
 }
 
-const brokenOf = (catalog: Catalog, name: string): Broken | undefined => catalog.broken.find((item) => ['Application', 'Initializer', ''].includes(item.kind) && `${item.namespace || DEFAULT_NAMESPACE}/${item.name}` === name);
+const brokenOf = (catalog: Catalog | null, name: string): Broken | undefined => catalog?.broken.find((item) => isApplication(item) && nameOfBroken(item) === name);
 
 function documentState(input: CompareInput, facts: Facts, name: string, record: ApplicationRecord | undefined): ApplicationComparison['document'] {
   if (facts.head === null) return brokenOf(input.head, name) === undefined ? 'gone' : 'broken';
@@ -171,7 +184,8 @@ function notesOf(input: CompareInput, app: ApplicationComparison, facts: Facts, 
   const runs = sidesOf(app).some((side) => side.workflow.runs === 'all');
   if (head !== null && head.fault !== null) notes.push(`it cannot be rendered (${head.fault.code}: ${head.fault.message}): everything that it owns stays as it is`);
   else if (app.document === 'broken') notes.push('its document cannot be used: everything that it owns stays as it is');
-  if (base !== null && base.fault !== null) notes.push(`the base cannot be rendered (${base.fault.code}): what it had is not known, so everything looks new`);
+  const isLost = (base !== null && base.fault !== null) || (app.document === 'gone' && brokenOf(input.base, `${app.namespace}/${app.name}`) !== undefined);
+  if (isLost) notes.push(`the base cannot be ${base === null ? 'read' : 'rendered'}: what it had is not known${head === null ? '' : ', so everything looks new'}`);
   if (app.document === 'gone' && app.kind === 'Initializer') notes.push('an Initializer that is gone from Git needs an Approval with action `delete`: until then all that it made is kept, what it made in a cloud as well');
   const isBack = head !== null && runs && app.document === 'changed' && (input.revertOf !== '' || (input.live !== null && isKnownRevision(head, record)));
   if (isBack) {

@@ -59,6 +59,17 @@ describe('an application', () => {
     assert.deepEqual([again.findings, again.oldFindingsCount], [[], 1]);
   });
 
+  it('whose document cannot be used keeps everything; one that could not and is gone says that nobody knows what it had', async () => {
+    const bad = web('nginx:1').replace('components:', 'componets:');
+    const broken = onlyOf(await compareFiles({ 'a.yaml': web('nginx:1') }, { 'a.yaml': bad }));
+    assert.deepEqual([broken.document, told(broken), broken.notes], ['broken', [], ['its document cannot be used: everything that it owns stays as it is']]);
+    const gone = onlyOf(await compareFiles({ 'a.yaml': bad }, {}));
+    assert.deepEqual([gone.document, told(gone), gone.notes], ['gone', [], ['the base cannot be read: what it had is not known']]);
+    assert.deepEqual((await compareFiles({ 'a.yaml': bad }, { 'a.yaml': bad })).applications, []);
+    const lost = onlyOf(await compareFiles({ 'a.yaml': web('nginx:1').replace('webservice', 'webservce') }, {}));
+    assert.deepEqual([lost.document, lost.notes], ['gone', ['the base cannot be rendered: what it had is not known']]);
+  });
+
   it('that another definition renders tells of the definition', async () => {
     const definition = (replicas: number): string => JSON.stringify({ apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: 'box' }, spec: { workload: { definition: { apiVersion: 'apps/v1', kind: 'Deployment' } }, schematic: { cue: { template: `output: {apiVersion: "apps/v1", kind: "Deployment", spec: {replicas: ${replicas}, paused: parameter.paused}}\nparameter: paused: *false | bool` } } } });
     const comparison = await compareFiles({ 'd.json': definition(1), 'a.yaml': application('shop', '  components:\n  - {name: web, type: box}\n') }, { 'd.json': definition(2), 'a.yaml': application('shop', '  components:\n  - {name: web, type: box}\n') });
