@@ -1,12 +1,14 @@
 /** What is wrong with an application beyond its documents, at the line that an author can mend. Pure. */
-import { CODES, type Diagnostic } from './model/fault.ts';
+import { isRecord } from './lib/json.ts';
+import { CODES, type Diagnostic, type Origin } from './model/fault.ts';
 import { keyText } from './model/object.ts';
-import type { DesiredApplication, Step } from './model/plan.ts';
+import type { DesiredApplication, Step, Wanted } from './model/plan.ts';
+import { TRIES_UNTIL_TOLD } from './status/phase.ts';
 import type { Journal, ObjectReport, StepStatus } from './model/status.ts';
 
-/** What API servers refused, and the steps that failed for good: the first is over with the pass, the second stays. */
+/** What API servers refused, and the steps that failed for good or again and again: the first is over with the pass, the second stays. */
 export function findings(desired: DesiredApplication, objects: readonly ObjectReport[], journal: Journal | null): readonly Diagnostic[] {
-  return [...refusals(desired, objects), ...(journal?.state === 'failed' ? failures(desired, journal) : [])];
+  return [...refusals(desired, objects), ...(journal === null ? [] : failures(desired, journal))];
 }
 
 /** At the component that an object comes from. */
@@ -14,13 +16,22 @@ function refusals(desired: DesiredApplication, objects: readonly ObjectReport[])
   const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.placed, desired.policyObjects);
   return objects.filter((object) => object.fault !== null && (object.fault.kind === 'invalid' || object.fault.kind === 'denied')).map((object): Diagnostic => ({
     code: object.fault?.code ?? 'transport/invalid', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: object.fault?.message ?? '', hint: CODES[object.fault?.code ?? 'transport/invalid'].action,
-    origin: wanted.find((item) => keyText(item.key) === keyText(object.key))?.origin ?? desired.document.origin,
+    origin: propertyOf(desired, wanted.find((item) => keyText(item.key) === keyText(object.key)), object.fault?.message ?? ''),
   }));
+}
+
+/** Where an object is asked for: at the property that the message names, if it names one. */
+function propertyOf(desired: DesiredApplication, wanted: Wanted | undefined, message: string): Origin {
+  const component = desired.componentSpecs.find(({ name }) => name === wanted?.component);
+  const named = component === undefined || !isRecord(component.properties) ? undefined : Object.keys(component.properties).find((name) => new RegExp(`(?<![\\w.-])${RegExp.escape(name)}(?![\\w-])`).test(message));
+  if (component !== undefined && named !== undefined && wanted?.key.kind === 'Configuration') return desired.document.locate([...component.at, 'properties', named], 'key');
+  return wanted?.origin ?? desired.document.origin;
 }
 
 /** At the step, or at the component that a generated step delivers. */
 function failures(desired: DesiredApplication, journal: Journal): readonly Diagnostic[] {
-  const failed = new Map<string, StepStatus>(journal.steps.flatMap((step) => [step, ...step.subSteps]).filter((step) => step.phase === 'failed').map((step) => [step.name, step]));
+  const isOver = (step: StepStatus): boolean => journal.state === 'failed' || (journal.failures[step.id] ?? 0) >= TRIES_UNTIL_TOLD;
+  const failed = new Map<string, StepStatus>(journal.steps.flatMap((step) => [step, ...step.subSteps]).filter((step) => step.phase === 'failed' && isOver(step)).map((step) => [step.name, step]));
   const found: Diagnostic[] = [];
   const visit = (step: Step, path: readonly (string | number)[]): void => {
     step.subSteps.forEach((sub, i) => visit(sub, [...path, 'subSteps', i]));

@@ -32,6 +32,9 @@ export function phaseOf(input: PhaseInput): string {
 
 const condition = (type: Condition['type'], status: Condition['status'], reason: string, message: string): Condition => ({ type, status, reason, message });
 
+/** So often a step is tried quickly; one that goes on failing is told as stalled. */
+export const TRIES_UNTIL_TOLD = 3;
+
 /** Ready, Reconciling, Stalled: whatever KubeVela's phase means, these tell the truth about every object everywhere. */
 export function conditionsOf(input: PhaseInput): readonly Condition[] {
   const stall = (reason: string, message: string): readonly Condition[] => [condition('Ready', 'False', reason, message), condition('Reconciling', 'False', reason, ''), condition('Stalled', 'True', reason, message)];
@@ -43,8 +46,11 @@ export function conditionsOf(input: PhaseInput): readonly Condition[] {
   if (journal.state === 'failed') return stall('WorkflowFailed', failed === undefined ? 'a workflow step failed' : `step ${failed.name}: ${failed.message || failed.reason}`);
   if (journal.state === 'terminated') return stall('WorkflowTerminated', 'the workflow was terminated');
   const fault = input.objects.find((object) => object.fault !== null)?.fault;
-  if (fault !== undefined && fault !== null) return ofFault(fault, stall, progress);
+  if (fault !== undefined && fault !== null) return isOfKept(fault, input) ? progress('StateKeep', `${input.keeping}; ${fault.message}`) : ofFault(fault, stall, progress);
   if (journal.suspend) return progress('WorkflowSuspended', waitingMessage(journal));
+  // KubeVela 1.1 tries for ever; but when nothing is on its way that could mend it, somebody should look.
+  const tired = failed !== undefined && (journal.failures[failed.id] ?? 0) >= TRIES_UNTIL_TOLD && !input.objects.some((object) => object.health === 'InProgress');
+  if (!journal.finished && tired) return stall('WorkflowFailing', waitingMessage(journal));
   if (!journal.finished) return progress('WorkflowRunning', waitingMessage(journal));
   const unwell = input.services.find((service) => !service.healthy);
   if (unwell !== undefined) return progress('Unhealthy', `component ${unwell.name}: ${unwell.message || 'not healthy'}`);
@@ -53,6 +59,9 @@ export function conditionsOf(input: PhaseInput): readonly Condition[] {
   if (object !== undefined) return (object.health === 'Failed' ? stall : progress)(object.health, `${object.key.kind} ${object.key.name}: ${object.message}`);
   return [condition('Ready', 'True', 'ReconcileSuccess', ''), condition('Reconciling', 'False', 'ReconcileSuccess', ''), condition('Stalled', 'False', 'ReconcileSuccess', '')];
 }
+
+/** A cluster that is gone: that no other is found is what is waited for. */
+const isOfKept = (fault: Fault, { keeping = '' }: PhaseInput): boolean => fault.code === 'transport/unreachable' && keeping !== '' && !keeping.includes(fault.message);
 
 type Conditions = (reason: string, message: string) => readonly Condition[];
 
