@@ -4,7 +4,7 @@
  * Exit codes: 0 all Ready (or ended by Ctrl-C after that), 1 settled but not all Ready, 2 it could not be done,
  * 3 time is up, 130 interrupted before it was done.
  */
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,11 +12,12 @@ import { parseArgs } from 'node:util';
 import { durationOf } from '../../daemon/config.ts';
 import { evaluatorModule } from '../../daemon/render/cue/build.ts';
 import { labBinaries } from '../lab/build.ts';
-import { openClient, type LabClient } from '../lab/client.ts';
+import { openClient } from '../lab/client.ts';
 import { startCloud } from '../lab/cloud.ts';
 import { startControlPlane } from '../lab/lab.ts';
-import { gitText, makeRepository, startDaemon, type Repository } from './ground.ts';
+import { makeRepository, startDaemon } from './ground.ts';
 import { removalCommands } from './removal.ts';
+import { showNext, showResult, type Hub } from './result.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { followBranch, followHub, followLog, type PassLine } from './sources.ts';
 
@@ -58,13 +59,6 @@ async function build(options: Options, screen: Screen, signal: AbortSignal): Pro
   signal.throwIfAborted();
 }
 
-interface Hub {
-  /** Where the demo's own files are. */
-  readonly directory: string;
-  readonly kubeconfig: string;
-  readonly client: LabClient;
-}
-
 async function openHub(options: Options, directory: string, screen: Screen, stack: AsyncDisposableStack, signal: AbortSignal): Promise<Hub> {
   if (options.kubeconfig !== null) {
     const client = await openClient(options.kubeconfig);
@@ -80,7 +74,14 @@ async function openHub(options: Options, directory: string, screen: Screen, stac
 
 const SIMULATED = 'Simulated: the cloud (an endpoint on this machine that answers as Alibaba Cloud does; its clusters are real control planes), pods (no container runs, no image is pulled) and addresses of load balancers. Everything else is real: git, etcd, the API servers, their controllers, the daemon.';
 /** The sample's part that makes a cloud cluster: left out on a cluster of one's own, where it would cost real money. */
-const CLOUD_PART = ['clusters', 'apps/podinfo'];
+const CLOUD_PART = ['clusters', 'definitions/steps', 'apps/podinfo'];
+
+/** What becomes of documents that want something made in the cloud: said before anything happens. */
+function cloudWords(options: Options): string {
+  if (options.documents === SAMPLE) return `${CLOUD_PART.join(', ')} of the sample are left out: on a cluster of your own they would make a cloud cluster for money. Keys of a cloud in the environment are not used.`;
+  if ((process.env['ALICLOUD_ACCESS_KEY'] ?? '') !== '') return `ALICLOUD_ACCESS_KEY is set: it goes to Secret vela-system/alibaba-account-creds on your cluster, and what ${options.documents} asks of Alibaba Cloud is made with your account, for money.`;
+  return `ALICLOUD_ACCESS_KEY is not set: nothing is made at Alibaba Cloud, unless your cluster has a Secret with an account's keys already.`;
+}
 /** How long a cluster of the simulated cloud takes; a real one takes ten minutes or so. */
 const CLUSTER_MS = 6000;
 
@@ -90,57 +91,6 @@ function outcomeOf(pass: PassLine, commit: string): Outcome | null {
   if (pass.settlement === 'ready') return { code: 0, why: 'everything is Ready' };
   if (pass.settlement === 'settled') return { code: 1, why: 'nothing moves any more, but not everything is Ready' };
   return pass.settlement === 'error' ? { code: 2, why: 'the pass failed' } : null;
-}
-
-async function showResult(hub: Hub, repository: Repository, screen: Screen): Promise<void> {
-  for (const [title, ref, selector] of [
-    ['kubectl get initializers', 'initializers.core.oam.dev'], ['kubectl get applications', 'applications.core.oam.dev'], ['kubectl get managedclusters', 'managedclusters.cluster.open-cluster-management.io'], ['kubectl get deployments', 'deployments', 'app.oam.dev/name'],
-    ['kubectl get services', 'services', 'app.oam.dev/name'], ['kubectl get resourcetrackers', 'resourcetrackers.core.oam.dev'],
-  ] as const) {
-    screen.heading(`${title}${selector === undefined ? '' : ` -l ${selector}`}${/^(?:resourcetrackers|managedclusters)/.test(ref) ? '' : ' -A'}`);
-    screen.text(await hub.client.show(ref, selector).catch((error: unknown) => (error instanceof Error ? error.message : String(error))));
-  }
-  await showMembers(hub, screen);
-  screen.heading(`git log --stat ${STATUS_BRANCH}`);
-  if (await repository.bare.head(STATUS_BRANCH) === null) return screen.text('(there is no such branch)');
-  screen.text((await gitText(repository.bare.path, 'log', '--stat', STATUS_BRANCH)).trimEnd());
-  const files = (await repository.bare.files(STATUS_BRANCH)).filter((path) => path.startsWith('applications/'));
-  const contents = await Promise.all(files.map(async (path) => ({ path, text: (await repository.bare.show(STATUS_BRANCH, path)) ?? '' })));
-  const [longest] = contents.sort((a, b) => b.text.length - a.text.length);
-  if (longest === undefined) return;
-  screen.heading(`git show ${STATUS_BRANCH}:${longest.path}`);
-  screen.text(longest.text.trimEnd());
-}
-
-/** What lies on the member clusters, asked with the connections that the hub has. */
-async function showMembers(hub: Hub, screen: Screen): Promise<void> {
-  const secrets = await hub.client.list('secrets/vela-system', 'cluster.core.oam.dev/cluster-credential-type').catch(() => []);
-  for (const { metadata, data } of secrets) {
-    const text = (key: string): string => Buffer.from(String(data?.[key] ?? ''), 'base64').toString();
-    const user = { name: 'user', user: { 'client-certificate-data': data?.['tls.crt'], 'client-key-data': data?.['tls.key'] } };
-    const kubeconfig = { apiVersion: 'v1', kind: 'Config', 'current-context': 'it', clusters: [{ name: 'it', cluster: { server: text('endpoint'), 'certificate-authority-data': data?.['ca.crt'] } }], users: [user], contexts: [{ name: 'it', context: { cluster: 'it', user: 'user' } }] };
-    const file = join(hub.directory, `${metadata.name}.kubeconfig`);
-    await writeFile(file, JSON.stringify(kubeconfig), { mode: 0o600 });
-    const client = await openClient(file);
-    screen.heading(`On ${metadata.name}: kubectl get deployments,services -l app.oam.dev/name -A`);
-    for (const ref of ['deployments', 'services']) screen.text(await client.show(ref, 'app.oam.dev/name').catch((error: unknown) => (error instanceof Error ? error.message : String(error))));
-    await client.close();
-  }
-}
-
-function showNext(options: Options, hub: Hub, repository: Repository, screen: Screen): void {
-  const edit = options.documents === SAMPLE ? "sed -i 's/replicas: 2/replicas: 3/' apps/shop/app.yaml" : '$EDITOR .';
-  screen.heading('Next, in another terminal');
-  screen.text(`  cd ${repository.clone}
-  ${edit}
-  git commit -am 'Another number' && git push      # the lines go on here
-  git fetch && git log --stat origin/${STATUS_BRANCH}     # what came of it
-
-  Or make a mistake, push it, and read the finding here; or ask before the push, in this checkout:
-  npm run -s lateen -- check ${repository.clone}
-  npm run -s lateen -- status --kubeconfig ${hub.kubeconfig}
-  KUBECONFIG=${hub.kubeconfig} kubectl get applications -A        # where kubectl is installed
-`);
 }
 
 /** Waits for convergence; what comes first of: a pass that settles it, the daemon's end, the time. */
@@ -161,6 +111,7 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   const instance = isOwnHub ? 'demo' : '';
   if (!(await stat(options.documents)).isDirectory()) throw new Error(`${options.documents} is no directory`);
   await using stack = new AsyncDisposableStack();
+  if (isOwnHub) screen.event('cloud', cloudWords(options), 'waiting');
   await build(options, screen, signal);
   const directory = await mkdtemp(join(tmpdir(), 'lateen-demo-'));
   if (!isOwnHub || options.isExiting) stack.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
@@ -185,15 +136,15 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   const branch = followBranch(repository.bare.path, STATUS_BRANCH, screen, following.signal);
   followHub(hub.client, screen, instance, following.signal);
   stack.defer(() => following.abort());
-  const daemon = startDaemon({ directory, repository: repository.bare.path, kubeconfig: hub.kubeconfig, instance, statusBranch: STATUS_BRANCH, cloud, onLine: log.onLine });
+  const daemon = startDaemon({ directory, repository: repository.bare.path, kubeconfig: hub.kubeconfig, instance, statusBranch: STATUS_BRANCH, cloud: cloud ?? (options.documents === SAMPLE ? 'none' : 'real'), onLine: log.onLine });
   stack.defer(() => daemon.stop());
 
   const outcome = await waitFor(settled.promise, daemon.ended, options.waitMs, signal);
   if (lastStatus !== null) await Promise.race([branch.shown(lastStatus), sleep(LAST_LINES_MS, undefined, { signal })]);
   screen.event(outcome.code === 0 ? 'done' : 'not done', `${outcome.why}, ${(screen.seconds() - pushedAt).toFixed(1)} s after the push`, outcome.code === 0 ? 'good' : 'bad');
-  await showResult(hub, repository, screen);
+  const members = await showResult(hub, repository, STATUS_BRANCH, screen);
   if (!options.isExiting && outcome.code !== 2) {
-    showNext(options, hub, repository, screen);
+    showNext({ isSample: options.documents === SAMPLE, hub, repository, statusBranch: STATUS_BRANCH, members, instance }, screen);
     screen.heading(isOwnHub ? 'Until Ctrl-C, which stops the daemon and leaves what it delivered' : 'Until Ctrl-C, which ends everything and removes it');
     await Promise.race([daemon.ended, new Promise((done) => { signal.addEventListener('abort', done, { once: true }); })]);
   }

@@ -48,8 +48,8 @@ export interface DaemonOptions {
   readonly kubeconfig: string;
   readonly instance: string;
   readonly statusBranch: string;
-  /** The lab's cloud in place of Alibaba Cloud; null: whatever the environment says. */
-  readonly cloud: { readonly endpoint: string; readonly credentials: CloudCredentials } | null;
+  /** The lab's cloud, with its keys; `none`: no cloud and no keys; `real`: Alibaba Cloud, with the keys of the environment. */
+  readonly cloud: { readonly endpoint: string; readonly credentials: CloudCredentials } | 'none' | 'real';
   /** Takes the lines of its log: JSON, but for what it says before it can log. */
   readonly onLine: (line: string) => void;
 }
@@ -59,15 +59,17 @@ export interface DaemonOptions {
  * sends SIGTERM when the pipe closes. In a process group of its own, so that Ctrl-C reaches us first.
  */
 export function startDaemon(options: DaemonOptions): Daemon {
-  // The flags say it all: settings of somebody's own daemon in the environment stay out, but for how CUE is evaluated.
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LATEEN_') || name.startsWith('LATEEN_CUE_')));
   const cloud = options.cloud;
-  const account = cloud === null ? {} : { ALICLOUD_ACCESS_KEY: cloud.credentials.accessKeyId, ALICLOUD_SECRET_KEY: cloud.credentials.accessKeySecret, ALICLOUD_SECURITY_TOKEN: cloud.credentials.securityToken ?? '' };
+  // The flags say it all: settings of somebody's own daemon in the environment stay out, but for how CUE is evaluated; and
+  // so do the keys of somebody's own account, but where it is meant.
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => (!name.startsWith('LATEEN_') || name.startsWith('LATEEN_CUE_')) && (cloud === 'real' || !/^(?:ALICLOUD|ALIBABA_CLOUD)_/.test(name))));
+  const isLab = typeof cloud === 'object';
+  const account = isLab ? { ALICLOUD_ACCESS_KEY: cloud.credentials.accessKeyId, ALICLOUD_SECRET_KEY: cloud.credentials.accessKeySecret, ALICLOUD_SECURITY_TOKEN: cloud.credentials.securityToken ?? '' } : {};
   const child = spawn('sh', [
     '-c', 'exec 3<&0; "$@" </dev/null 3<&- & pid=$!; { read -r _ <&3; kill -TERM $pid 2>/dev/null; } & exec 3<&-; wait $pid', 'sh',
     process.execPath, join(ROOT, 'daemon', 'main.ts'), 'run', '--repo', options.repository, '--branch', 'main', '--status-branch', options.statusBranch,
     '--instance', options.instance, '--kubeconfig', options.kubeconfig, '--work-dir', join(options.directory, 'work'), '--git-schemes', 'file', '--log-format', 'json', '--log-level', 'debug',
-    ...(cloud === null ? [] : ['--cloud-endpoint', `http://${cloud.endpoint}`, '--cloud-poll', '500ms']),
+    ...(isLab ? ['--cloud-endpoint', `http://${cloud.endpoint}`, '--cloud-poll', '500ms'] : []),
   ], { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: { ...environment, ...account } });
   const { promise: ended, resolve } = Promise.withResolvers<number>();
   child.once('exit', (code) => {

@@ -101,15 +101,20 @@ function showApplications(screen: Screen, instance: string): (object: KubeObject
     if (isGone) return tell(name, 'gone', `Application ${name}`);
     const status = object.status;
     if (status?.status === undefined) return;
+    const isStalled = (status.conditions ?? []).some((item: any) => item.type === 'Stalled' && item.status === 'True');
     for (const step of (status.workflow?.steps ?? []).flatMap((item: any) => [...(item.subSteps ?? []), item]) as readonly { readonly name: string; readonly type: string; readonly phase: string }[]) {
-      if (['succeeded', 'failed', 'suspending', 'skipped'].includes(step.phase)) tell(`${name} ${status.workflow.appRevision ?? ''} ${step.name}`, 'step', `${name}: ${step.name} (${step.type}) ${step.phase}`, step.phase === 'failed' ? 'bad' : 'plain');
+      if (['succeeded', 'failed', 'suspending', 'skipped'].includes(step.phase)) {
+        // KubeVela calls a step failed that it tries again; what is waited for stands in the next line.
+        const isRetried = step.phase === 'failed' && !isStalled;
+        tell(`${name} ${status.workflow.appRevision ?? ''} ${step.name}`, 'step', `${name}: ${step.name} (${step.type}) ${step.phase}${isRetried ? ' for now, tried again' : ''}`, isRetried ? 'waiting' : step.phase === 'failed' ? 'bad' : 'plain');
+      }
     }
     const conditions = new Map<string, { readonly status: string; readonly message?: string }>((status.conditions ?? []).map((item: any) => [item.type, item]));
     const ready = conditions.get('Ready');
     const line = `${name}: ${status.status}${ready?.message ? `: ${ready.message}` : ''}`;
     if (ready?.status === 'True') tell(name, status.status, `${name}: Ready`, 'good');
-    else if (conditions.get('Stalled')?.status === 'True') tell(name, 'stalled', line, 'bad');
-    else tell(name, 'waiting', line, 'waiting');
+    else if (isStalled) tell(name, 'stalled', line, 'bad');
+    else if (ready?.message) tell(name, 'waiting', line, 'waiting');
   };
 }
 

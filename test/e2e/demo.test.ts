@@ -1,12 +1,17 @@
 /** What a newcomer runs first, as a newcomer runs it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryDirectory } from '../rig/git.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const TUTORIAL = join(ROOT, '..', 'shared', 'cases', 'tutorial');
+/** Processes end a moment after who started them. */
+const ENDING_MS = 10_000;
 
 interface Ended {
   readonly code: number | null;
@@ -14,12 +19,15 @@ interface Ended {
   readonly errors: string;
 }
 
+/** Keys of somebody's own account: they must reach nothing that the demo starts. */
+const OWN_KEYS = { ALICLOUD_ACCESS_KEY: 'LTAIsomebodysOwnKey', ALICLOUD_SECRET_KEY: 'somebodys-own-secret', ALICLOUD_SECURITY_TOKEN: 'somebodys-own-token' };
+
 /** Runs `npm run demo -- ARGS` with a directory of its own for what it leaves behind. */
 const demo = (directory: string, args: readonly string[]): Promise<Ended> => run(directory, 'npm', ['run', '-s', 'demo', '--', ...args], () => {});
 
 /** Runs a command to its end; `onOut` sees all that was printed so far, and may interrupt. */
 async function run(directory: string, command: string, args: readonly string[], onOut: (out: string, interrupt: () => void) => void): Promise<Ended> {
-  const child = spawn(command, [...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: directory, NO_COLOR: '1' } });
+  const child = spawn(command, [...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...OWN_KEYS, TMPDIR: directory, NO_COLOR: '1' } });
   let out = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -32,26 +40,68 @@ async function run(directory: string, command: string, args: readonly string[], 
   return promise;
 }
 
-/** What the demo left in its directory; npm and Node keep their own things there. */
-const leftIn = async (directory: string): Promise<readonly string[]> => (await readdir(directory)).filter((name) => name.startsWith('lateen-'));
+/** Command lines of processes that name a directory: control planes, the daemon, the cloud's clusters. */
+async function processesIn(directory: string): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')));
+  return lines.filter((line) => line.includes(directory)).map((line) => line.replaceAll('\0', ' '));
+}
+
+/** What the demo left: files in its directory (npm and Node keep their own things there), and processes. */
+async function leftIn(directory: string): Promise<readonly string[]> {
+  const until = Date.now() + ENDING_MS;
+  while (Date.now() < until && (await processesIn(directory)).length > 0) await sleep(200);
+  return [...(await readdir(directory)).filter((name) => name.startsWith('lateen-')), ...(await processesIn(directory))];
+}
 
 /** Titles of the sections that were printed, each with its text. */
 function sections(out: string): ReadonlyMap<string, string> {
-  return new Map(out.split(/\n\n(?=kubectl get |git log |git show )/).slice(1).map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n') + 1)]));
+  return new Map(out.split(/\n\n(?=kubectl get |On |git log |git show )/).slice(1).map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n') + 1)]));
+}
+
+/** The lines that tell of something, without their times: `applied Deployment shop/catalog`. */
+const told = (out: string): readonly string[] => out.split('\n').flatMap((line) => /^ *\d+\.\d s {2}(\S.*)$/.exec(line)?.[1]?.replace(/ {2,}/, ' ') ?? []);
+
+/** What both stories come to: a cluster that was made, registered and delivered to. */
+function assertCluster(out: string): void {
+  const shown = sections(out);
+  assert.match(shown.get('kubectl get initializers -A') ?? '', /^vela-system +managed-cluster +success +\S+$/m);
+  assert.match(shown.get('kubectl get managedclusters') ?? '', /^poc-01 +true +https:\S+ +True +True +\S+$/m);
+  assert.match(shown.get('kubectl get applications -A') ?? '', /^default +workflow-demo +podinfo-server +webservice +running +true /m);
+  assert.match(shown.get('On poc-01: kubectl get deployments,services -l app.oam.dev/name -A') ?? '', /^default +podinfo-server +1\/1 [^]*^default +podinfo-server +LoadBalancer +\S+ +203\.0\.113\.\d+ +9898:/m);
+  const progress = told(out).filter((line) => line.startsWith('cloud '));
+  const stages = [/ VPC \S+ is being made/, / vSwitch \S+ is being made/, / creating cluster poc-01: asked for/, / creating cluster poc-01: initial, /, /ack-worker: done/].map((stage) => progress.findIndex((line) => stage.test(line)));
+  assert.deepEqual(stages, stages.toSorted((a, b) => a - b), progress.join('\n'));
+  assert.ok(!stages.includes(-1), progress.join('\n'));
+  assert.match(shown.get('git log --oneline lateen-status') ?? '', /^[0-9a-f]+ vela-system\/managed-cluster: runningWorkflow \(creating cluster poc-01: .+\)$/m);
+  for (const key of Object.values(OWN_KEYS)) assert.doesNotMatch(out, new RegExp(key));
 }
 
 test('the demo delivers the sample repository, shows what came of it, ends with 0 and leaves nothing behind', async () => {
   await using directory = await temporaryDirectory();
   const { code, out, errors } = await demo(directory.path, ['--exit']);
   assert.equal(code, 0, `${out}\n${errors}`);
-  for (const word of ['pushed', 'rendered', 'applied', 'waiting', 'running', 'status commit', 'done']) assert.match(out, new RegExp(`^ *\\d+\\.\\d s  ${word} `, 'm'), word);
+  for (const word of ['pushed', 'rendered', 'applied', 'waiting', 'running', 'initializer', 'status commit', 'done']) assert.ok(told(out).some((line) => line.startsWith(`${word} `)), word);
   const shown = sections(out);
-  assert.match(shown.get('kubectl get applications -A') ?? '', /^NAMESPACE +NAME +COMPONENT +TYPE +PHASE +HEALTHY +STATUS +AGE\nhello +hello +hello +webservice +running +true .*\nshop +shop +catalog +webservice +running +true /);
+  assert.match(shown.get('kubectl get applications -A') ?? '', /^NAMESPACE +NAME +COMPONENT +TYPE +PHASE +HEALTHY +STATUS +AGE\n[^]*^hello +hello +hello +webservice +running +true [^]*^shop +shop +catalog +webservice +running +true /m);
   assert.match(shown.get('kubectl get deployments -l app.oam.dev/name -A') ?? '', /^shop +frontend +2\/2 +2 +2 /m);
   assert.match(shown.get('kubectl get services -l app.oam.dev/name -A') ?? '', /^shop +frontend +LoadBalancer +\S+ +203\.0\.113\.\d+ /m);
   assert.match(shown.get('kubectl get resourcetrackers') ?? '', /^shop-v1-shop +versioned +shop +shop +1$/m);
-  assert.match(shown.get('git log --stat lateen-status') ?? '', /^ {4}Source-Commit: [0-9a-f]{40}$[^]*^ applications\/shop\/shop\.yaml /m);
+  assert.match(shown.get('git show --stat lateen-status') ?? '', /^ {4}Source-Commit: [0-9a-f]{40}$[^]*^ applications\/.+\.yaml /m);
   assert.match(shown.get('git show lateen-status:applications/shop/shop.yaml') ?? '', /^phase: running$/m);
+  assertCluster(out);
+  assert.deepEqual(await leftIn(directory.path), []);
+});
+
+test('KubeVela\'s tutorial as it was published goes the same way', { skip: existsSync(TUTORIAL) ? false : 'the folder of recorded cases is absent, skipped' }, async () => {
+  await using directory = await temporaryDirectory();
+  const documents = join(directory.path, 'tutorial');
+  await cp(TUTORIAL, documents, { recursive: true });
+  const { code, out, errors } = await demo(directory.path, ['--exit', '--repo', documents]);
+  assert.equal(code, 0, `${out}\n${errors}`);
+  assertCluster(out);
+  // The placeholder is told where it stands, and what it was filled with.
+  assert.match(out, / finding +initializers\/init-managed-cluster\.yaml:33:29: load\/reference: .*hub's own address https:/);
   assert.deepEqual(await leftIn(directory.path), []);
 });
 
@@ -81,5 +131,8 @@ test('without --exit it says what to try next, stays, and Ctrl-C ends everything
   assert.equal(code, 0, `${out}\n${errors}`);
   assert.match(out, /^ {2}cd \S+\/repository$/m);
   assert.match(out, /^ {2}sed -i 's\/replicas: 2\/replicas: 3\/' apps\/shop\/app\.yaml$/m);
+  assert.match(out, /^ {2}KUBECONFIG=\S+\/poc-01\.kubeconfig kubectl get /m);
+  assert.match(out, /^ {2}git pull -q && git rm -r clusters apps\/podinfo && /m);
+  assert.match(out, /^ {2}npm run -s lateen -- approve delete Initializer vela-system\/managed-cluster --repo \S+\/repository --unsigned --push$/m);
   assert.deepEqual(await leftIn(directory.path), []);
 });
