@@ -40,6 +40,8 @@ export interface LoopOptions {
   readonly debounceMs: number;
   /** Told after every pass, for probes and metrics. */
   readonly onPass: (result: PassResult, durationMs: number) => void;
+  /** Told of the newest commit after each time that the remote was asked. */
+  readonly onFetched?: (revision: Revision) => void;
 }
 
 /** An application that only waits for health is looked at again at growing intervals; a watch usually says it sooner. */
@@ -120,6 +122,7 @@ export class Loop {
     this.#fetch = false;
     try {
       const revision = await this.#doors.repo.fetch(signal);
+      this.#options.onFetched?.(revision);
       this.#fetchTries = 0;
       return revision;
     } catch (error) {

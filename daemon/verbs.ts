@@ -13,6 +13,8 @@ import type { Report } from './model/status.ts';
 import { matrixOf } from './matrix.ts';
 import type { PassResult } from './pass.ts';
 import { diagnosticText, explanation, inForm, sortDiagnostics, table, type Output } from './print.ts';
+import { openRefPlans } from './ref-plans.ts';
+import { cloudPlan } from './provision/order.ts';
 import { readPack } from './render/pack.ts';
 import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
@@ -63,8 +65,10 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   void wired.warmUp();
   await beginPatiently(base, wired.begin, Infinity, signal);
   log.info('started', { repo: config.repo, hub: wired.client.server, statusBranch: config.statusBranch });
+  const refPlans = openRefPlans({ ...wired.doors, redactor: base.redactor, cloudPlan, commit: wired.doors.repo.commit }, signal);
   loop = new Loop(wired.doors, wired.memory, {
     resyncMs: config.intervalMs, debounceMs: 20,
+    onFetched: (revision) => refPlans.look(revision),
     onPass: (result, durationMs) => {
       http?.onPass(result, durationMs);
       rememberOwners(owners, result.report);
