@@ -75,13 +75,13 @@ async function describeRevision(sha: string, branch: string, { git, store }: Rev
 }
 
 /**
- * The newest ancestor of `head` whose files are the same: `head` goes back to it. "" for none among 1,000, and where the
- * files are those of `base` anyway.
+ * The newest commit of the base's history whose files are those of `head`: `head` goes back to it. "" for none among 1,000,
+ * and where the files are those of `base` anyway. What `head` alone has behind it, a merged branch for one, is no way back.
  */
 export async function earlierContent(head: Revision, base: Revision, { git, store }: Pick<RevisionDoors, 'git' | 'store'>, signal: AbortSignal): Promise<string> {
   const log = (args: readonly string[]): Promise<string> => git.text({ doing: 'reading the history', directory: store().directory, args: ['log', '--no-show-signature', '--format=%H %T', ...args] }, signal);
-  const [own, ...before] = (await log([`--max-count=${ANCESTORS_MAX + 1}`, head.sha])).split('\n').filter((line) => line !== '').map((line) => line.split(' '));
-  const [, tree] = (await log(['--max-count=1', base.sha])).trim().split(' ');
-  if (own === undefined || own[1] === tree) return '';
-  return before.find((line) => line[1] === own[1])?.[0] ?? '';
+  const [, wanted] = (await log(['--max-count=1', head.sha])).trim().split(' ');
+  const [own, ...before] = (await log([`--max-count=${ANCESTORS_MAX + 1}`, base.sha])).split('\n').filter((line) => line !== '').map((line) => line.split(' '));
+  if (own === undefined || own[1] === wanted) return '';
+  return before.find((line) => line[1] === wanted)?.[0] ?? '';
 }

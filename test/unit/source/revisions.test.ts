@@ -64,3 +64,17 @@ test('a commit that goes back to an earlier content names it', async () => {
   assert.equal(await source.earlierContent(second, root, never), '', 'new content');
   assert.equal(await source.earlierContent(back, root, never), '', 'the base has it too');
 });
+
+test('a merge commit goes back to nothing: that it has the content of the branch it merged is no way back', async () => {
+  await using dir = await temporaryDirectory();
+  const { work } = await repoWithWorkTree(dir.path);
+  await work.commit({ 'a.yaml': 'one' });
+  await work.git('switch', '--quiet', '--create', 'feature');
+  await work.commit({ 'a.yaml': 'two' });
+  await work.git('switch', '--quiet', 'main');
+  await work.git('merge', '--quiet', '--no-ff', '--message', 'Merge', 'feature');
+  await work.push();
+  await using source = await openTestSource(dir.path, join(dir.path, 'origin.git'));
+  const merge = await source.fetch(never);
+  assert.equal(await source.earlierContent(merge, await source.revision('HEAD^1', never), never), '');
+});
