@@ -24,7 +24,8 @@ export type KnownFiles = ReadonlyMap<string, string>;
  * The commit that brings the branch from `known` to what `report` says; null when it says it already (I5). A commit of
  * the repository that changes nothing makes none: which commit was seen last is told with the next news.
  */
-export function publish(report: Report, known: KnownFiles): Published | null {
+export function publish(told: Report, known: KnownFiles): Published | null {
+  const report = { ...told, applications: told.applications.map((app) => asApplied(app, known.get(applicationFile(app.namespace, app.name)))) };
   const files = objectFiles(report, known);
   const seen = observedIn(known.get(REPOSITORY_FILE));
   const isNews = (): boolean => [...files].some(([path, content]) => known.get(path) !== content) || (report.fault === null && [...known.keys()].some((path) => isObjectFile(path) && !files.has(path)));
@@ -42,6 +43,17 @@ export function publish(report: Report, known: KnownFiles): Published | null {
   if (changes.size === 0) return null;
   const touched = touchedBy(report, changes);
   return { files, news: newsOf(report, touched, known), commit: { files: changes, subject: subjectOf(report, touched), body: bodyOf(report, touched), trailers: trailersOf(report, touched) } };
+}
+
+/**
+ * What does not render is not applied: the commit that was before is. The hub has the new document by then, with its
+ * commit; only this branch still knows the other.
+ */
+function asApplied(app: ApplicationReport, before: string | undefined): ApplicationReport {
+  if (app.phase !== 'rendering' || before === undefined) return app;
+  const value = parseYaml(before, '').value;
+  const text = (name: string): string => (isRecord(value) && typeof value[name] === 'string' ? value[name] : '');
+  return { ...app, appliedRevision: text('appliedRevision'), author: text('author') };
 }
 
 function objectFiles(report: Report, known: KnownFiles): Map<string, string> {
@@ -69,7 +81,7 @@ function touchedBy(report: Report, changes: ReadonlyMap<string, string | null>):
 const is = (app: ApplicationReport, type: string): boolean => app.conditions.some((item) => item.type === type && item.status === 'True');
 
 /** What the branch says of an application, as far as haste depends on it. */
-function told(text: string | undefined): { readonly stalled: boolean; readonly approvals: number } {
+function saidOf(text: string | undefined): { readonly stalled: boolean; readonly approvals: number } {
   const value = text === undefined ? null : parseYaml(text, '').value;
   if (!isRecord(value)) return { stalled: false, approvals: 0 };
   const { conditions, approvals } = value;
@@ -81,7 +93,7 @@ function newsOf(report: Report, { applications }: Touched, known: KnownFiles): N
   const isUrgent = (app: ApplicationReport): boolean => {
     if (app.objects.some((object) => object.drift.length > 0)) return true;
     if (!is(app, 'Stalled') && (app.approvals ?? []).length === 0) return false;
-    const before = told(known.get(applicationFile(app.namespace, app.name)));
+    const before = saidOf(known.get(applicationFile(app.namespace, app.name)));
     return (is(app, 'Stalled') && !before.stalled) || (app.approvals ?? []).length > before.approvals;
   };
   const waitsForPeople = (app: ApplicationReport): boolean => app.journal?.suspend === true && app.retryAfterMs === null;

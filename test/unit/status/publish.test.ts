@@ -67,8 +67,11 @@ describe('the status branch', () => {
   });
 
   it('says which commit broke an application, and which is applied', () => {
-    const file = yaml(made(report([application('shop', { fault: new Fault('render/cue', 'expected }'), appliedRevision: 'aaaa' })], { revision: revision('bad') })).commit.files.get(SHOP)) as Record<string, unknown>;
-    assert.deepEqual([file['observedRevision'], file['appliedRevision']], ['bad', 'aaaa']);
+    const { files } = made(report([application('shop', { appliedRevision: 'aaaa' })]));
+    // The hub has the new document already.
+    const broken = application('shop', { phase: 'rendering', fault: new Fault('render/cue', 'expected }'), appliedRevision: 'bad', author: 'Bea <b@example.com>' });
+    const file = yaml(made(report([broken], { revision: revision('bad') }), files).commit.files.get(SHOP)) as Record<string, unknown>;
+    assert.deepEqual([file['observedRevision'], file['appliedRevision'], file['author']], ['bad', 'aaaa', 'Ada <ada@example.com>']);
   });
 
   it('is not written anew by a process that has just started and could not make its first pass', () => {
