@@ -57,12 +57,16 @@ function where(app: ApplicationReport): string {
 /** What an application's objects are at, where they say so: `Configuration prod/ack: creating cluster poc-01: initial`. */
 const progressOf = (app: ApplicationReport): readonly ObjectReport[] => app.objects.filter((object) => object.fault === null && object.health === 'InProgress' && object.message !== '');
 
-/** About one application; where one thing alone is waited for, what that is at: else one commit would read like the next. */
+/** About one application. Where it is not there yet: what the one thing is at that is waited for, else one commit would read like the next. */
 function sentence(app: ApplicationReport): string {
-  const [only, ...others] = progressOf(app);
-  const progress = only === undefined || others.length > 0 || app.phase === 'running' ? '' : ` (${only.message.replace(/\s+/g, ' ').trim()})`;
   const said = `${nameOf(app)}: ${app.phase}${where(app)}`;
-  return progress.length > PROGRESS_LENGTH_MAX ? said : `${said}${progress}`;
+  const isReady = app.conditions.some((item) => item.type === 'Ready' && item.status === 'True');
+  if (isReady) return said;
+  const [only, ...others] = progressOf(app);
+  const message = (only?.message ?? '').replace(/\s+/g, ' ').trim();
+  if (message !== '' && others.length === 0 && message.length <= PROGRESS_LENGTH_MAX) return `${said} (${message})`;
+  // KubeVela's word for what is applied, and may not be there yet.
+  return app.phase === 'running' ? `${said} (not ready yet)` : said;
 }
 
 function counted(phases: readonly string[]): string {
@@ -99,7 +103,7 @@ export function causesOf(app: ApplicationReport): readonly string[] {
     ...app.objects.filter((object) => object.drift.length > 0).map((object) => of(object, `drift in ${object.drift.slice(0, 5).join(', ')}${object.drift.length > 5 ? ` and ${object.drift.length - 5} more` : ''}`)),
     ...app.diagnostics.filter((item) => item.severity === 'error' && item.message !== app.fault?.message).map((item) => `${placeOf(item)}${item.origin === undefined ? '' : ': '}${item.code}: ${item.message}`),
     ...(app.fault === null && ready !== undefined && ready.status !== 'True' && ready.message !== '' ? [ready.message] : []),
-    ...progressOf(app).slice(0, PROGRESS_MAX).map((object) => of(object, object.message)),
+    ...progressOf(app).filter((object) => !(ready?.message ?? '').includes(object.message)).slice(0, PROGRESS_MAX).map((object) => of(object, object.message)),
   ].map(cut);
   // What one line says already the next need not say again.
   const told = lines.filter((line, i) => line !== '' && !lines.some((other, k) => k < i && other.includes(line)));
