@@ -91,7 +91,7 @@ function applied(before: ReadonlyMap<string, string>, changes: readonly FileChan
   const folders = new Set([...after.keys()].flatMap(foldersOf));
   for (const { path, content, oid } of changes) {
     if (content === null) continue;
-    if (folders.has(path)) for (const other of [...after.keys()]) if (other.startsWith(`${path}/`)) after.delete(other);
+    if (folders.has(path)) for (const other of after.keys()) if (other.startsWith(`${path}/`)) after.delete(other);
     for (const folder of foldersOf(path)) {
       after.delete(folder);
       folders.add(folder);
