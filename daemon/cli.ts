@@ -14,6 +14,9 @@ const OF_APPROVE = new Set(['repo', 'status-branch', 'instance', 'kubeconfig', '
 /** Settings of verbs that only read the repository. */
 const OF_AUDIT = new Set(['repo', 'branch', 'status-branch', 'status-repo', 'instance', 'git-username', 'git-token-file', 'git-ssh-key', 'git-known-hosts', 'git-ca-file', 'git-schemes']);
 
+/** Settings of verbs that write into the hub's status alone. */
+const OF_HUB = new Set(['kubeconfig', 'context', 'log-level', 'log-format']);
+
 function withSettings(command: Command, which: (flag: string) => boolean): Command {
   for (const item of SETTINGS) {
     if (!which(item.flag)) continue;
@@ -65,6 +68,10 @@ export async function cli(argv: readonly string[], terminal: Terminal, version: 
   approval(approve.command('resume <application>').description('let a step go on that waits for a person; name, or namespace/name').requiredOption('--step <step>', 'the step').option('--hash <hash>', 'the content that it holds for (default: what the status branch or the hub tells)').option('-n, --namespace <namespace>', 'namespace of the application'), 'resume');
   approval(approve.command('delete <kind> <name>').description('let an object go that cannot be had back; name, or namespace/name').option('-n, --namespace <namespace>', 'its namespace').option('--cluster <cluster>', 'its cluster (default: the hub)').option('--uid <uid>', 'only the object with this uid'), 'delete');
   approval(approve.command('abandon <cluster>').description('give up what lies on a cluster that does not come back'), 'abandon');
+  for (const [how, words] of [['suspend', 'halt the workflow of an application'], ['resume', 'let the workflow of an application go on that was suspended'], ['retry', 'run the failed steps of an application again']] as const) {
+    withSettings(program.command(`${how} <application>`).description(`${words} (name, or namespace/name), by its status on the hub`), (flag) => OF_HUB.has(flag))
+      .action(async (name: string, flags: Flags) => { code = await (await import('./steer-verbs.ts')).steerVerb(how, name, flags, terminal); });
+  }
   withOutput(withSettings(program.command('history [application]').description('what became of an application, or of all, when and by which commit; needs no cluster'), (flag) => OF_AUDIT.has(flag))).option('-n, --max <count>', 'commits of the status branch that are told', '50').action(async (name: string | undefined, flags: Flags) => { code = await (await audit()).historyVerb(flags, name, countOf('max', flags['max']), flags['output'] as Output, terminal); });
   withOutput(withSettings(program.command('blame <application>').description('since when each part of an application\'s status holds, and by which commit; needs no cluster'), (flag) => OF_AUDIT.has(flag))).option('--lines', 'line by line').action(async (name: string, flags: Flags) => { code = await (await audit()).blameVerb(flags, name, flags['lines'] === true, flags['output'] as Output, terminal); });
   withOutput(withSettings(program.command('at <commit>').description('what a commit asked for, with the clusters and definitions recorded then; needs no cluster'), (flag) => OF_AUDIT.has(flag) || WITHOUT_HUB.has(flag))).option('--application <name>', 'only this application: name, or namespace/name').action(async (commit: string, flags: Flags) => { code = await (await audit()).atVerb(flags, commit, flags['application'] as string | undefined, flags['output'] as Output, terminal); });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { hasCondition } from '../lab/client.ts';
 import { useLab, type ControlPlane } from '../lab/lab.ts';
-import { namesOf, openScenario, until, type Scenario } from '../rig/daemon.ts';
+import { namesOf, openScenario, runDaemon, until, type Scenario } from '../rig/daemon.ts';
 
 let lab: Awaited<ReturnType<typeof useLab<'hub'>>>;
 let hub: ControlPlane;
@@ -416,5 +416,33 @@ suite('a workflow that waits for people', () => {
     const three = await it.once();
     assert.equal(three.code, 1, three.stdout + three.stderr);
     assert.equal((await it.status('ask'))?.['phase'], 'workflowSuspending');
+  });
+
+  test('resumed, suspended and tried again by the command line', async () => {
+    await using it = await open('verbs');
+    const ns = it.namespace;
+    const steer = async (how: string): Promise<readonly [number | null, string]> => {
+      const { code, stdout, stderr } = await runDaemon([how, `${ns}/ask`, '--kubeconfig', hub.kubeconfig]);
+      return [code, stdout + stderr];
+    };
+    await it.push({ 'ask.yaml': content(ns) });
+    assert.equal((await it.once()).code, 1);
+    assert.deepEqual(await steer('suspend'), [1, `Application ${ns}/ask: nothing to do, it is suspended already.\n`]);
+    assert.deepEqual(await steer('resume'), [0, `Application ${ns}/ask: resumed.\n`]);
+    const two = await it.once();
+    assert.equal(two.code, 0, two.stdout + two.stderr);
+    assert.equal((await hub.client.get(`configmaps/${ns}/last`)).data.a, '1');
+    assert.equal((await steer('resume'))[0], 1);
+    assert.equal((await steer('retry'))[0], 1);
+
+    // A step that is refused again and again is given up, and is tried again when somebody says so.
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'late', namespace: ns }, spec: { ports: [{ port: 80 }] } };
+    await it.push({ 'ask.yaml': JSON.stringify({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'ask', namespace: ns }, spec: { components: [], workflow: { steps: [{ name: 'fail', type: 'apply-object', properties: { value: { ...service, spec: { ports: [{ port: 'none' }] } } } }] } } }) });
+    const three = await it.once();
+    assert.equal(three.code, 1, three.stdout + three.stderr);
+    assert.equal((await hub.client.get(`applications.core.oam.dev/${ns}/ask`)).status.workflow.steps[0].phase, 'failed');
+    assert.deepEqual(await steer('retry'), [0, `Application ${ns}/ask: what failed is tried again.\n`]);
+    assert.deepEqual((await hub.client.get(`applications.core.oam.dev/${ns}/ask`)).status.workflow.steps, []);
+    assert.match((await runDaemon(['resume', 'nobody', '--kubeconfig', hub.kubeconfig])).stderr, /there is no Application default\/nobody/);
   });
 });
