@@ -94,7 +94,7 @@ async function copyOf(git: Git, directory: string, { source, status, statusBranc
   const heads = await askRemote(git, directory, status, generationPatterns(statusBranch), signal);
   const names = generations(statusBranch, heads.branches.keys());
   const tips = names.map((name) => heads.branches.get(name) ?? '');
-  if (tips[0] === undefined) throw new Fault('source/branch', `${status.remote.url} has no branch ${statusBranch}: nothing has been recorded yet`);
+  if (tips[0] === undefined) throw new Fault('source/branch', `${status.remote.url} has no branch ${statusBranch}: nothing has been recorded yet${status.remote.directory === null ? '' : '; of a clone, name what it was cloned from with --repo'}`);
   const store = await renewStore(git, directory, tips[0].length === 64 ? 'sha256' : 'sha1', signal);
   await borrowObjects(git, store, [source, status], signal);
   await download(git, store, status, names.map((name, i) => `+refs/heads/${name}:refs/lateen/log/${i}`), signal);

@@ -6,25 +6,27 @@ import { test } from 'node:test';
 import { cli } from '../../daemon/cli.ts';
 import { SETTINGS } from '../../daemon/config.ts';
 import { CODES } from '../../daemon/model/fault.ts';
+import { VARIABLES } from '../../daemon/provision/variables.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const README = read('README.md');
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'daemon/README.md', 'test/README.md'];
+const DEPLOY = read('deploy/README.md');
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'daemon/README.md', 'daemon/provision/README.md', 'deploy/README.md', 'sample-repo/README.md', 'test/README.md'];
 
-/** The part of the README below a heading, up to the next. */
-function section(title: string): string {
-  const [, text = ''] = README.split(`\n## ${title}\n`);
+/** The part of a document below a heading, up to the next. */
+function section(title: string, document = README): string {
+  const [, text = ''] = document.split(`\n## ${title}\n`);
   return text.split('\n## ')[0] ?? '';
 }
 
-test('the README has a row for every setting, and none besides', () => {
-  const rows = section('Settings').split('\n').filter((line) => line.startsWith('| `--'));
+test('deploy/README.md has a row for every setting, and none besides', () => {
+  const rows = section('Settings', DEPLOY).split('\n').filter((line) => line.startsWith('| `--'));
   assert.deepEqual(rows, SETTINGS.map(({ flag, fallback, help }) => `| \`--${flag}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${help} |`));
 });
 
-test('the README names every code, by folder', () => {
-  const rows = section('Codes').split('\n').filter((line) => line.startsWith('| `'));
+test('deploy/README.md names every code, by folder', () => {
+  const rows = section('Codes', DEPLOY).split('\n').filter((line) => line.startsWith('| `'));
   const folders = Object.groupBy(Object.keys(CODES), (code) => code.slice(0, code.indexOf('/') + 1));
   assert.deepEqual(rows, Object.entries(folders).map(([folder, codes = []]) => `| \`${folder}\` | ${codes.map((code) => `\`${code.slice(folder.length)}\``).join(' ')} |`));
 });
@@ -70,6 +72,12 @@ test('every script that the documents name is in package.json', () => {
   assert.deepEqual(missing, []);
 });
 
+test('what becomes of every variable of a cloud cluster is told, and of none besides', () => {
+  const rows = section('Variables', read('daemon/provision/README.md')).split('\n').filter((line) => line.startsWith('| `')).map((line) => line.replace(/^\| `(\w+)` \|.*\| (.*) \|$/, '$1: $2'));
+  const becomes = (variable: { readonly goesTo?: string; readonly inert?: string; readonly refused?: string }): string => variable.goesTo ?? (variable.inert === undefined ? `refused: ${variable.refused ?? ''}` : `no effect: ${variable.inert}`);
+  assert.deepEqual(rows, Object.entries(VARIABLES).map(([name, variable]) => `${name}: ${becomes(variable)}`));
+});
+
 test('the README can be read in one go', () => {
-  assert.ok(README.split('\n').length <= 300);
+  assert.ok(README.split('\n').length <= 380);
 });
