@@ -2,27 +2,33 @@
  * Plans of refs that somebody would like to have merged: those that the configuration of the source branch names are
  * planned when they move, and the plan is written to `plans/` on the status branch.
  *
- *   fetched ──> which refs moved? ──> commit against commit, one ref at a time ──> plans/<ref>.md, one commit for all
+ *   fetched ──> which refs moved? ──> commit against commit, one ref at a time ──> plans/<ref>.md, one commit for many
  *      ^              │ none                                                                │ more are waiting
  *      └──────────────┴─────────────────────────────────────────────────────────────────────┘
  *
  * Anybody may push such a ref: it is read under the base's lateen.yaml, no cluster is asked, no template reaches the
- * network, and what the operator has given (values, addresses) is not shown to it. It all happens behind the passes (I12).
+ * network, what the operator has given (values, addresses) is not shown to it, and what it calls a Secret is masked in its
+ * own plan and nowhere else. It all happens behind the passes (I12): one evaluation at a time, each plan bounded in time.
  */
 import { compare, emptyCompareMemory, type CompareDoors } from './compare.ts';
 import type { Log } from './lib/log.ts';
-import { createLoadCache, load } from './load/load.ts';
-import type { Revision } from './model/catalog.ts';
-import { toFault, type Fault } from './model/fault.ts';
-import type { PlanRefs, PlanTip, Repo } from './model/ports.ts';
+import { serialQueue } from './lib/queue.ts';
+import { createRedactor } from './lib/redact.ts';
+import { CONFIG_PATH, readConfig } from './load/config.ts';
+import type { Revision, Tree } from './model/catalog.ts';
+import type { CueCallOptions, CueEvaluator } from './model/cue.ts';
+import { Fault, toFault } from './model/fault.ts';
+import type { Clock, PlanRefs, PlanTip, Redactor, Repo } from './model/ports.ts';
 import type { StatusCommit } from './model/status.ts';
 import { hasChanges } from './plan/compare.ts';
-import { planMarkdown } from './print-plan-markdown.ts';
+import { code, planMarkdown } from './print-plan-markdown.ts';
+import { PLAN_INDEX, planFile, planIndex, plannedIn, quotedRef } from './status/plan-files.ts';
 
-export interface RefPlanDoors extends Omit<CompareDoors, 'repo'> {
+export interface RefPlanDoors extends Omit<CompareDoors, 'repo' | 'redactor'> {
   readonly repo: PlanRefs & Pick<Repo, 'tree' | 'statusFiles'>;
   /** Pushes to the status branch; an effect. */
   readonly commit: Repo['commit'];
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -33,49 +39,93 @@ export interface RefPlans {
   readonly idle: () => Promise<void>;
 }
 
+/** The longest that one ref may take; the others wait for it. */
+const PLAN_MAX_MS = 120_000;
+/** Plans that are ready wait no longer than this for those that are made beside them. */
+const GATHERED_MAX_MS = 2_000;
+/** Plans that are kept; of more the one that was made first goes. A closed pull request keeps its ref for ever. */
+const PLANS_MAX = 200;
+/** Evaluations that wait for their turn. */
+const WAITING_MAX = 10_000;
+const MESSAGE_MAX = 1_000;
+
 /** Opens the plans of refs; nothing is asked before the first look. */
 export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans {
   const memory = emptyCompareMemory();
-  const cache = createLoadCache();
+  const cue = oneAtATime(doors.cue);
   let planned: Map<string, string> | null = null;
   let next: Revision | null = null;
   let running: Promise<void> | null = null;
+  let failure = '';
 
+  /** One round; whether there is more to do. */
   async function round(revision: Revision): Promise<boolean> {
-    const { config } = load(await doors.repo.tree(revision, signal), { cache });
-    planned ??= plannedIn(await doors.repo.statusFiles(signal));
-    if (config.planRefs.length === 0 && planned.size === 0) return false;
-    const { tips, failed, gone, waiting } = await doors.repo.planTips({ patterns: config.planRefs, planned, onto: revision }, signal);
-    const files = new Map<string, string | null>();
-    for (const tip of tips) {
-      signal.throwIfAborted();
-      files.set(fileOf(tip.ref), await planOf(tip, revision));
-      planned.set(tip.ref, tip.revision.sha);
-    }
+    const { config } = readConfig(await doors.repo.tree(revision, signal));
+    // Nobody knows which refs were meant: what is there stays (I11).
+    if (config === null) return false;
+    const known = planned ??= plannedIn(await doors.repo.statusFiles(signal));
+    if (config.planRefs.length === 0 && known.size === 0) return false;
+    const { tips, failed, gone, waiting } = await doors.repo.planTips({ patterns: config.planRefs, planned: known, onto: revision }, signal);
+    const gathered = gather(known, revision);
+    for (const ref of gone) gathered.drop(ref);
     for (const { ref, sha, fault } of failed) {
-      if (fault.kind === 'transient') continue;
-      files.set(fileOf(ref), page(ref, sha, '', `It could not be planned: ${fault.message}\n`));
-      planned.set(ref, sha);
+      if (fault.kind !== 'transient') gathered.put(ref, sha, page({ ref, head: sha, base: '' }, failedText(ref, sha, fault)));
     }
-    for (const ref of gone) {
-      files.set(fileOf(ref), null);
-      planned.delete(ref);
+    for (const tip of tips) {
+      gathered.put(tip.ref, tip.revision.sha, await planOf(tip, revision));
+      if (gathered.sinceMs() >= GATHERED_MAX_MS) await gathered.commit();
     }
-    if (files.size > 0) await doors.commit(commitOf([...tips.map(({ ref }) => ref), ...failed.map(({ ref }) => ref)], gone, files, revision), signal);
+    await gathered.commit();
     return waiting > 0;
   }
 
+  /** Files until they are committed. */
+  function gather(known: Map<string, string>, onto: Revision) {
+    let files = new Map<string, string | null>();
+    let [made, dropped]: [string[], string[]] = [[], []];
+    let startMs = doors.clock.now();
+    const drop = (ref: string): void => {
+      files.set(planFile(ref), null);
+      known.delete(ref);
+      dropped.push(ref);
+    };
+    return {
+      drop,
+      put: (ref: string, sha: string, text: string): void => {
+        files.set(planFile(ref), text);
+        known.delete(ref);
+        known.set(ref, sha);
+        made.push(ref);
+        for (const oldest of [...known.keys()].slice(0, Math.max(0, known.size - PLANS_MAX))) drop(oldest);
+      },
+      sinceMs: () => doors.clock.now() - startMs,
+      commit: async (): Promise<void> => {
+        if (files.size > 0) await doors.commit(commitOf(made, dropped, files.set(PLAN_INDEX, planIndex(known)), onto), signal);
+        [files, made, dropped, startMs] = [new Map(), [], [], doors.clock.now()];
+      },
+    };
+  }
+
   /** The text of one plan. What a ref does wrong is in its plan; only what ends the daemon's turn is thrown. */
-  async function planOf(tip: PlanTip, onto: Revision): Promise<string> {
-    const base = tip.base ?? onto;
+  async function planOf({ ref, revision: head, base }: PlanTip, onto: Revision): Promise<string> {
+    signal.throwIfAborted();
+    const against = base ?? onto;
+    const redactor = createRedactor();
+    const at = { ref, head: head.sha, base: against.sha };
     try {
-      const comparison = await compare(untrusted(doors), { base, head: tip.revision, live: null, message: '', revertOf: '', isTrusted: false, memory }, signal);
-      doors.log.info('ref planned', { ref: tip.ref, commit: tip.revision.sha, changes: hasChanges(comparison) });
-      return page(tip.ref, tip.revision.sha, base.sha, planMarkdown(comparison));
+      const configs = new Map<string, string>();
+      const comparison = await within(PLAN_MAX_MS, doors.clock, signal, (limited) => compare(untrusted(doors, { cue, redactor, configs }), { base: against, head, live: null, message: '', revertOf: '', isTrusted: false, memory }, limited));
+      doors.log.info('ref planned', { ref: quotedRef(ref), commit: head.sha, changes: hasChanges(comparison) });
+      const notes = [
+        ...(base === null ? [`It has no commit in common with ${code(onto.branch)}: it is compared with the newest commit there.`] : []),
+        ...(configs.get(head.sha) === configs.get(against.sha) ? [] : [`Its ${code(CONFIG_PATH)} is another one: this plan goes by the base's, which counts until it is merged.`]),
+      ];
+      return page(at, withNotes(planMarkdown(comparison), notes));
     } catch (error) {
       const fault = toFault(error);
       if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
-      return page(tip.ref, tip.revision.sha, base.sha, `It could not be planned: ${fault.message}\n`);
+      doors.log.warn('ref not planned', { ref: quotedRef(ref), commit: head.sha, error: fault });
+      return page(at, redactor.text(failedText(ref, head.sha, fault)));
     }
   }
 
@@ -85,10 +135,14 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
       next = null;
       try {
         if (await round(revision)) next ??= revision;
+        failure = '';
       } catch (error) {
-        const fault: Fault = toFault(error);
+        const fault = toFault(error);
         if (fault.kind === 'cancelled' || fault.code === 'transport/lease') return;
-        doors.log.warn('refs not planned', { error: fault });
+        // What of it has arrived is not known: the branch, and what waits for it, tells.
+        planned = null;
+        doors.log[failure === fault.message ? 'debug' : 'warn']('refs not planned', { error: fault });
+        failure = fault.message;
       }
     }
   }
@@ -102,32 +156,66 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
   };
 }
 
+interface Own {
+  readonly cue: CueEvaluator;
+  /** What a ref calls a Secret is one in its plan. Elsewhere it would blank whatever words it likes. */
+  readonly redactor: Redactor;
+  /** Learns which lateen.yaml each commit has, by the commit's id. */
+  readonly configs: Map<string, string>;
+}
+
 /** The doors as a ref sees them that anybody may have pushed: names of what the operator has given, not the values. */
-function untrusted(doors: RefPlanDoors): CompareDoors {
-  const { given, repo, ...rest } = doors;
+function untrusted({ given, repo, pack, approvals, instance, budget, drift, cloudPlan }: RefPlanDoors, { cue, redactor, configs }: Own): CompareDoors {
   const values = Object.fromEntries(Object.keys(given.values ?? {}).map((name) => [name, `<${name}>`]));
-  return { ...rest, repo: { tree: repo.planTree }, given: { ...given, values, hubServer: 'https://hub:6443' } };
+  const tree = async (revision: Revision, signal: AbortSignal): Promise<Tree> => {
+    const found = await repo.planTree(revision, signal);
+    configs.set(revision.sha, found.files.find((file) => file.path === CONFIG_PATH)?.oid ?? '');
+    return found;
+  };
+  return { pack, approvals, instance, budget, drift, cloudPlan, cue, redactor, repo: { tree }, given: { ...given, values, hubServer: 'https://hub:6443' } };
 }
 
-/** `refs/pull/7/head` is `plans/pull/7/head.md`. */
-const fileOf = (ref: string): string => `plans/${ref.replace(/^refs\//, '')}.md`;
+/** An evaluator that has one of the threads at most, and a place in the queue for one call: passes go on beside it. */
+function oneAtATime(cue: CueEvaluator): CueEvaluator {
+  const queue = serialQueue(WAITING_MAX);
+  const inTurn = <Request, Result>(ask: (request: Request, call?: CueCallOptions) => Promise<Result>) => (request: Request, call?: CueCallOptions): Promise<Result> => queue.run('', () => ask(request, call), call?.signal);
+  return {
+    renderComponent: inTurn(cue.renderComponent.bind(cue)), renderObject: inTurn(cue.renderObject.bind(cue)), evaluateStatus: inTurn(cue.evaluateStatus.bind(cue)),
+    evaluateStep: inTurn(cue.evaluateStep.bind(cue)), evaluateExpression: inTurn(cue.evaluateExpression.bind(cue)), vet: inTurn(cue.vet.bind(cue)),
+  };
+}
 
-const HEADER = /^<!-- lateen plan: ref (\S+) head ([0-9a-f]{40,64})(?: base ([0-9a-f]{40,64}))? -->$/m;
-
-const page = (ref: string, head: string, base: string, text: string): string => `<!-- lateen plan: ref ${ref} head ${head}${base === '' ? '' : ` base ${base}`} -->\n${text.endsWith('\n') ? text : `${text}\n`}`;
-
-/** Which refs the branch has plans of, and for which commits. */
-function plannedIn(files: ReadonlyMap<string, string>): Map<string, string> {
-  const planned = new Map<string, string>();
-  for (const [path, text] of files) {
-    const [, ref, head] = (path.startsWith('plans/') ? HEADER.exec(text.slice(0, 1000)) : null) ?? [];
-    if (ref !== undefined && head !== undefined && fileOf(ref) === path) planned.set(ref, head);
+/** What `action` gives. Fault: render/timeout when it takes longer, however much of it had come to an end. */
+async function within<T>(maxMs: number, clock: Clock, signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const [late, over] = [new AbortController(), new AbortController()];
+  clock.sleep(maxMs, AbortSignal.any([signal, over.signal])).then(() => late.abort(new Fault('render/timeout', `it takes longer than ${maxMs / 1000} s`)), () => {});
+  try {
+    const result = await action(AbortSignal.any([signal, late.signal]));
+    late.signal.throwIfAborted();
+    return result;
+  } finally {
+    over.abort();
   }
-  return planned;
 }
 
-function commitOf(refs: readonly string[], gone: readonly string[], files: ReadonlyMap<string, string | null>, revision: Revision): StatusCommit {
-  const names = refs.length > 0 ? refs : gone;
+// --------------------------------------------------------------------------------------------------------------- texts
+
+/** One plan's file. Its first line, which no host shows, is for programs. */
+const page = ({ ref, head, base }: { readonly ref: string; readonly head: string; readonly base: string }, text: string): string => `<!-- lateen plan: ref ${quotedRef(ref)} head ${head}${base === '' ? '' : ` base ${base}`} -->\n${text}`;
+
+const failedText = (ref: string, sha: string, { code: word, message }: Fault): string => `### Plan of ${code(`${sha.slice(0, 10)} (${ref})`)}\n\nIt could not be planned: ${code(`${word}: ${message.slice(0, MESSAGE_MAX)}`)}\n`;
+
+/** Notes below the title. */
+function withNotes(markdown: string, notes: readonly string[]): string {
+  const end = markdown.indexOf('\n\n');
+  return notes.length === 0 || end < 0 ? markdown : `${markdown.slice(0, end)}\n\n${notes.map((note) => `> ${note}`).join('\n>\n')}${markdown.slice(end)}`;
+}
+
+const NAMED_MAX = 50;
+
+function commitOf(made: readonly string[], dropped: readonly string[], files: StatusCommit['files'], { sha }: Revision): StatusCommit {
+  const refs = made.map(quotedRef);
+  const names = refs.length > 0 ? refs : dropped.map(quotedRef);
   const subject = `${refs.length > 0 ? 'plan' : 'plan removed'}: ${names.length === 1 ? names[0] : `${names.length} refs`}`;
-  return { files, subject, ...(names.length === 1 ? {} : { body: names.slice(0, 50).map((ref) => `- ${ref}`) }), trailers: [['Source-Commit', revision.sha], ...refs.slice(0, 50).map((ref) => ['Planned-Ref', ref] as const)] };
+  return { files, subject, ...(names.length === 1 ? {} : { body: names.slice(0, NAMED_MAX).map((ref) => `- ${ref}`) }), trailers: [['Source-Commit', sha], ...refs.slice(0, NAMED_MAX).map((ref) => ['Planned-Ref', ref] as const)] };
 }

@@ -1,4 +1,5 @@
 /** What each verb does, and its exit code: 0 well, 1 there is something to look at, 2 it could not be done, 3 time is up. */
+import { openApprovals } from './approvals.ts';
 import { readConfig, type Flags } from './config.ts';
 import { openHook } from './hook.ts';
 import { hookSecrets, serveHttp } from './http.ts';
@@ -20,7 +21,7 @@ import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
 import { readDirectory } from './source/directory.ts';
 import { watchLocal, poll } from './source/watch.ts';
-import { readBuiltIns, wire, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
+import { readBuiltIns, wire, wireApprovers, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
 
 /** Where a verb prints, and what ends it. */
 export interface Terminal {
@@ -65,7 +66,10 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   void wired.warmUp();
   await beginPatiently(base, wired.begin, Infinity, signal);
   log.info('started', { repo: config.repo, hub: wired.client.server, statusBranch: config.statusBranch });
-  const refPlans = openRefPlans({ ...wired.doors, redactor: base.redactor, cloudPlan, commit: wired.doors.repo.commit }, signal);
+  const { repo } = wired.doors;
+  // A judge of its own, for a judge remembers the commit that it was asked about.
+  const approvals = openApprovals({ repo: { tree: repo.planTree, broughtBy: repo.broughtBy }, clock, approvers: wireApprovers(base) });
+  const refPlans = openRefPlans({ ...wired.doors, approvals, cloudPlan, commit: repo.commit }, signal);
   loop = new Loop(wired.doors, wired.memory, {
     resyncMs: config.intervalMs, debounceMs: 20,
     onFetched: (revision) => refPlans.look(revision),
@@ -79,7 +83,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
     },
   });
   const running = loop;
-  const { localDirectory } = wired.doors.repo;
+  const { localDirectory } = repo;
   await using _watch = localDirectory === null ? { [Symbol.asyncDispose]: () => Promise.resolve() } : await watchLocal(localDirectory, () => running.ticks.repository(), { ignoredBranch: config.statusBranch, clock });
   void wired.tendClusters(() => running.ticks.everything(), signal);
   void wired.watchApplications((name) => running.ticks.application(name), signal);
