@@ -16,6 +16,7 @@ import type { Revision } from './model/catalog.ts';
 import { consequence, Fault, toFault } from './model/fault.ts';
 import type { Clock, Repo } from './model/ports.ts';
 import type { ApplicationReport, Report } from './model/status.ts';
+import { tell } from './tell.ts';
 import { pass, type Doors, type Memory, type PassResult } from './pass.ts';
 
 export interface LoopDoors extends Doors {
@@ -46,6 +47,8 @@ export interface LoopOptions {
 
 /** An application that only waits for health is looked at again at growing intervals; a watch usually says it sooner. */
 const HEALTH_BACKOFF_MAX = 5;
+/** How long a daemon that is stopped may take to tell what waits. */
+const LAST_WORDS_MS = 5_000;
 
 /** Runs until `signal` fires. Throws when the Lease is lost. */
 export class Loop {
@@ -60,6 +63,7 @@ export class Loop {
   #revision: Revision | null = null;
   #lastFullMs = -Infinity;
   #fetchTries = 0;
+  #tellMs = Infinity;
 
   constructor(doors: LoopDoors, memory: Memory, options: LoopOptions) {
     this.#doors = doors;
@@ -90,10 +94,12 @@ export class Loop {
         await this.#wait(signal);
       } catch (error) {
         const fault = toFault(error);
-        if (fault.kind === 'cancelled' && signal.aborted) return;
+        if (fault.kind === 'cancelled' && signal.aborted) break;
         throw fault;
       }
     }
+    // Status is recorded on every exit path (I4); a Lease that is lost has thrown.
+    await this.#tell(AbortSignal.timeout(LAST_WORDS_MS), 'once').catch((error: unknown) => this.#doors.log.warn('status not pushed', { error: toFault(error) }));
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
@@ -107,7 +113,7 @@ export class Loop {
     this.#revision = fetched;
     const all = isTold || clock.now() - this.#lastFullMs >= this.#options.resyncMs;
     const only = all ? null : this.#take();
-    if (only !== null && only.size === 0) return;
+    if (only !== null && only.size === 0) return this.#tell(signal, 'pace');
     if (all) this.#take();
     const startMs = clock.now();
     const result = await pass(this.#doors, this.#memory, fetched, { stop: 'end', only }, signal);
@@ -115,7 +121,19 @@ export class Loop {
     this.#schedule(result.report, only);
     // What could not be pushed is kept, and tried again before the next resync.
     if (result.pushFault !== null) this.#lastFullMs = Math.min(this.#lastFullMs, clock.now() - this.#options.resyncMs + (consequence(result.pushFault, 3).retryAfterMs ?? this.#options.resyncMs));
+    this.#tellMs = result.tellInMs === null ? Infinity : clock.now() + result.tellInMs;
     this.#options.onPass(result, clock.now() - startMs);
+  }
+
+  /** What waits to be told, when its time has come or somebody stops us. */
+  async #tell(signal: AbortSignal, at: 'once' | 'pace'): Promise<void> {
+    const { clock } = this.#doors;
+    const report = this.#memory.untold;
+    if (report === null || (at === 'pace' && clock.now() < this.#tellMs)) return;
+    const startMs = clock.now();
+    const told = await tell(this.#doors, this.#memory, report, signal, at);
+    this.#tellMs = told.tellInMs === null ? Infinity : clock.now() + told.tellInMs;
+    this.#options.onPass({ report, plan: null, ...told }, clock.now() - startMs);
   }
 
   async #ask(signal: AbortSignal): Promise<Revision | null> {
@@ -190,7 +208,7 @@ export class Loop {
     const { clock } = this.#doors;
     const pending = (): boolean => this.#fetch || this.#applications.size > 0;
     if (!pending()) {
-      const next = Math.min(this.#lastFullMs + this.#options.resyncMs, ...this.#due.values());
+      const next = Math.min(this.#lastFullMs + this.#options.resyncMs, this.#tellMs, ...this.#due.values());
       const stop = new AbortController();
       this.#wake = () => stop.abort();
       await clock.sleep(Math.max(0, Math.min(next - clock.now(), this.#options.resyncMs)), AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {

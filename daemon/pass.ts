@@ -16,7 +16,7 @@ import { load, type LoadCache, type LoadOptions } from './load/load.ts';
 import type { Catalog, Revision } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
-import { toFault, type Diagnostic, type Fault } from './model/fault.ts';
+import { toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Register, Repo, Transport } from './model/ports.ts';
@@ -29,8 +29,9 @@ import { overBudget, uidOf, type DeletionBudget } from './plan/prune.ts';
 import { keysOf, rememberAll, rememberSome, type HubFacts, type Remembered } from './remember.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderMemo } from './render/render.ts';
+import { UNPACED, type Pace } from './status/pace.ts';
 import type { HealthMemo } from './status/health.ts';
-import { publish } from './status/publish.ts';
+import { tell, type TellMemory, type Told } from './tell.ts';
 
 export interface Doors {
   readonly repo: Pick<Repo, 'tree' | 'commit' | 'statusFiles'>;
@@ -56,24 +57,24 @@ export interface Doors {
   readonly pack: KnownDefinitions['pack'];
   readonly instance: string;
   readonly budget: DeletionBudget;
+  /** How often the status branch is written. */
+  readonly pace: Pace;
   /** What the operator says about drift. */
   readonly drift: DriftBound;
 }
 
 /** What is kept between passes so that cost grows with what changed. Losing it loses nothing but time. */
-export interface Memory {
+export interface Memory extends TellMemory {
   readonly load: LoadCache;
   readonly render: RenderMemo;
   readonly health: HealthMemo;
   /** Reports of the last pass, by `namespace/name`: those of applications that this pass leaves alone. */
   reports: ReadonlyMap<string, ApplicationReport>;
-  /** What the status branch says; null before it was read. */
-  files: ReadonlyMap<string, string> | null;
   /** What the last pass over this commit found beside the applications: a pass over some of them keeps it. */
   last: { readonly sha: string; readonly hub: Remembered; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[]; readonly initializers: Report['initializers']; readonly clusters: Report['clusters'] } | null;
 }
 
-export const emptyMemory = (cache: LoadCache): Memory => ({ load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, last: null });
+export const emptyMemory = (cache: LoadCache): Memory => ({ load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, untold: null, paced: UNPACED, last: null });
 
 /** Applications that are worked on at the same time. */
 const APPLICATIONS_AT_ONCE_MAX = 16;
@@ -95,14 +96,11 @@ export interface PlanGround {
   readonly heldBack: ReadonlySet<string>;
 }
 
-export interface PassResult {
+export interface PassResult extends Told {
   readonly report: Report;
   readonly plan: Plan | null;
   /** With a plan. */
   readonly ground?: PlanGround;
-  /** The status commit that was pushed; null when the branch said it all, or it could not be pushed. */
-  readonly pushed: string | null;
-  readonly pushFault: Fault | null;
 }
 
 /** One pass over one commit. Throws only what ends the daemon's turn: cancellation and a lost Lease. */
@@ -129,7 +127,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))].map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })), hub.owned, doors.budget, approvals);
     if (options.stop === 'plan') {
       planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog); // 4 plan
-      return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, ground: { catalog, desired, hub, clusters, heldBack }, pushed: null, pushFault: null };
+      return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, ground: { catalog, desired, hub, clusters, heldBack }, pushed: null, pushFault: null, tellInMs: null };
     }
     const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
@@ -149,7 +147,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
   } catch (error) {
     const fault = toFault(error);
     if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
-    if (options.stop === 'plan') return { report: { ...report, fault }, plan: null, pushed: null, pushFault: null };
+    if (options.stop === 'plan') return { report: { ...report, fault }, plan: null, pushed: null, pushFault: null, tellInMs: null };
     report = { ...report, applications: [...memory.reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], initializers: last?.initializers ?? [], clusters: last?.clusters ?? [], fault };
   }
   return { report, plan: planned, ...(await tell(doors, memory, report, signal)) }; //          7 status, 8 source
@@ -172,22 +170,5 @@ function unreadable(catalog: Catalog, hub: Remembered): readonly Diagnostic[] {
   const [first] = catalog.unreadable;
   if (first === undefined || hub.owned === 0) return [];
   return [{ code: 'plan/unreadable', severity: 'warning', message: 'a document cannot be read, so it is not known what it held: nothing is deleted meanwhile', origin: first }];
-}
-
-async function tell(doors: Doors, memory: Memory, report: Report, signal: AbortSignal): Promise<Pick<PassResult, 'pushed' | 'pushFault'>> {
-  try {
-    // A remote that is away cannot tell what it holds: everything is committed then, and waits in the outbox.
-    const known = memory.files ?? await doors.repo.statusFiles(signal).catch(() => new Map<string, string>());
-    const published = publish(report, known);
-    if (published === null) return { pushed: null, pushFault: null };
-    const pushed = await doors.repo.commit(published.commit, signal);
-    memory.files = published.files;
-    return { pushed, pushFault: null };
-  } catch (error) {
-    const fault = toFault(error);
-    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
-    doors.log.warn('status not pushed', { error: fault });
-    return { pushed: null, pushFault: fault };
-  }
 }
 

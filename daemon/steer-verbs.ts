@@ -5,6 +5,7 @@
  */
 import { readConfig, type Flags } from './config.ts';
 import { isRecord } from './lib/json.ts';
+import { PERSON_MANAGER } from './lib/stamp.ts';
 import { DEFAULT_NAMESPACE } from './model/catalog.ts';
 import { Fault } from './model/fault.ts';
 import type { JsonObject, KubeObject } from './model/object.ts';
@@ -75,7 +76,7 @@ export async function steerVerb(how: Steering, name: string, flags: Flags, termi
   // Of two who steer at the same time the second is told, and looks again. A merge patch takes no field away: null does.
   const gone = Object.fromEntries(Object.keys((application['status'] as { workflow: JsonObject }).workflow).filter((key) => !Object.hasOwn(steered.workflow, key)).map((key) => [key, null]));
   const { resourceVersion } = application.metadata;
-  await hub.patch(target, 'merge', { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status: { workflow: { ...steered.workflow, ...gone } } }, { fieldManager: 'lateen-cli', subresource: 'status' }, terminal.signal);
+  await hub.patch(target, 'merge', { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status: { workflow: { ...steered.workflow, ...gone } } }, { fieldManager: PERSON_MANAGER, subresource: 'status' }, terminal.signal);
   terminal.out(`Application ${target.namespace}/${target.name}: ${DONE[how]}.\n`);
   return 0;
 }

@@ -3,8 +3,15 @@ import { groupOf } from '../model/object.ts';
 import type { KubeObject } from '../model/object.ts';
 import { hashOf, isRecord, parseJson, stableStringify } from './json.ts';
 
-/** The one field manager name, for ever (I10). */
+/** The one field manager name of all that is delivered, for ever (I10). */
 export const FIELD_MANAGER = 'lateen';
+/**
+ * What a controller of ours notes on an object that Lateen delivers, too (finalizers, annotations, status): another name,
+ * as Kubernetes' controllers have. Under the deliverer's own the next apply would take it away again (I6).
+ */
+export const CONTROLLER_MANAGER = 'lateen-controller';
+/** A person at the command line, who steers a workflow as `vela` does. */
+export const PERSON_MANAGER = 'lateen-cli';
 /** The whole object as it was rendered, as JSON: what a three-way merge and the question "was this field ours?" start from. */
 export const LAST_APPLIED_ANNOTATION = 'app.oam.dev/last-applied-configuration';
 /** Hash of the rendered object. KubeVela 1.10 has a label of this name, with a hash of its own. */

@@ -1,14 +1,8 @@
 /** A cluster's objects one at a time, for stages that reconcile them and know nothing of the wire. */
 import type { JsonObject } from '../model/object.ts';
 import type { Objects } from '../model/ports.ts';
-import { FIELD_MANAGER } from '../lib/stamp.ts';
+import { CONTROLLER_MANAGER, FIELD_MANAGER } from '../lib/stamp.ts';
 import type { KubeClient } from './kube.ts';
-
-/**
- * What a controller notes on an object that Lateen delivers, too (finalizers, annotations, status): under a name of its
- * own, as Kubernetes' controllers do. As the deliverer's own the next apply would take it away again (I6).
- */
-const CONTROLLER_MANAGER = 'lateen-controller';
 
 /** The port over a client. Faults: transport/*. */
 export function objectsOf(client: KubeClient): Objects {

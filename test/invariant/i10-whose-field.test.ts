@@ -105,4 +105,7 @@ test('I10: there is one field manager name, for ever', () => {
   const literals = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts')).flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(/(?:fieldManager: |FIELD_MANAGER = )'([^']*)'/g)].map((match) => match[1]));
   assert.ok(literals.length > 0);
   assert.deepEqual([...new Set(literals)], ['lateen']);
+  // What is delivered goes under that name; notes of controllers and acts of people are not deliveries.
+  const others = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && /CONTROLLER_MANAGER|PERSON_MANAGER/.test(readFileSync(join(root, path), 'utf8')));
+  assert.deepEqual(others.sort(), ['lib/stamp.ts', 'steer-verbs.ts', 'transport/objects.ts']);
 });

@@ -7,6 +7,7 @@ import { equal } from '../../daemon/lib/json.ts';
 import { SILENT_LOG } from '../../daemon/lib/log.ts';
 import { openApprovals } from '../../daemon/approvals.ts';
 import { createLoadCache } from '../../daemon/load/load.ts';
+import { AT_ONCE } from '../../daemon/status/pace.ts';
 import { NO_CONTROLLERS } from '../../daemon/controllers.ts';
 import { NO_MEMBERS } from '../../daemon/members.ts';
 import type { Revision } from '../../daemon/model/catalog.ts';
@@ -143,7 +144,7 @@ export function openWorld(): World {
         return sha(commit.subject);
       }),
     },
-    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 }, drift: 'any',
+    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 }, pace: AT_ONCE, drift: 'any',
     register: () => Promise.resolve({ available: true, message: '', changed: false }),
     approvals: openApprovals({ repo: { tree: (revision) => Promise.resolve({ revision, files: [] }), broughtBy: () => Promise.resolve(null) }, clock: { now: () => world.nowMs, random: () => 0.5, sleep: () => Promise.resolve() }, approvers: null }),
     http: (request) => effect('call', request.url, () => {

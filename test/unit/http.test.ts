@@ -82,7 +82,7 @@ it('without a secret there is no hook, and probes and metrics are there', async 
   await using server = await serveHttp('127.0.0.1', 0);
   const ask = async (path: string, method = 'GET'): Promise<number> => (await fetch(`http://127.0.0.1:${server.port}${path}`, { method })).status;
   assert.deepEqual([await ask('/hook', 'POST'), await ask('/hook'), await ask('/livez'), await ask('/readyz'), await ask('/metrics')], [404, 404, 200, 503, 200]);
-  server.onPass({ report: report([]), plan: null, pushed: null, pushFault: null }, 12);
+  server.onPass({ report: report([]), plan: null, pushed: null, pushFault: null, tellInMs: null }, 12);
   assert.equal(await ask('/readyz'), 200);
 });
 

@@ -47,7 +47,7 @@ describe('a pass', () => {
     ['whose status is not pushed yet is not done', report([READY]), 'status/push', 'moving'],
     ['whose status cannot be pushed is an error', report([READY]), 'source/auth', 'error'],
   ];
-  for (const [title, item, push, expected] of CASES) it(title, () => assert.equal(settlementOf({ report: item, plan: null, pushed: null, pushFault: push === null ? null : fault(push) }), expected));
+  for (const [title, item, push, expected] of CASES) it(title, () => assert.equal(settlementOf({ report: item, plan: null, pushed: null, pushFault: push === null ? null : fault(push), tellInMs: null }), expected));
 });
 
 it('a lost Lease is told from other faults', () => {
