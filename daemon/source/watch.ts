@@ -84,12 +84,14 @@ async function linkedFolders(paths: readonly string[]): Promise<readonly string[
 export async function watchLocal(path: string, onTick: () => void, options: WatchOptions & { readonly ignoredBranch?: string }): Promise<Watch> {
   const directory = await gitDirectory(path);
   const ignored = options.ignoredBranch === undefined ? null : join(directory, 'refs/heads', options.ignoredBranch);
+  // Its later generations as well: see generations.ts.
+  const isStatus = (candidate: string): boolean => ignored !== null && (candidate === ignored || /^\.\d+$/.test(candidate.startsWith(ignored) ? candidate.slice(ignored.length) : ''));
   // packed-refs: a branch may be moved in there by git's own tidying or by a delete. HEAD: the default branch. reftable:
   // where refs live in repositories of that newer format.
   const watched = ['refs/heads', 'packed-refs', 'HEAD', 'reftable'].map((name) => join(directory, name));
   return watchPaths(watched, onTick, {
     ...options,
-    isIgnored: (candidate) => candidate.endsWith('.lock') || candidate === ignored || options.isIgnored?.(candidate) === true,
+    isIgnored: (candidate) => candidate.endsWith('.lock') || isStatus(candidate) || options.isIgnored?.(candidate) === true,
   });
 }
 

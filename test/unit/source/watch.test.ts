@@ -62,7 +62,7 @@ test('the branch that is ours makes no tick, and neither do locks', async () => 
   await work.push();
   const ticks = counter();
   await using watch = await watchLocal(bare.path, ticks.tick, { clock, ignoredBranch: 'lateen-status' });
-  await work.push('main:lateen-status');
+  await work.push('main:lateen-status', 'main:lateen-status.2');
   await writeFile(join(bare.path, 'refs/heads/x.lock'), '');
   await clock.sleep(200);
   assert.equal(ticks.count, 0);
