@@ -3,21 +3,22 @@
  * the branch and the newest report, so that nothing is lost by waiting.
  */
 import type { Log } from './lib/log.ts';
+import { hashOf } from './lib/json.ts';
 import { toFault, type Fault } from './model/fault.ts';
 import type { Clock, Repo } from './model/ports.ts';
-import type { Report } from './model/status.ts';
+import type { Report, StatusCommit } from './model/status.ts';
 import { nothingToTell, paceOf, pushedAt, type Pace, type Paced } from './status/pace.ts';
-import { publish } from './status/publish.ts';
+import { publish, type Published } from './status/publish.ts';
 
 export interface TellDoors {
-  readonly repo: Pick<Repo, 'commit' | 'statusFiles'>;
+  readonly repo: Pick<Repo, 'commit' | 'statusFiles' | 'waits'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly pace: Pace;
 }
 
 export interface TellMemory {
-  /** What the status branch says; null before it was read. */
+  /** What the status branch says, or will when what waits in the outbox is pushed; null before it was read. */
   files: ReadonlyMap<string, string> | null;
   /** The newest report that is not told yet; null when the branch says it all. */
   untold: Report | null;
@@ -32,20 +33,24 @@ export interface Told {
   readonly tellInMs: number | null;
 }
 
+/** Says nothing new: what waits in the outbox goes. */
+const NOTHING: StatusCommit = { files: new Map(), subject: '', trailers: [] };
+
 /** Tells it, or says how long it waits. With `at: 'once'` it does not wait. Throws only cancellation and a lost Lease. */
 export async function tell(doors: TellDoors, memory: TellMemory, report: Report, signal: AbortSignal, at: 'once' | 'pace' = 'pace'): Promise<Told> {
   const { clock } = doors;
+  let published: Published | null = null;
   try {
     // A remote that is away cannot tell what it holds: everything is committed then, and waits in the outbox.
-    const known = memory.files ?? await doors.repo.statusFiles(signal).catch(() => new Map<string, string>());
-    const published = publish(report, known);
+    memory.files ??= await doors.repo.statusFiles(signal).catch(() => null);
+    published = publish(report, memory.files ?? new Map());
     memory.untold = published === null ? null : report;
     if (published === null) {
       memory.paced = nothingToTell(memory.paced);
-      return { pushed: null, pushFault: null, tellInMs: null };
+      return { pushed: await doors.repo.waits?.() === true ? await doors.repo.commit(NOTHING, signal) : null, pushFault: null, tellInMs: null };
     }
     const { commit, news } = published;
-    const { waitMs, after } = paceOf(memory.paced, news, `${commit.subject}\n${[...commit.files.keys()].join('\n')}`, doors.pace, clock.now());
+    const { waitMs, after } = paceOf(memory.paced, news, hashOf([...commit.files]), doors.pace, clock.now());
     memory.paced = after;
     if (waitMs > 0 && at === 'pace') return { pushed: null, pushFault: null, tellInMs: waitMs };
     memory.paced = pushedAt(after, clock.now());
@@ -57,6 +62,8 @@ export async function tell(doors: TellDoors, memory: TellMemory, report: Report,
     const fault = toFault(error);
     if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
     doors.log.warn('status not pushed', { error: fault });
+    // It is kept, and goes before whatever is told next; what the branch holds beside it is only known where it was read.
+    if (published !== null && memory.files !== null && fault.code !== 'source/outbox') memory.files = published.files;
     return { pushed: null, pushFault: fault, tellInMs: null };
   }
 }

@@ -242,7 +242,7 @@ function effectful(http: Http, effects: Effects): Http {
 
 /** The methods of a source as own properties, so that one of them can be replaced. */
 function bound(source: Source): Source {
-  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), broughtBy: source.broughtBy.bind(source), planTips: source.planTips.bind(source), planTree: source.planTree.bind(source), revision: source.revision.bind(source), earlierContent: source.earlierContent.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
+  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), broughtBy: source.broughtBy.bind(source), planTips: source.planTips.bind(source), planTree: source.planTree.bind(source), revision: source.revision.bind(source), earlierContent: source.earlierContent.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), waits: () => source.waits?.() ?? Promise.resolve(false), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
 }
 
 /** A worker's first calls cost several times a later one, for WebAssembly is compiled as it is met. */

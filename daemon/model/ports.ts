@@ -38,6 +38,8 @@ export interface Repo {
    * which source/outbox alone says that it was not kept either.
    */
   readonly commit: (commit: StatusCommit, signal: AbortSignal) => Promise<string | null>;
+  /** Whether something waits that could not be pushed. Absent: nothing ever does. */
+  readonly waits?: () => Promise<boolean>;
 }
 
 /** What is asked about refs that are planned beside the branch. */

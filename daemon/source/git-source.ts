@@ -141,6 +141,8 @@ export class GitSource implements Repo, PlanRefs {
     return files;
   }));
 
+  readonly waits = async (): Promise<boolean> => (await this.#parts.outbox.read()).commits.length > 0;
+
   readonly commit = (commit: StatusCommit, signal: AbortSignal): Promise<string | null> => this.#alone(signal, async (both) => {
     const { outbox, clock } = this.#parts;
     const held = await outbox.read();

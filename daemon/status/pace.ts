@@ -47,7 +47,7 @@ export const UNPACED: Paced = { sinceMs: null, lastMs: 0, told: '', pushesMs: []
 const MINUTE_MS = 60_000;
 
 /**
- * How long `news` should still wait, 0: push now. `told` identifies what would be told (the commit's subject and paths):
+ * How long `news` should still wait, 0: push now. `told` identifies what would be told (a hash of the commit's files):
  * the same news in the next pass does not begin the wait again. Call it after every pass that has something to tell, with
  * what it returned the last time, and again when the time is up.
  */
