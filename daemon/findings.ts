@@ -1,7 +1,7 @@
 /** What is wrong with an application beyond its documents, at the line that an author can mend. Pure. */
 import { isRecord } from './lib/json.ts';
-import { CODES, type Diagnostic, type Origin } from './model/fault.ts';
-import { keyText } from './model/object.ts';
+import { CODES, type Diagnostic, type Fault, type Origin } from './model/fault.ts';
+import { keyText, type KubeObject } from './model/object.ts';
 import type { DesiredApplication, Step, Wanted } from './model/plan.ts';
 import { TRIES_UNTIL_TOLD } from './status/phase.ts';
 import type { Journal, ObjectReport, StepStatus } from './model/status.ts';
@@ -9,6 +9,15 @@ import type { Journal, ObjectReport, StepStatus } from './model/status.ts';
 /** What API servers refused, and the steps that failed for good or again and again: the first is over with the pass, the second stays. */
 export function findings(desired: DesiredApplication, objects: readonly ObjectReport[], journal: Journal | null): readonly Diagnostic[] {
   return [...refusals(desired, objects), ...(journal === null ? [] : failures(desired, journal))];
+}
+
+/** Configurations that will be refused when their turn comes: nobody need push them to find that out. */
+export function refusedBeforehand(desired: DesiredApplication, refusalOf: (object: KubeObject) => Fault | null): readonly Diagnostic[] {
+  return [...desired.components.values()].flatMap((component) => component.objects).flatMap((wanted): readonly Diagnostic[] => {
+    const fault = wanted.key.kind === 'Configuration' ? refusalOf(wanted.object) : null;
+    if (fault === null) return [];
+    return [{ code: fault.code, severity: 'error', application: `${desired.namespace}/${desired.name}`, message: fault.message, hint: CODES[fault.code].action, origin: propertyOf(desired, wanted, fault.message) }];
+  });
 }
 
 /** At the component that an object comes from. */

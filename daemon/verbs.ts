@@ -1,11 +1,13 @@
 /** What each verb does, and its exit code: 0 well, 1 there is something to look at, 2 it could not be done, 3 time is up. */
 import { openApprovals } from './approvals.ts';
 import { readConfig, type Flags } from './config.ts';
+import { refusedBeforehand } from './findings.ts';
 import { openHook } from './hook.ts';
 import { hookSecrets, serveHttp } from './http.ts';
 import { didYouMean } from './lib/text.ts';
 import { printYaml } from './lib/yaml.ts';
 import { load } from './load/load.ts';
+import { ANY_HUB_SERVER } from './load/placeholders.ts';
 import { Loop, settle, settlementOf, type Settlement } from './loop.ts';
 import { CODES, Fault, type Code, type Diagnostic } from './model/fault.ts';
 import { keyText, LOCAL, type JsonObject, type ObjectKey } from './model/object.ts';
@@ -15,7 +17,7 @@ import { matrixOf } from './matrix.ts';
 import type { PassResult } from './pass.ts';
 import { diagnosticText, explanation, inForm, sortDiagnostics, table, type Output } from './print.ts';
 import { openRefPlans } from './ref-plans.ts';
-import { cloudPlan } from './provision/order.ts';
+import { cloudPlan, refusalOf } from './provision/order.ts';
 import { readPack } from './render/pack.ts';
 import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
@@ -170,7 +172,7 @@ function reportData(report: Report): unknown {
 
 /** A plain directory through load and render, without a cluster. */
 async function renderDirectory(path: string, base: Base, signal: AbortSignal): Promise<{ readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
-  const catalog = load(await readDirectory(path), { values: base.config.values, builtIns: await readBuiltIns() });
+  const catalog = load(await readDirectory(path), { values: base.config.values, hubServer: ANY_HUB_SERVER, builtIns: await readBuiltIns() });
   await using cue = wireCue(base);
   const desired = await render({
     catalog, known: { hub: [], pack: await readPack() }, records: new Map(), memo: new Map(), only: null,
@@ -182,7 +184,11 @@ async function renderDirectory(path: string, base: Base, signal: AbortSignal): P
 /** `lateen check [DIR]`: findings, one a line. 1 when there is an error among them. */
 export async function checkVerb(flags: Flags, path: string, output: Output, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags));
-  const { diagnostics } = await renderDirectory(path, base, terminal.signal);
+  const rendered = await renderDirectory(path, base, terminal.signal);
+  const refused = rendered.desired.applications.flatMap((app) => refusedBeforehand(app, refusalOf));
+  // Who refuses says more than a warning at the same place.
+  const isTold = ({ severity, origin }: Diagnostic): boolean => severity === 'warning' && refused.some((item) => item.origin?.path === origin?.path && item.origin?.line === origin?.line);
+  const diagnostics = sortDiagnostics([...rendered.diagnostics.filter((item) => !isTold(item)), ...refused]);
   terminal.out(base.redactor.text(inForm(diagnostics, output, () => diagnostics.map((item) => `${diagnosticText(item)}\n`).join(''))));
   return diagnostics.some((item) => item.severity === 'error') ? 1 : 0;
 }

@@ -17,6 +17,9 @@ export interface PlaceholderValues {
   readonly hubServer: string | null;
 }
 
+/** Stands for the hub's address where no hub is asked. */
+export const ANY_HUB_SERVER = 'https://hub:6443';
+
 /** A property of this name wants the hub's own address: KubeVela 1.1's tutorial leaves it to its readers. */
 const HUB_SERVER_KEY = /(?:^|[\s-])hubAPIServer:[ \t]+$/;
 
@@ -69,7 +72,7 @@ function filledWithHub(name: string, server: string, origin: Origin): Diagnostic
   return {
     code: 'load/reference',
     severity: 'warning',
-    message: `the placeholder {{ ${name} }} is filled with the hub's own address ${server}`,
+    message: `the placeholder {{ ${name} }} is filled with the hub's own address${server === ANY_HUB_SERVER ? '' : ` ${server}`}`,
     origin,
     hint: `Where the cluster reaches the hub by another one, give it in lateen.yaml, values: {"${name}": https://...}, or with --set "${name}=https://...".`,
   };

@@ -3,7 +3,7 @@ import { hashOf } from '../lib/json.ts';
 import { Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { ClusterOrder, Tags } from './cloud.ts';
-import { readWanted, specOf, type VariableName, type Wanted } from './variables.ts';
+import { isKnown, readWanted, specOf, type VariableName, type Wanted } from './variables.ts';
 
 /** A vSwitch that is wanted. */
 export interface VSwitchPlan {
@@ -90,6 +90,18 @@ const refused = (why: string): Fault => new Fault('provision/refused', why);
 /** At most 64 ASCII characters that are the same for the same parts, and differ for others. */
 export function clientToken(...parts: readonly string[]): string {
   return `lateen-${hashOf(parts).replace(/[^A-Za-z0-9]/g, '').slice(0, 48)}`;
+}
+
+/** Why a Configuration of a known kind cannot be carried out as it is written; null when it can be, or is of another kind. */
+export function refusalOf(object: KubeObject): Fault | null {
+  if (!isKnown(object)) return null;
+  try {
+    planFor(readWanted(object));
+    return null;
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
 }
 
 /**
