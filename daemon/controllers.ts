@@ -27,8 +27,11 @@ export interface ControllersOptions {
 }
 
 export interface Controllers {
-  /** A turn for every object that is due. Faults of the hub while they are listed: transport/*. */
-  readonly tend: (signal: AbortSignal) => Promise<void>;
+  /**
+   * A turn for every object of `ours` (keyText) that is due: what another instance has delivered is its own affair, or
+   * two would make one cloud cluster at the same time. Faults of the hub while they are listed: transport/*.
+   */
+  readonly tend: (ours: ReadonlySet<string>, signal: AbortSignal) => Promise<void>;
   /** The report of an object with what its controller has to say. */
   readonly told: (report: ObjectReport) => ObjectReport;
   /** When a controller wants another turn at the earliest, in milliseconds from now; null: none does. */
@@ -84,12 +87,12 @@ export function openControllers(options: ControllersOptions): Controllers {
   }
 
   return {
-    tend: async (signal) => {
+    tend: async (ours, signal) => {
       const present = new Set<string>();
       const work: { readonly controller: Controller; readonly object: KubeObject }[] = [];
       for (const controller of options.controllers) {
         for (const object of await hub.list(controller.apiVersion, controller.kind, '', signal)) {
-          if (!controller.isMine(object)) continue;
+          if (!ours.has(keyText(keyOf(LOCAL, object))) || !controller.isMine(object)) continue;
           present.add(keyText(keyOf(LOCAL, object)));
           work.push({ controller, object });
         }

@@ -132,13 +132,13 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
     // What controllers said in a former process is not known to this one: told without it, it would make a commit (I5).
-    if (last === null) await doors.controllers.tend(signal);
+    if (last === null) await doors.controllers.tend(hub.kept, signal);
     const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => hub.records.get(name)?.application != null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
     const reports = (await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared))).filter((app) => app !== null); // 5 workflow, 6 transport
     const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];
     const gone = only === null ? await leaveAll(leaving, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : [];
-    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(signal)]);
     memory.reports = new Map([...(only === null ? [] : memory.reports), ...[...reports, ...broken].map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
+    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(objectsIn(hub, [...memory.reports.values()]), signal)]);
     const applications = [...memory.reports.values()].map(doors.members.withCarried);
     const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
     const told = doors.members.reports(clusters, applications);
@@ -152,6 +152,9 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
   }
   return { report, plan: planned, ...(await tell(doors, memory, report, signal)) }; //          7 status, 8 source
 }
+
+/** What this instance keeps, by keyText: what it kept before this pass, and what the pass has made. */
+const objectsIn = (hub: Remembered, reports: readonly ApplicationReport[]): ReadonlySet<string> => new Set([...hub.kept, ...reports.flatMap((app) => app.objects.map(({ key }) => keyText(key)))]);
 
 const liveOf = (observation: Observation | undefined): KubeObject | null => (observation !== undefined && 'live' in observation ? observation.live : null);
 const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };

@@ -23,6 +23,8 @@ export interface Remembered extends HubFacts {
   readonly initializers: readonly KubeObject[];
   /** Inventory of the repository's own documents. */
   readonly documents: readonly Tracked[];
+  /** What this instance has in its inventories, by keyText. */
+  readonly kept: ReadonlySet<string>;
   /** How many objects this instance owns in all. */
   readonly owned: number;
   /** Objects that more than one application has in its inventory, by keyText. */
@@ -46,8 +48,8 @@ export async function rememberAll(doors: RememberDoors, signal: AbortSignal): Pr
   const documents = kept !== undefined && 'live' in kept ? trackedOf(kept.live) : [];
   // Another instance's objects make our budget no larger.
   const inventories = [...records.values()].map((record) => ({ record, entries: union(...record.trackers.map(trackedOf)) }));
-  const owned = documents.length + inventories.filter(({ record }) => isKept(record, doors.instance)).reduce((sum, { entries }) => sum + entries.length, 0);
-  return { ...facts, records, initializers, documents, owned, shared: sharedKeys(inventories.map(({ entries }) => entries)) };
+  const mine = [...inventories.filter(({ record }) => isKept(record, doors.instance)).flatMap(({ entries }) => entries), ...documents];
+  return { ...facts, records, initializers, documents, kept: new Set(mine.map(({ key }) => keyText(key))), owned: mine.length, shared: sharedKeys(inventories.map(({ entries }) => entries)) };
 }
 
 /** Reads the records of some applications; the rest is as the last whole pass found it. */

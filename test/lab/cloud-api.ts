@@ -16,6 +16,7 @@ export type World = {
   readonly deleteMs: number
   readonly networkMs: number
   readonly clusterQuota: number
+  readonly vpcQuota: number
   /** Clusters in a VPC or on a vSwitch, also those that failed or are being deleted. */
   readonly clustersUsing: (what: { readonly vpcId?: string; readonly vswitchId?: string }) => readonly Cluster[]
 }

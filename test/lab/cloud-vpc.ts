@@ -8,7 +8,6 @@ import { quotaExceeded } from './cloud-faults.ts'
 import { type Params, requestModel } from './cloud-models.ts'
 import type { Tags, Vpc, VSwitch } from './cloud-state.ts'
 
-const VPCS_AT_MOST = 10 // of a region; the real quotas of a new account
 const VSWITCHES_AT_MOST = 150 // of a VPC
 
 export const vpcApi: Api = {
@@ -44,7 +43,7 @@ function createVpc(world: World, params: Params): Answer {
   const range = cidrOf(cidrBlock)
   if (range.bits < 8 || range.bits > 28 || isReserved(range)) throw new CloudError(400, 'InvalidCidrBlock.Malformed', 'Specified CIDR block is not valid.')
   const name = checkName('VpcName', params['VpcName'])
-  if (live(world.store.vpcs).filter((vpc) => vpc.regionId === regionId).length >= VPCS_AT_MOST) throw quotaExceeded('CreateVpc')
+  if (live(world.store.vpcs).filter((vpc) => vpc.regionId === regionId).length >= world.vpcQuota) throw quotaExceeded('CreateVpc')
   if (params['DryRun'] === true) throw new CloudError(400, 'DryRunOperation', 'Request validation has been passed with DryRun flag set.')
   const tags = requestTags(params['Tag'])
   const vpc: Vpc = { id: newId('vpc-'), name, description: String(params['Description'] ?? ''), regionId, cidrBlock, state: 'Pending', tags, createdAtMs: world.now() }

@@ -42,6 +42,8 @@ export type CloudOptions = {
   readonly isTemporary?: boolean
   /** How many clusters the account may have; default 50, as a new account. */
   readonly clusterQuota?: number
+  /** How many VPCs it may have in a region; default 10, as a new account. */
+  readonly vpcQuota?: number
   /** What its states go by, in ms since 1970; default the real time. Signatures are checked against the real time. */
   readonly now?: () => number
   /** Takes lines of progress; default nowhere. */
@@ -133,6 +135,7 @@ function worldOf(options: CloudOptions, dir: string | undefined, store: Store, f
     deleteMs: options.deleteMs ?? 500,
     networkMs: options.networkMs ?? 100,
     clusterQuota: options.clusterQuota ?? 50,
+    vpcQuota: options.vpcQuota ?? 10,
     clustersUsing: ({ vpcId, vswitchId }) => [...store.clusters.values()].filter((it) => it.state !== 'gone' && (it.vpcId === vpcId || (vswitchId !== undefined && usesVSwitch(it, vswitchId)))),
   }
 }

@@ -23,7 +23,7 @@ export const flagsOf = (cloud: Cloud): readonly string[] => ['--cloud-endpoint',
 export async function useCloud(options: CloudOptions = {}): Promise<CloudGround> {
   const lab = await useLab(['hub', 'member']);
   try {
-    const cloud = await startCloud({ planes: Array.from({ length: 100 }, () => lab.planes.member), createMs: 500, deleteMs: 200, ...options });
+    const cloud = await startCloud({ planes: Array.from({ length: 100 }, () => lab.planes.member), createMs: 500, deleteMs: 200, clusterQuota: 1000, vpcQuota: 1000, ...options });
     return {
       lab, cloud, env: () => accountOf(cloud), args: flagsOf(cloud),
       [Symbol.asyncDispose]: async () => {
