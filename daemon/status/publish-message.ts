@@ -62,6 +62,8 @@ function sentence(app: ApplicationReport): string {
   const said = `${nameOf(app)}: ${app.phase}${where(app)}`;
   const isReady = app.conditions.some((item) => item.type === 'Ready' && item.status === 'True');
   if (isReady) return said;
+  // What it stalls on is told below; without the word it would read as if it went on.
+  if (app.phase.startsWith('running') && app.conditions.some((item) => item.type === 'Stalled' && item.status === 'True')) return `${said} (stalled)`;
   const [only, ...others] = progressOf(app);
   const message = (only?.message ?? '').replace(/\s+/g, ' ').trim();
   if (message !== '' && others.length === 0 && message.length <= PROGRESS_LENGTH_MAX) return `${said} (${message})`;

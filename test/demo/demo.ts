@@ -72,7 +72,11 @@ async function openHub(options: Options, directory: string, screen: Screen, stac
   return { directory, kubeconfig: plane.kubeconfig, client: plane.client };
 }
 
-const SIMULATED = 'Simulated: the cloud (an endpoint on this machine that answers as Alibaba Cloud does; its clusters are real control planes), pods (no container runs, no image is pulled) and addresses of load balancers. Everything else is real: git, etcd, the API servers, their controllers, the daemon.';
+const SIMULATED = [
+  'Simulated: the cloud (an endpoint on this machine that answers as Alibaba Cloud does; its clusters are real',
+  'control planes), pods (no container runs, no image is pulled) and addresses of load balancers.',
+  'Everything else is real: git, etcd, the API servers, their controllers, the daemon.',
+];
 /** The sample's part that makes a cloud cluster: left out on a cluster of one's own, where it would cost real money. */
 const CLOUD_PART = ['clusters', 'definitions/steps', 'apps/podinfo'];
 
@@ -116,7 +120,7 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   const directory = await mkdtemp(join(tmpdir(), 'lateen-demo-'));
   if (!isOwnHub || options.isExiting) stack.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const hub = await openHub(options, directory, screen, stack, signal);
-  if (!isOwnHub) screen.text(`            ${SIMULATED}`);
+  if (!isOwnHub) screen.text(SIMULATED.map((line) => `${' '.repeat(26)}${line}`).join('\n'));
   const hadSystemNamespace = (await hub.client.find('namespaces/vela-system')) !== undefined;
   signal.throwIfAborted();
 

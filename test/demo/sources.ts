@@ -112,8 +112,10 @@ function showApplications(screen: Screen, instance: string): (object: KubeObject
     const conditions = new Map<string, { readonly status: string; readonly message?: string }>((status.conditions ?? []).map((item: any) => [item.type, item]));
     const ready = conditions.get('Ready');
     const line = `${name}: ${status.status}${ready?.message ? `: ${ready.message}` : ''}`;
-    if (ready?.status === 'True') tell(name, status.status, `${name}: Ready`, 'good');
-    else if (isStalled) tell(name, 'stalled', line, 'bad');
+    // The conditions follow the phase: what was Ready before a change is told when it is Ready again.
+    if (ready?.status === 'True') {
+      if (status.status === 'running') tell(name, status.status, `${name}: Ready`, 'good');
+    } else if (isStalled) tell(name, 'stalled', line, 'bad');
     else if (ready?.message) tell(name, 'waiting', line, 'waiting');
   };
 }
