@@ -12,6 +12,7 @@
  * One pass at a time (I7); ticks that come meanwhile are gathered into the next.
  */
 import type { Log } from './lib/log.ts';
+import { withDeadline } from './lib/retry.ts';
 import type { Revision } from './model/catalog.ts';
 import { consequence, Fault, toFault } from './model/fault.ts';
 import type { Clock, Repo } from './model/ports.ts';
@@ -99,7 +100,8 @@ export class Loop {
       }
     }
     // Status is recorded on every exit path (I4); a Lease that is lost has thrown.
-    await this.#tell(AbortSignal.timeout(LAST_WORDS_MS), 'once').catch((error: unknown) => this.#doors.log.warn('status not pushed', { error: toFault(error) }));
+    const { clock, log } = this.#doors;
+    await withDeadline(LAST_WORDS_MS, (until) => this.#tell(until, 'once'), clock, new AbortController().signal).catch((error: unknown) => { log.warn('status not pushed', { error: toFault(error) }); });
   }
 
   async #turn(signal: AbortSignal): Promise<void> {

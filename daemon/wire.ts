@@ -24,7 +24,7 @@ import { templateOf, type KnownDefinitions } from './render/definitions.ts';
 import { readPack } from './render/pack.ts';
 import { readDirectory } from './source/directory.ts';
 import { openSource, type Source, type SourceOptions } from './source/source.ts';
-import { AT_ONCE, DEFAULT_PACE } from './status/pace.ts';
+import { AT_ONCE } from './status/pace.ts';
 import { rememberOwnWrites, watchApplications } from './transport/application-watch.ts';
 import { openCache } from './transport/cache.ts';
 import { CLOUD_CREDENTIALS_SECRET, keepCloudCredentials } from './transport/cloud-credentials.ts';
@@ -180,7 +180,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const doors = {
     members, controllers, register, given: { values: config.values, hubServer: client.server, builtIns: await readBuiltIns() },
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
-    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget, pace: options.onChange === null ? AT_ONCE : DEFAULT_PACE, drift: config.drift, hubResumes: config.trust.hubResume === 'allow',
+    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget, pace: options.onChange === null ? AT_ONCE : config.status.pace, drift: config.drift, hubResumes: config.trust.hubResume === 'allow',
   };
   const approvals = openApprovals({ repo: source, clock, approvers });
   const owned = stack.move();
