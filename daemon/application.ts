@@ -10,7 +10,7 @@ import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
 import { Fault, toFault } from './model/fault.ts';
-import { keyText, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
+import { keyText, LOCAL, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Register, Transport } from './model/ports.ts';
 import type { ApplicationReport, ApprovalReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
@@ -146,7 +146,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   }
   progress.journal = before;
   const result = await runWorkflow(before, {
-    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, register: doors.register, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, signal: doors.signal,
+    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, register: doors.register, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, isLost: isLostOfSteps(progress), signal: doors.signal,
     hubResumes: doors.hubResumes ?? true,
     resumes: (step) => {
       const approval = doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash);
@@ -174,6 +174,12 @@ function stepObjects(progress: Progress): readonly Wanted[] {
     const object = seen !== undefined && 'live' in seen ? lastAppliedOf(seen.live) : null;
     return object === null ? [] : [{ key: entry.key, object, component: '', trait: '', output: '', origin: null, rules: PLAIN_RULES }];
   });
+}
+
+/** Whether an object that steps made is gone. A Job or a Pod that has done its work may go. */
+function isLostOfSteps(progress: Progress): boolean {
+  const isAbsent = (key: ObjectKey): boolean => 'absent' in (progress.observed.get(keyText(key)) ?? {});
+  return progress.tracked.some(({ key, component, creator }) => component === '' && creator === 'workflow' && key.cluster === LOCAL && key.kind !== 'Job' && key.kind !== 'Pod' && isAbsent(key));
 }
 
 const entryOf = (wanted: Wanted, creator: string): Tracked => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator, skipGC: wanted.rules.gc === 'never' });

@@ -44,6 +44,7 @@ export function createRedactor(): Redactor {
     known.add(value);
     for (const form of formsOf(value)) remember(form);
     if (/[\r\n]/.test(value)) for (const part of partsOf(value)) learn(part);
+    for (const leaf of jsonLeaves(value)) learn(leaf);
   };
 
   const maskKnown = (text: string): string => {
@@ -106,7 +107,28 @@ function formsOf(value: string): Set<string> {
   ]);
 }
 
+/** In a kubeconfig: how its entries are called, mostly by the cluster's name or id, which messages say. */
+const KUBECONFIG_NAMES: ReadonlySet<string> = new Set(['name', 'cluster', 'user', 'namespace', 'current-context']);
+
 const SECRET_KEY = /pass|secret|token|key|cred|auth|cert|data|private|pwd/i;
+
+/** What is secret in a value that is JSON (a registry's login, a kubeconfig in one line): as in one of several lines. */
+function jsonLeaves(value: string): string[] {
+  if (!/^\s*[[{]/.test(value)) return [];
+  const leaves: string[] = [];
+  const visit = (key: string, item: unknown): void => {
+    if (typeof item === 'string') {
+      if (SECRET_KEY.test(key) || (item.length >= 16 && !/\s|:\/\//.test(item) && !KUBECONFIG_NAMES.has(key))) leaves.push(item);
+    } else if (Array.isArray(item)) for (const one of item) visit(key, one);
+    else if (typeof item === 'object' && item !== null) for (const [name, one] of Object.entries(item)) visit(name, one);
+  };
+  try {
+    visit('', JSON.parse(value));
+  } catch {
+    // Not JSON after all.
+  }
+  return leaves;
+}
 
 /**
  * What is secret in a value of several lines (a key, a kubeconfig, an .env file): the lines themselves, and the values
@@ -114,6 +136,7 @@ const SECRET_KEY = /pass|secret|token|key|cred|auth|cert|data|private|pwd/i;
  */
 function partsOf(value: string): string[] {
   const parts: string[] = [];
+  const isKubeconfig = /^kind:\s*["']?Config["']?\s*$/m.test(value);
   for (const raw of value.split(/[\r\n]+/)) {
     const line = raw.trim();
     if (/^-----.*-----$/.test(line)) continue;
@@ -121,6 +144,8 @@ function partsOf(value: string): string[] {
     const content = field?.[2]?.replace(/^["']|["',]+$/g, '') ?? '';
     if (field === null) {
       if (line.length >= 8 || /^[A-Za-z0-9+/=]+$/.test(line)) parts.push(line);
+    } else if (isKubeconfig && KUBECONFIG_NAMES.has(field[1] ?? '')) {
+      continue;
     } else if (SECRET_KEY.test(field[1] ?? '') || (content.length >= 16 && !/\s|:\/\//.test(content))) {
       parts.push(content);
     }

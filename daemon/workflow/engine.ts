@@ -27,6 +27,7 @@ import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } f
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import { heedHub, withResumed } from './resumption.ts';
+import { repeatable } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
 import { runCoded, isCoded } from './steps/coded.ts';
 import type { StepResult } from './steps/result.ts';
@@ -42,6 +43,8 @@ export interface EngineDoors {
   readonly clock: Clock;
   readonly actions: Actions;
   readonly clusters: Clusters;
+  /** An object that steps made in a run that is over is gone from the hub: they make it again. */
+  readonly isLost: boolean;
   /** An Approval in Git lets this step go on. */
   readonly resumes: (step: string) => boolean;
   /** False: a step that waits does not go on because its status was changed on the hub. Absent: it does. */
@@ -134,10 +137,12 @@ class Run {
   async keepState(): Promise<EngineResult> {
     const visit = async (step: Step, group: string): Promise<void> => {
       for (const sub of step.subSteps) await visit(sub, step.name);
-      if (this.#statuses.get(step.name)?.phase !== 'succeeded' || !isCodedStep(step) || step.type === 'suspend') return;
+      if (this.#statuses.get(step.name)?.phase !== 'succeeded' || step.type === 'suspend' || (!isCodedStep(step) && (step.template === null || !this.#doors.isLost))) return;
       try {
         const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, stepContextObject(this.#doors.desired));
-        const result = await runCoded({ ...this.#contextFor(step, group, properties), resumed: true }, (name, health) => this.#services.set(name, health));
+        const context = { ...this.#contextFor(step, group, properties), resumed: true };
+        if (!isCodedStep(step)) return this.#madeAgain(step, await runTemplate(context, repeatable(this.#doors.actions)));
+        const result = await runCoded(context, (name, health) => this.#services.set(name, health));
         if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
         if (result.isIncomplete === true) {
           this.#isComplete = false;
@@ -154,6 +159,12 @@ class Run {
     };
     for (const step of this.#doors.desired.steps) await visit(step, '');
     return { journal: this.#journal, services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
+  }
+
+  #madeAgain(step: Step, { kind, message, retryAfterMs }: StepResult): void {
+    if (kind === 'succeeded') return;
+    this.#keeping ||= `step ${step.name}: ${message || 'what it made is made again'}`;
+    if (kind === 'wait') this.#soon(retryAfterMs ?? 1000);
   }
 
   /**

@@ -72,3 +72,19 @@ test('which cluster a connection is for is no secret, what logs in to it is', ()
   redactor.learnSecret({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'other' }, data: { name: base64('hunter-22') } });
   assert.equal(redactor.text('cluster poc-01 at https://192.0.2.7:6443 with the-client-key, hunter-22'), 'cluster poc-01 at https://192.0.2.7:6443 with ***, ***');
 });
+
+test('what a kubeconfig calls its entries is no secret, in lines or in JSON, what it holds is', () => {
+  const lines = 'apiVersion: v1\nkind: Config\ncurrent-context: admin-of-c0123456789abcdef\nclusters:\n- name: c0123456789abcdef\n  cluster: {server: "https://192.0.2.7"}\nusers:\n- name: admin-of-c0123456789abcdef\n  user:\n    client-key-data: VGhlS2V5VGhlS2V5\n';
+  const json = JSON.stringify({ kind: 'Config', users: [{ name: 'admin-of-c0123456789abcdef', user: { 'client-key-data': 'VGhlS2V5VGhlS2V5' } }] });
+  for (const kubeconfig of [lines, json]) {
+    const redactor = createRedactor();
+    redactor.learn(kubeconfig);
+    assert.equal(redactor.text('cluster c0123456789abcdef, admin-of-c0123456789abcdef, VGhlS2V5VGhlS2V5'), 'cluster c0123456789abcdef, admin-of-c0123456789abcdef, ***');
+  }
+});
+
+test('of a value in JSON the secret parts are known', () => {
+  const redactor = createRedactor();
+  redactor.learn('{"auths": {"registry.example.com": {"username": "robot", "password": "opensesame", "auth": "cm9ib3Q6b3BlbnNlc2FtZQ=="}}}');
+  assert.equal(redactor.text('robot opensesame cm9ib3Q6b3BlbnNlc2FtZQ== registry.example.com'), 'robot *** *** registry.example.com');
+});

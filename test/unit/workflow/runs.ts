@@ -32,6 +32,8 @@ export interface Bench {
   readonly approved: Set<string>;
   /** Whether what people do on the hub resumes a step. */
   hubResumes: boolean;
+  /** Whether an object that a step made is gone. */
+  isLost: boolean;
 }
 
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -84,12 +86,13 @@ export function bench(steps: readonly Step[], more: Partial<DesiredApplication> 
       made.ran.push(context.step.name);
       return (made.does.get(context.step.name) ?? (() => done()))(context);
     }]]),
+    get isLost() { return made.isLost; },
     get hubResumes() { return made.hubResumes; },
     resumes: (name) => made.approved.has(name),
     keep: async (journal) => void made.kept.push(structuredClone(journal)),
   };
   const made: Bench = {
-    journal: freshJournal(desired, START_MS), nowMs: START_MS, does: new Map(), ran: [], health: new Map(), faults: new Map(), kept: [], approved: new Set(), hubResumes: true,
+    journal: freshJournal(desired, START_MS), nowMs: START_MS, does: new Map(), ran: [], health: new Map(), faults: new Map(), kept: [], approved: new Set(), hubResumes: true, isLost: false,
     pass: async () => {
       const result = await runWorkflow(made.journal, doors);
       made.journal = result.journal;
