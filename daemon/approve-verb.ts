@@ -28,7 +28,7 @@ interface Known {
 
 /** Prints what it did. Faults: config/invalid, source/not-found, source/git. */
 export async function approveVerb(action: 'resume' | 'delete' | 'abandon', words: readonly string[], flags: Flags, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const { config, clock } = base;
   const text = (name: string): string | null => (typeof flags[name] === 'string' ? flags[name] : null);
   if (/^[A-Za-z][\w+.-]*:\/\/|^[^/]*@[^/]*:/.test(config.repo)) throw new Fault('config/invalid', 'an Approval is committed in your own clone: run it there, or name the clone with --repo');

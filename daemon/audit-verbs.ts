@@ -57,7 +57,7 @@ async function unknown(log: StatusLog, text: string, signal: AbortSignal): Promi
 
 /** `lateen history [APPLICATION]`: the newest first, at most `most` commits. */
 export async function historyVerb(flags: Flags, application: string | undefined, most: number, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const { signal } = terminal;
   const wanted = application === undefined ? null : named(application);
   await using log = await openLog(base, signal);
@@ -84,7 +84,7 @@ async function rowsFor(log: StatusLog, entries: readonly StatusEntry[], matches:
 
 /** `lateen blame APPLICATION [--lines]`. */
 export async function blameVerb(flags: Flags, application: string, asLines: boolean, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const { signal } = terminal;
   const { matches } = named(application);
   await using log = await openLog(base, signal);
@@ -143,7 +143,7 @@ async function recordOf(log: StatusLog, revision: Revision, signal: AbortSignal)
 
 /** `lateen at COMMIT [--application NAME]`. 1 when something cannot be had as it was: a definition has changed, or it does not render. */
 export async function atVerb(flags: Flags, commit: string, only: string | undefined, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const { signal } = terminal;
   const wanted = only === undefined ? null : named(only);
   await using log = await openLog(base, signal);

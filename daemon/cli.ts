@@ -1,6 +1,7 @@
 /** The command line: verbs, flags, help. Prints and never decides. DOOR commander. */
 import { Command, CommanderError, Option } from 'commander';
 import { durationOf, SETTINGS, type Flags } from './config.ts';
+import { createRedactor } from './lib/redact.ts';
 import { Fault, toFault } from './model/fault.ts';
 import type { Output } from './print.ts';
 import type { ExitCode, Terminal } from './verbs.ts';
@@ -38,7 +39,8 @@ function countOf(name: string, value: Flags[string]): number {
  * Runs the verb that `argv` (without node and script) names. Resolves to the exit code: 0 well, 1 there is something to
  * look at, 2 an error, 3 time is up, 130 interrupted.
  */
-export async function cli(argv: readonly string[], terminal: Terminal, version: string): Promise<number> {
+export async function cli(argv: readonly string[], { redactor = createRedactor(), ...given }: Terminal, version: string): Promise<number> {
+  const terminal: Terminal = { ...given, redactor };
   let code: ExitCode = 0;
   const program = new Command('lateen').description('Delivers KubeVela applications from Git to Kubernetes clusters, and writes back what happened.').exitOverride().showSuggestionAfterError();
   program.configureOutput({ writeOut: terminal.out, writeErr: (text) => process.stderr.write(text) });
@@ -84,9 +86,8 @@ export async function cli(argv: readonly string[], terminal: Terminal, version: 
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const fault = toFault(error);
     if (fault.kind === 'cancelled') return 130;
-    const { createRedactor } = await import('./lib/redact.ts');
-    process.stderr.write(createRedactor().text(`lateen: ${fault.code}: ${fault.message}\n  \`lateen explain ${fault.code}\` says what to do.\n`));
-    if (fault.kind === 'bug' && fault.cause instanceof Error) process.stderr.write(`${fault.cause.stack ?? ''}\n`);
+    process.stderr.write(redactor.text(`lateen: ${fault.code}: ${fault.message}\n  \`lateen explain ${fault.code}\` says what to do.\n`));
+    if (fault.kind === 'bug' && fault.cause instanceof Error) process.stderr.write(redactor.text(`${fault.cause.stack ?? ''}\n`));
     return 2;
   }
 }

@@ -44,7 +44,7 @@ function askedBy(flags: Flags, config: Config): Asked {
 
 /** Prints the plan. 0 nothing would change, 1 something would, 2 there are mistakes or it cannot be told. */
 export async function planVerb(flags: Flags, output: Output | 'markdown', terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const asked = askedBy(flags, base.config);
   await using world = await openWorld(base, asked.mode, terminal);
   const { repo } = world.doors;

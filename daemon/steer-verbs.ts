@@ -62,7 +62,7 @@ export function steer(application: KubeObject, how: Steering): Steered {
 
 /** Does it to one application, `name` or `namespace/name`. 0 done, 1 there was nothing to do, 2 it could not be done. */
 export async function steerVerb(how: Steering, name: string, flags: Flags, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const [first = '', second] = name.split('/');
   const target = { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', namespace: second === undefined ? DEFAULT_NAMESPACE : first, name: second ?? first };
   await using hub = await wireHub(base);

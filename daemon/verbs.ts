@@ -9,6 +9,7 @@ import { printYaml } from './lib/yaml.ts';
 import { load } from './load/load.ts';
 import { ANY_HUB_SERVER } from './load/placeholders.ts';
 import { Loop, settle, settlementOf, type Settlement } from './loop.ts';
+import type { Redactor } from './model/ports.ts';
 import { CODES, Fault, type Code, type Diagnostic } from './model/fault.ts';
 import { keyText, LOCAL, type JsonObject, type ObjectKey } from './model/object.ts';
 import type { Desired } from './model/plan.ts';
@@ -29,6 +30,8 @@ import { readBuiltIns, wire, wireApprovers, wireBase, wireCue, type Base, type E
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly signal: AbortSignal;
+  /** Learns what a verb finds out to be secret: the last words of one that fails go through it, too. */
+  readonly redactor?: Redactor;
   /** Stands between the daemon and its effects: tests count and cut there. */
   readonly decorate?: EffectsDecorator;
 }
@@ -44,7 +47,7 @@ const EARLY_MAX = 10_000;
 
 /** `lateen run`: until the signal fires. */
 export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const { config, log, clock } = base;
   const lost = new AbortController();
   let loop: Loop | null = null;
@@ -142,7 +145,7 @@ function logFindings(base: Base, report: Report, told: ReadonlySet<string>): Rea
 
 /** `lateen once [--wait 60s]`: one pass, or as many as it takes until nothing moves. */
 export async function onceVerb(flags: Flags, waitMs: number | null, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const lost = new AbortController();
   await using wired = await wire(base, wireOptions({ writes: true, leaseWaitMs: waitMs ?? 0, onLost: (fault) => lost.abort(fault), onChange: null }, terminal));
   const signal = AbortSignal.any([terminal.signal, lost.signal]);
@@ -183,7 +186,7 @@ async function renderDirectory(path: string, base: Base, signal: AbortSignal): P
 
 /** `lateen check [DIR]`: findings, one a line. 1 when there is an error among them. */
 export async function checkVerb(flags: Flags, path: string, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const rendered = await renderDirectory(path, base, terminal.signal);
   const refused = rendered.desired.applications.flatMap((app) => refusedBeforehand(app, refusalOf));
   // Who refuses says more than a warning at the same place.
@@ -195,7 +198,7 @@ export async function checkVerb(flags: Flags, path: string, output: Output, term
 
 /** `lateen render [DIR] [--application NAME]`: the objects as YAML documents. Values of Secrets are shown as `***`. */
 export async function renderVerb(flags: Flags, path: string, only: string | undefined, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   const { desired, diagnostics } = await renderDirectory(path, base, terminal.signal);
   const wanted = [
     ...(only === undefined ? desired.objects : []),
@@ -219,7 +222,7 @@ function concealed(secret: JsonObject | object): object {
  * applications and clusters. 1 when one is not Ready.
  */
 export async function statusVerb(flags: Flags, output: Output, terminal: Terminal): Promise<ExitCode> {
-  const base = await wireBase(readConfig(flags));
+  const base = await wireBase(readConfig(flags), terminal);
   await using wired = await wire(base, wireOptions({ writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null }, terminal));
   const { signal } = terminal;
   const [records, clusters] = await Promise.all([wired.doors.records.open(signal), wired.doors.members.look(signal)]);

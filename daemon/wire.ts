@@ -55,8 +55,8 @@ export interface Base {
 }
 
 /** Clock, redaction and log: all that a verb needs before it knows what it does. */
-export async function wireBase(config: Config, clock: Clock = systemClock()): Promise<Base> {
-  const redactor = createRedactor();
+export async function wireBase(config: Config, { redactor = createRedactor() }: { readonly redactor?: Redactor } = {}): Promise<Base> {
+  const clock = systemClock();
   const { credentials } = config.cloud;
   for (const secret of [config.git.token, credentials?.accessKeyId, credentials?.accessKeySecret, credentials?.securityToken]) if (secret) redactor.learn(secret);
   const log = await openLog({ level: config.log.level, redactor, now: clock.now, to: 2, isPretty: config.log.pretty });
