@@ -78,7 +78,8 @@ async function linkedFolders(paths: readonly string[]): Promise<readonly string[
 }
 
 /**
- * Ticks when a branch of the local repository at `path` moves: a bare repository, a work tree, or a linked work tree.
+ * Ticks when a branch, or any other ref, of the local repository at `path` moves: a bare repository, a work tree, or a
+ * linked work tree.
  * `ignoredBranch` (the status branch, which we move ourselves) makes no tick.
  */
 export async function watchLocal(path: string, onTick: () => void, options: WatchOptions & { readonly ignoredBranch?: string }): Promise<Watch> {
@@ -88,7 +89,7 @@ export async function watchLocal(path: string, onTick: () => void, options: Watc
   const isStatus = (candidate: string): boolean => ignored !== null && (candidate === ignored || /^\.\d+$/.test(candidate.startsWith(ignored) ? candidate.slice(ignored.length) : ''));
   // packed-refs: a branch may be moved in there by git's own tidying or by a delete. HEAD: the default branch. reftable:
   // where refs live in repositories of that newer format.
-  const watched = ['refs/heads', 'packed-refs', 'HEAD', 'reftable'].map((name) => join(directory, name));
+  const watched = ['refs', 'packed-refs', 'HEAD', 'reftable'].map((name) => join(directory, name));
   return watchPaths(watched, onTick, {
     ...options,
     isIgnored: (candidate) => candidate.endsWith('.lock') || isStatus(candidate) || options.isIgnored?.(candidate) === true,

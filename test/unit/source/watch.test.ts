@@ -26,7 +26,7 @@ function counter(): { readonly tick: () => void; readonly next: (after: () => Pr
   return state;
 }
 
-test('a push to a local repository ticks: new, moved, nested, packed and deleted branches', async () => {
+test('a push to a local repository ticks: new, moved, nested, packed and deleted branches, and other refs', async () => {
   await using dir = await temporaryDirectory();
   const { bare, work } = await repoWithWorkTree(dir.path);
   const ticks = counter();
@@ -36,6 +36,7 @@ test('a push to a local repository ticks: new, moved, nested, packed and deleted
   await work.commit({ 'a.yaml': '2' });
   await ticks.next(() => work.push());
   await ticks.next(() => work.push('main:refs/heads/feature/deep/x'));
+  await ticks.next(() => work.push('main:refs/pull/7/head'));
   await bare.git('pack-refs', '--all');
   await ticks.next(() => work.push('--delete', 'feature/deep/x'));
   assert.ok(watch);
