@@ -39,7 +39,7 @@ export interface CompareInput {
   readonly live: SideInput | null;
   /** By `namespace/name`; the repository's own documents have none. */
   readonly facts: ReadonlyMap<string, Facts>;
-  /** The earlier commit whose content the head has again; "" for none. */
+  /** The earlier commit to which the head goes back; "" for none. */
   readonly revertOf: string;
   /** What a Configuration would have made in a cloud, a line for each resource. */
   readonly cloudPlan: (object: KubeObject) => readonly string[];
@@ -148,23 +148,29 @@ function cloudDiffs(changes: readonly Change[], cloudPlan: CompareInput['cloudPl
 // ----------------------------------------------------------------------------------------- the repository's documents
 
 function documentsOf(input: CompareInput): ApplicationComparison {
+  const written = { base: documentsIn(input.base), head: documentsIn(input.head) };
   const side = (whole: SideInput | null): Side | null => {
     if (whole === null) return null;
     const found = sideOf(whole.plan.objects, whole, NO_FACTS, input.cloudPlan);
-    return { ...found, workflow: { runs: 'none', reason: '', steps: [] }, objects: found.objects.map((object) => documentCauses(object, input)) };
+    return { ...found, workflow: { runs: 'none', reason: '', steps: [] }, objects: found.objects.map((object) => documentCauses(object, written)) };
   };
   const [desired, live] = [side(input.desired), side(input.live)];
   return { namespace: '', name: '', kind: 'documents', origin: null, document: (desired ?? live)?.objects.length === 0 ? 'same' : 'changed', desired, live, matrix: null, notes: [] };
 }
 
-const documentsIn = (catalog: Catalog | null): readonly Document[] => (catalog === null ? [] : [...catalog.definitions, ...catalog.policies, ...catalog.workflows, ...catalog.objects]);
+type Documents = ReadonlyMap<string, readonly Document[]>;
 
-function find(catalog: Catalog | null, { key }: ObjectDiff): Document | undefined {
-  return documentsIn(catalog).find(({ object }) => object.kind === key.kind && object.metadata.name === key.name && groupOf(object.apiVersion) === groupOf(key.apiVersion) && (object.metadata.namespace ?? DEFAULT_NAMESPACE) === (key.namespace || (object.metadata.namespace ?? DEFAULT_NAMESPACE)));
+const wordOf = (kind: string, apiVersion: string, name: string): string => `${groupOf(apiVersion)}/${kind}/${name}`;
+
+/** A catalog's documents by group, kind and name: there may be thousands, and each is looked for. */
+const documentsIn = (catalog: Catalog | null): Documents => Map.groupBy(catalog === null ? [] : [...catalog.definitions, ...catalog.policies, ...catalog.workflows, ...catalog.objects], ({ object }) => wordOf(object.kind, object.apiVersion, object.metadata.name ?? ''));
+
+function find(documents: Documents, { key }: ObjectDiff): Document | undefined {
+  return documents.get(wordOf(key.kind, key.apiVersion, key.name))?.find(({ object }) => key.namespace === '' || (object.metadata.namespace ?? DEFAULT_NAMESPACE) === key.namespace);
 }
 
 /** A document is what sets its own fields. */
-function documentCauses(object: ObjectDiff, { base, head }: CompareInput): ObjectDiff {
+function documentCauses(object: ObjectDiff, { base, head }: { readonly base: Documents; readonly head: Documents }): ObjectDiff {
   if (object.reason === 'drift' || object.action === 'keep' || object.action === 'refuse') return object;
   const cause = (from: Document | undefined, isInBase: boolean, path: readonly (string | number)[] | null): readonly Cause[] => (from === undefined ? [] : [{ kind: 'document', text: 'its document', origin: path === null ? from.origin : from.locate(path), isInBase, computedBy: null }]);
   const [before, after] = [find(base, object), find(head, object)];
