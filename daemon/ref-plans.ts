@@ -14,8 +14,8 @@ import { compare, emptyCompareMemory, type CompareDoors } from './compare.ts';
 import type { Log } from './lib/log.ts';
 import { serialQueue } from './lib/queue.ts';
 import { createRedactor } from './lib/redact.ts';
-import { CONFIG_PATH, readConfig } from './load/config.ts';
-import type { Revision, Tree } from './model/catalog.ts';
+import { CONFIG_PATH, DEFAULT_CONFIG, readConfig } from './load/config.ts';
+import { isUnder, type Revision, type Tree } from './model/catalog.ts';
 import type { CueCallOptions, CueEvaluator } from './model/cue.ts';
 import { Fault, toFault } from './model/fault.ts';
 import type { Clock, PlanRefs, PlanTip, Redactor, Repo } from './model/ports.ts';
@@ -45,6 +45,8 @@ const PLAN_MAX_MS = 120_000;
 const GATHERED_MAX_MS = 2_000;
 /** Plans that are kept; of more the one that was made first goes. A closed pull request keeps its ref for ever. */
 const PLANS_MAX = 200;
+/** New text that a ref may bring: it is read in one piece, and meanwhile the daemon does nothing else. */
+const TEXT_MAX_BYTES = 3 * 1024 * 1024;
 /** Evaluations that wait for their turn. */
 const WAITING_MAX = 10_000;
 const MESSAGE_MAX = 1_000;
@@ -113,12 +115,12 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
     const redactor = createRedactor();
     const at = { ref, head: head.sha, base: against.sha };
     try {
-      const configs = new Map<string, string>();
-      const comparison = await within(PLAN_MAX_MS, doors.clock, signal, (limited) => compare(untrusted(doors, { cue, redactor, configs }), { base: against, head, live: null, message: '', revertOf: '', isTrusted: false, memory }, limited));
+      const trees = new Map<string, Tree>();
+      const comparison = await within(PLAN_MAX_MS, doors.clock, signal, async (limited) => compare(untrusted(doors, { cue, redactor, trees }), { base: against, head, live: null, message: '', revertOf: await doors.repo.earlierContent(head, against, limited), isTrusted: false, memory }, limited));
       doors.log.info('ref planned', { ref: quotedRef(ref), commit: head.sha, changes: hasChanges(comparison) });
       const notes = [
         ...(base === null ? [`It has no commit in common with ${code(onto.branch)}: it is compared with the newest commit there.`] : []),
-        ...(configs.get(head.sha) === configs.get(against.sha) ? [] : [`Its ${code(CONFIG_PATH)} is another one: this plan goes by the base's, which counts until it is merged.`]),
+        ...(configOf(trees.get(head.sha)) === configOf(trees.get(against.sha)) ? [] : [`Its ${code(CONFIG_PATH)} is another one: this plan goes by the base's, which counts until it is merged.`]),
       ];
       return page(at, withNotes(planMarkdown(comparison), notes));
     } catch (error) {
@@ -160,19 +162,32 @@ interface Own {
   readonly cue: CueEvaluator;
   /** What a ref calls a Secret is one in its plan. Elsewhere it would blank whatever words it likes. */
   readonly redactor: Redactor;
-  /** Learns which lateen.yaml each commit has, by the commit's id. */
-  readonly configs: Map<string, string>;
+  /** Learns what was read, by the commit's id: the base first. */
+  readonly trees: Map<string, Tree>;
 }
 
 /** The doors as a ref sees them that anybody may have pushed: names of what the operator has given, not the values. */
-function untrusted({ given, repo, pack, approvals, instance, budget, drift, cloudPlan }: RefPlanDoors, { cue, redactor, configs }: Own): CompareDoors {
+function untrusted({ given, repo, pack, approvals, instance, budget, drift, cloudPlan }: RefPlanDoors, { cue, redactor, trees }: Own): CompareDoors {
   const values = Object.fromEntries(Object.keys(given.values ?? {}).map((name) => [name, `<${name}>`]));
   const tree = async (revision: Revision, signal: AbortSignal): Promise<Tree> => {
     const found = await repo.planTree(revision, signal);
-    configs.set(revision.sha, found.files.find((file) => file.path === CONFIG_PATH)?.oid ?? '');
+    const [base] = trees.values();
+    const sizeBytes = base === undefined ? 0 : newBytes(found, base);
+    if (sizeBytes > TEXT_MAX_BYTES) throw new Fault('source/too-large', `it brings ${sizeBytes} bytes of documents that the base does not have, and the daemon plans ${TEXT_MAX_BYTES}; \`lateen plan --base --head\` plans more`);
+    trees.set(revision.sha, found);
     return found;
   };
   return { pack, approvals, instance, budget, drift, cloudPlan, cue, redactor, repo: { tree }, given: { ...given, values, hubServer: 'https://hub:6443' } };
+}
+
+const configOf = (tree: Tree | undefined): string => tree?.files.find((file) => file.path === CONFIG_PATH)?.oid ?? '';
+
+/** How much there is to be read that the base has not, where the base's lateen.yaml lets it be read. */
+function newBytes(tree: Tree, base: Tree): number {
+  const { paths, ignore } = readConfig(base).config ?? DEFAULT_CONFIG;
+  const known = new Set(base.files.map((file) => file.oid));
+  const added = tree.files.filter(({ path, oid, text }) => text !== null && !known.has(oid) && paths.some((prefix) => isUnder(path, prefix)) && !ignore.some((prefix) => isUnder(path, prefix)));
+  return added.reduce((sum, file) => sum + file.sizeBytes, 0);
 }
 
 /** An evaluator that has one of the threads at most, and a place in the queue for one call: passes go on beside it. */

@@ -73,7 +73,7 @@ async function worldOf(refs: Readonly<Record<string, Files>>, { tips, onCommit, 
   const knownPack = await pack;
   const doors = (): RefPlanDoors => ({
     repo: {
-      tree, planTree: tree,
+      tree, planTree: tree, earlierContent: () => Promise.resolve(''),
       // As the real one: only what has an ending that is read.
       statusFiles: () => Promise.resolve(new Map([...files].filter(([path]) => path.endsWith('.yaml')))),
       planTips: ({ planned, onto }) => {
@@ -329,6 +329,13 @@ describe('a hostile ref', () => {
     const plan = await planOf({ ...BASE, 'apps/many.yaml': Array.from({ length: 1_500 }, (_, i) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m${i}, namespace: shop}\ndata: {x: "${'y'.repeat(100)}"}\n`).join('---\n') });
     assert.match(plan, /\*\*1500\*\*/);
     assert.ok(plan.length < 65_536, String(plan.length));
+  });
+
+  it('that brings more text than can be read beside passes is told so; what nobody reads does not count', async () => {
+    const files = (folder: string): Files => Object.fromEntries(Array.from({ length: 4 }, (_, i) => [`${folder}/${i}.yaml`, `# ${i}\n${'# nothing to see here\n'.repeat(48_000)}`]));
+    assert.match(await planOf({ ...RED, ...files('apps') }), /It could not be planned: ``? ?source\/too-large: it brings \d{7} bytes of documents/);
+    assert.match(await planOf({ ...RED, ...files('other') }), /`"red"`/);
+    assert.match(await planOf({ ...RED, ...files('apps') }, {}, { ...BASE, ...files('apps') }), /`"red"`/);
   });
 
   it('cannot break out of the page: neither by names nor by values', async () => {
