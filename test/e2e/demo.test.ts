@@ -6,6 +6,7 @@ import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { useLab } from '../lab/lab.ts';
 import { temporaryDirectory } from '../rig/git.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -104,6 +105,24 @@ test('KubeVela\'s tutorial as it was published goes the same way', { skip: exist
   // The placeholder is told where it stands, and what it was filled with.
   assert.match(out, / finding +initializers\/init-managed-cluster\.yaml:33:29: load\/reference: .*hub's own address https:/);
   assert.deepEqual(await leftIn(directory.path), []);
+});
+
+test('on a cluster of one\'s own nothing of the cloud is asked for, which is said before anything happens, and the way back is printed', async () => {
+  await using directory = await temporaryDirectory();
+  const lab = await useLab(['hub']);
+  try {
+    const { hub } = lab.planes;
+    const { code, out, errors } = await demo(directory.path, ['--exit', '--kubeconfig', hub.kubeconfig]);
+    assert.equal(code, 0, `${out}\n${errors}`);
+    assert.match(told(out)[0] ?? '', /^cloud clusters, definitions\/steps, apps\/podinfo of the sample are left out: .*Keys of a cloud in the environment are not used\.$/);
+    assert.match(sections(out).get('kubectl get applications -A') ?? '', /^shop +shop +catalog +webservice +running +true /m);
+    assert.deepEqual((await hub.client.list('secrets/vela-system')).filter(({ type }) => type === 'Opaque').map(({ metadata }) => metadata.name), [], 'no keys of anybody');
+    assert.deepEqual((await hub.client.list('configurations.terraform.core.oam.dev')).map(({ metadata }) => metadata.name), []);
+    assert.match(out, /^ {2}kubectl delete namespace (?:hello shop|shop hello)$/m);
+    assert.deepEqual(await leftIn(directory.path), []);
+  } finally {
+    await lab.stop();
+  }
 });
 
 test('a mistake in the documents is shown with its line, the rest is delivered, and the demo ends with 1', async () => {
