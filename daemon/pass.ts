@@ -19,13 +19,14 @@ import type { CueEvaluator } from './model/cue.ts';
 import { toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
-import type { ApplicationRecord, Clock, Http, Records, Register, Repo, Transport } from './model/ports.ts';
+import type { ApplicationRecord, Clock, Http, Records, Redactor, Register, Repo, Transport } from './model/ports.ts';
 import type { ApplicationReport, Observation, Report } from './model/status.ts';
 import type { Owner } from './plan/decide.ts';
 import type { DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union } from './plan/inventory.ts';
 import { leavingDocuments, leavingRecords, plan, stayingDefinitions } from './plan/plan.ts';
 import { overBudget, uidOf, type DeletionBudget } from './plan/prune.ts';
+import { secretsOf } from './plan/spread.ts';
 import { keysOf, rememberAll, rememberSome, type HubFacts, type Remembered } from './remember.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderMemo } from './render/render.ts';
@@ -59,6 +60,8 @@ export interface Doors {
   readonly budget: DeletionBudget;
   /** How often the status branch is written. */
   readonly pace: Pace;
+  /** Learns what is secret in a commit, before anything is said of it (I9). */
+  readonly redactor: Redactor;
   /** What the operator says about drift. */
   readonly drift: DriftBound;
 }
@@ -118,6 +121,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
       catalog, only, clusters, known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack }, records: hub.records, memo: memory.render,
       environment: { cue: doors.cue, clusterVersion: hub.version, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal), signal },
     });
+    secretsOf(desired).forEach(doors.redactor.learnSecret);
     doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: desired.objects.length + desired.applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length });
     const observed = await doors.transport.observe(keysOf(desired, hub, only === null), signal);
     const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog, applications: desired.applications, isWhole: only === null, revision, signal });

@@ -16,6 +16,7 @@ import type { Desired } from './model/plan.ts';
 import type { Report } from './model/status.ts';
 import { matrixOf } from './matrix.ts';
 import type { PassResult } from './pass.ts';
+import { secretsOf } from './plan/spread.ts';
 import { diagnosticText, explanation, inForm, sortDiagnostics, table, type Output } from './print.ts';
 import { openRefPlans } from './ref-plans.ts';
 import { cloudPlan, refusalOf } from './provision/order.ts';
@@ -181,6 +182,7 @@ async function renderDirectory(path: string, base: Base, signal: AbortSignal): P
     catalog, known: { hub: [], pack: await readPack() }, records: new Map(), memo: new Map(), only: null,
     environment: { cue, clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' }, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)), signal },
   });
+  secretsOf(desired).forEach(base.redactor.learnSecret);
   return { desired, diagnostics: sortDiagnostics([...catalog.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)]) };
 }
 

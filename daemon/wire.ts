@@ -180,7 +180,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const doors = {
     members, controllers, register, given: { values: config.values, hubServer: client.server, builtIns: await readBuiltIns() },
     repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
-    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), instance: config.instance, budget: config.budget, pace: options.onChange === null ? AT_ONCE : config.status.pace, drift: config.drift, hubResumes: config.trust.hubResume === 'allow',
+    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), redactor, instance: config.instance, budget: config.budget, pace: options.onChange === null ? AT_ONCE : config.status.pace, drift: config.drift, hubResumes: config.trust.hubResume === 'allow',
   };
   const approvals = openApprovals({ repo: source, clock, approvers });
   const owned = stack.move();

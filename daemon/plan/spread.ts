@@ -2,7 +2,7 @@
 import { WORK_API } from '../lib/manifest-work.ts';
 import { LAST_APPLIED_ANNOTATION, RENDER_HASH_ANNOTATION } from '../lib/stamp.ts';
 import { groupOf, keyOf, keyText, type KubeObject, type ObjectKey } from '../model/object.ts';
-import type { DesiredApplication, Wanted } from '../model/plan.ts';
+import type { Desired, DesiredApplication, Wanted } from '../model/plan.ts';
 import { storedForm } from './decide.ts';
 
 /** Labels that tell of the revision: each new content changes them on every object of its application. */
@@ -51,3 +51,6 @@ export const wishesOf = (app: DesiredApplication): readonly Wanted[] => [...app.
 
 /** The same by keyText of what ends up in the clusters, without marks. */
 export const outcomeOf = (app: DesiredApplication): ReadonlyMap<string, KubeObject> => new Map(wishesOf(app).flatMap(placed).map(({ key, object }) => [keyText(key), unmarked(object)]));
+
+/** Every Secret that is asked for, wherever it is to go: what a redactor learns before anything is said of the content. */
+export const secretsOf = (desired: Desired): readonly KubeObject[] => [...desired.objects, ...desired.applications.flatMap(wishesOf)].flatMap(placed).map(({ object }) => object).filter(({ kind }) => kind === 'Secret');

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { equal } from '../../daemon/lib/json.ts';
 import { SILENT_LOG } from '../../daemon/lib/log.ts';
+import { createRedactor } from '../../daemon/lib/redact.ts';
 import { openApprovals } from '../../daemon/approvals.ts';
 import { createLoadCache } from '../../daemon/load/load.ts';
 import { AT_ONCE } from '../../daemon/status/pace.ts';
@@ -144,7 +145,7 @@ export function openWorld(): World {
         return sha(commit.subject);
       }),
     },
-    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 }, pace: AT_ONCE, drift: 'any',
+    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 }, pace: AT_ONCE, redactor: createRedactor(), drift: 'any',
     register: () => Promise.resolve({ available: true, message: '', changed: false }),
     approvals: openApprovals({ repo: { tree: (revision) => Promise.resolve({ revision, files: [] }), broughtBy: () => Promise.resolve(null) }, clock: { now: () => world.nowMs, random: () => 0.5, sleep: () => Promise.resolve() }, approvers: null }),
     http: (request) => effect('call', request.url, () => {
