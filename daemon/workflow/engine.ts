@@ -27,7 +27,7 @@ import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } f
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import { heedHub, withResumed } from './resumption.ts';
-import { repeatable } from './again.ts';
+import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
 import { runCoded, isCoded } from './steps/coded.ts';
 import type { StepResult } from './steps/result.ts';
@@ -141,8 +141,7 @@ class Run {
       try {
         const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, stepContextObject(this.#doors.desired));
         const context = { ...this.#contextFor(step, group, properties), resumed: true };
-        if (!isCodedStep(step)) return this.#madeAgain(step, await runTemplate(context, repeatable(this.#doors.actions)));
-        const result = await runCoded(context, (name, health) => this.#services.set(name, health));
+        const result = isCodedStep(step) ? await runCoded(context, (name, health) => this.#services.set(name, health)) : await makeAgain(context, this.#doors.actions);
         if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
         if (result.isIncomplete === true) {
           this.#isComplete = false;
@@ -159,12 +158,6 @@ class Run {
     };
     for (const step of this.#doors.desired.steps) await visit(step, '');
     return { journal: this.#journal, services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
-  }
-
-  #madeAgain(step: Step, { kind, message, retryAfterMs }: StepResult): void {
-    if (kind === 'succeeded') return;
-    this.#keeping ||= `step ${step.name}: ${message || 'what it made is made again'}`;
-    if (kind === 'wait') this.#soon(retryAfterMs ?? 1000);
   }
 
   /**
