@@ -65,7 +65,7 @@ suite('a ref that lateen.yaml names', () => {
     const flags = ['--set', `region=${CANARY}`, '--interval', '1h'];
     await using daemons = new AsyncDisposableStack();
     let daemon = daemons.use(it.run({}, ...flags));
-    await it.untilStatus('shop', (status) => status?.['phase'] === 'running');
+    await it.untilStatus('shop', (status) => status?.['phase'] === 'running', 60_000);
     const sha = await offer(it, 'refs/pull/7/head', {
       'shop.yaml': app(ns, 'shop', 'red'),
       // What it calls a Secret are words of everybody's status.
@@ -76,7 +76,7 @@ suite('a ref that lateen.yaml names', () => {
     assert.match(plan, /`\/data\/colour`: `"blue"` → `"red"`/);
     // A pass tells after it, and both stand.
     await it.push({ 'shop.yaml': app(ns, 'shop', 'green') });
-    const status = await it.untilStatus('shop', (found) => found?.['phase'] === 'running' && JSON.stringify(found).includes('shop-v2'));
+    const status = await it.untilStatus('shop', (found) => found?.['phase'] === 'running' && JSON.stringify(found).includes('shop-v2'), 60_000);
     assert.equal(status?.['kind'], 'ApplicationStatus', JSON.stringify(status).slice(0, 300));
     assert.deepEqual(await plansOf(it), ['plans/index.yaml', 'plans/pull/7/head.md']);
     const second = await offer(it, 'refs/heads/env/staging', { 'shop.yaml': app(ns, 'shop', 'black') });
@@ -88,7 +88,7 @@ suite('a ref that lateen.yaml names', () => {
     const before_ = await commitsOf(it);
     await daemon.stop();
     daemon = daemons.use(it.run({}, ...flags, '--work-dir', join(it.directory, 'other')));
-    await daemon.untilLog((line) => line.msg === 'started');
+    await daemon.untilLog((line) => line.msg === 'new commit');
     const third = await offer(it, 'refs/heads/env/third', { 'shop.yaml': app(ns, 'shop', 'white') });
     await untilPlan(it, 'plans/heads/env/third.md', third);
     assert.deepEqual(await commitsOf(it), ['plan: refs/heads/env/third', ...before_]);
@@ -147,7 +147,7 @@ suite('a ref that lateen.yaml names', () => {
     await using remote = await httpGitServer({ root: dirname(it.bare.path) });
     const port = await freePort();
     await using _daemon = it.run({ env: { LATEEN_HOOK_SECRET: secret } }, '--set', `region=${CANARY}`, '--repo', remote.url('origin.git'), '--git-schemes', 'http', '--interval', '1h', '--listen', `127.0.0.1:${port}`);
-    await it.untilStatus('shop', (status) => status?.['phase'] === 'running');
+    await it.untilStatus('shop', (status) => status?.['phase'] === 'running', 60_000);
     const sha = await offer(it, 'refs/pull/7/head', { 'shop.yaml': app(it.namespace, 'shop', 'red') });
     const body = JSON.stringify({ ref: 'refs/pull/7/head', after: sha });
     const answer = await fetch(`http://127.0.0.1:${port}/hook`, { method: 'POST', body, headers: { 'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`, 'x-github-delivery': 'd-1', 'x-github-event': 'push' } });
