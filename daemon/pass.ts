@@ -137,7 +137,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
     // What controllers said in a former process is not known to this one: told without it, it would make a commit (I5).
     if (last === null) await doors.controllers.tend(hub.kept, signal);
-    const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => hub.records.get(name)?.application != null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
+    const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => (hub.records.get(name)?.application ?? null) !== null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
     const reports = (await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared))).filter((app) => app !== null); // 5 workflow, 6 transport
     const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];
     const gone = only === null ? await leaveAll(leaving, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : [];

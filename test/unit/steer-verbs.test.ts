@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { KubeObject } from '../../daemon/model/object.ts';
 import { steer } from '../../daemon/steer-verbs.ts';
 
-const application = (workflow: Readonly<Record<string, unknown>> | null): KubeObject => ({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'a' }, ...(workflow === null ? {} : { status: { workflow } }) }) as unknown as KubeObject;
+const application = (workflow: Readonly<Record<string, unknown>> | null): KubeObject => ({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'a' }, ...(workflow === null ? {} : { status: { workflow } }) });
 const because = (workflow: Readonly<Record<string, unknown>> | null, how: Parameters<typeof steer>[1]): string => {
   const steered = steer(application(workflow), how);
   return 'because' in steered ? steered.because : 'something is done';
