@@ -74,7 +74,7 @@ export interface CompareOptions {
   readonly live: LiveGround | null;
   /** Why no cluster is asked though somebody wanted to; "" else. */
   readonly message: string;
-  /** The earlier commit whose content the head has again; "" for none, or where nobody looked. */
+  /** The earlier commit to which the head goes back; "" for none, or where nobody looked. */
   readonly revertOf: string;
   /** False: the head is anybody's. It is read under the base's lateen.yaml, and nothing is approved by it. */
   readonly isTrusted: boolean;
@@ -115,11 +115,15 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
   const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
   const before = new Set(catalogs.base === null || base === null ? [] : findings(catalogs.base, base).map(findingText));
   const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(desired?.unapproved ?? [])];
+  // An Approval is for one content: that every later one outdates it is no news of this commit.
+  const given = new Set(catalogs.base?.approvals.map(approvalText) ?? []);
+  const spent = new Set(catalogs.head.approvals.filter((document) => given.has(approvalText(document))).map(({ origin }) => origin.path));
+  const isOld = (item: Diagnostic): boolean => before.has(findingText(item)) || (item.code === 'plan/approval' && item.severity === 'warning' && spent.has(item.origin?.path ?? ''));
   const told = compareApplications({ ...catalogs, desired, live: liveSide, facts, revertOf: options.revertOf, cloudPlan: doors.cloudPlan });
   return redacted({
     base: options.base, head: options.head, revertOf: options.revertOf, clusters: { isLive: live !== null, unresolved: ground.unresolved, message: options.message },
     applications: told.applications, unchangedCount: told.unchangedCount + (live === null ? looked.untouchedCount : 0),
-    findings: now.filter((item) => !before.has(findingText(item))), oldFindingsCount: now.filter((item) => before.has(findingText(item))).length,
+    findings: now.filter((item) => !isOld(item)), oldFindingsCount: now.filter(isOld).length,
   }, doors.redactor);
 }
 
@@ -170,6 +174,9 @@ async function look(doors: CompareDoors, options: CompareOptions, { catalogs, to
 
 /** The same mistake is the same though lines above it have moved. */
 const findingText = (item: Diagnostic): string => [item.code, item.application ?? '', item.origin?.path ?? '', item.message].join('\0');
+
+/** The same document at the same place. */
+const approvalText = ({ origin, object }: Catalog['approvals'][number]): string => `${origin.path}\0${JSON.stringify(object)}`;
 
 /** A tree whose lateen.yaml is another's: what it says decides which files are read, and how. */
 function underConfigOf(tree: Tree, base: Tree | null): Tree {

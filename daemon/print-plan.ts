@@ -86,7 +86,7 @@ export function groundText({ clusters, base, revertOf }: Comparison): readonly {
   return [
     ...(clusters.isLive || base === null ? [] : [{ text: 'The clusters were not asked', detail: clusters.message }]),
     ...(clusters.unresolved.length === 0 ? [] : [{ text: 'Each of these stands for the clusters that it fits', detail: clusters.unresolved.join(' ') }]),
-    ...(revertOf === '' ? [] : [{ text: 'The commit has the content of an earlier one again', detail: revertOf.slice(0, 10) }]),
+    ...(revertOf === '' ? [] : [{ text: 'What it changes is again as it was at an earlier commit', detail: revertOf.slice(0, 10) }]),
   ];
 }
 
@@ -183,7 +183,7 @@ function matrixLines(matrix: Matrix): readonly string[] {
  *
  *     apiVersion: lateen.dev/v1alpha1, kind: Plan
  *     base, head: {sha, branch, author, subject}      base is null without --base
- *     revertOf: earlier commit with the head's content, or ""
+ *     revertOf: earlier commit that had what the head changes as the head has it, or ""
  *     changes: true when the exit code is 1 for it
  *     clusters: {isLive, unresolved: [names that stand for selectors], message: why nobody was asked, or ""}
  *     applications: of those that would not stay as they are; the repository's own documents have the name ""

@@ -77,6 +77,8 @@ export interface PlanRefs {
   readonly planTips: (request: PlanRequest, signal: AbortSignal) => Promise<PlanTips>;
   /** As {@link Repo.tree}, for tips and their bases. */
   readonly planTree: Repo['tree'];
+  /** The newest ancestor of `base` that had what differs between the two as `head` has it; "" for none. Faults: source/*. */
+  readonly earlierContent: (head: Revision, base: Revision, signal: AbortSignal) => Promise<string>;
 }
 
 /** One object to be written. */

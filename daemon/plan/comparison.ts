@@ -145,7 +145,7 @@ export interface Comparison {
   /** Null: the clusters alone are what the head is compared with. */
   readonly base: Revision | null;
   readonly head: Revision;
-  /** The earlier commit whose content the head has again; "" where it has none, or nobody looked. */
+  /** The earlier commit to which the head goes back: it had what the head changes as the head has it; "" for none, or where nobody looked. */
   readonly revertOf: string;
   readonly clusters: {
     /** The hub and its members were looked at. */

@@ -17,6 +17,9 @@ export interface RevisionDoors {
 const REVISION = /^((?!.*(?:\.\.|@\{|\/\/))[A-Za-z0-9_][^\s\0-\x20~^:?*[\\\x7f]{0,254})((?:[~^]\d{0,6}){0,20})$/;
 /** Ancestors that are looked at for the same content. */
 const ANCESTORS_MAX = 1_000;
+/** Files that differ, and commits that touched them: of more it is not asked whether they were like this before. */
+const CHANGED_MAX = 50;
+const TOUCHING_MAX = 200;
 
 /**
  * The commit that `text` names on the remote, with its objects in our copy. A branch or tag is asked for there; an id is
@@ -75,13 +78,35 @@ async function describeRevision(sha: string, branch: string, { git, store }: Rev
 }
 
 /**
- * The newest commit of the base's history whose files are those of `head`: `head` goes back to it. "" for none among 1,000,
+ * The newest commit of the base's history to which `head` goes back: that has the same files; else the one that had all
+ * files that differ between the two as `head` has them, whatever came to other files since. "" for none among so many,
  * and where the files are those of `base` anyway. What `head` alone has behind it, a merged branch for one, is no way back.
  */
 export async function earlierContent(head: Revision, base: Revision, { git, store }: Pick<RevisionDoors, 'git' | 'store'>, signal: AbortSignal): Promise<string> {
-  const log = (args: readonly string[]): Promise<string> => git.text({ doing: 'reading the history', directory: store().directory, args: ['log', '--no-show-signature', '--format=%H %T', ...args] }, signal);
+  const directory = store().directory;
+  const log = (args: readonly string[]): Promise<string> => git.text({ doing: 'reading the history', directory, args: ['log', '--no-show-signature', '--format=%H %T', ...args] }, signal);
   const [, wanted] = (await log(['--max-count=1', head.sha])).trim().split(' ');
-  const [own, ...before] = (await log([`--max-count=${ANCESTORS_MAX + 1}`, base.sha])).split('\n').filter((line) => line !== '').map((line) => line.split(' '));
+  const [own, ...before] = linesOf(await log([`--max-count=${ANCESTORS_MAX + 1}`, base.sha])).map((line) => line.split(' '));
   if (own === undefined || own[1] === wanted) return '';
-  return before.find((line) => line[1] === wanted)?.[0] ?? '';
+  const same = before.find((line) => line[1] === wanted)?.[0];
+  if (same !== undefined) return same;
+  const changed = changedFiles(await git.text({ doing: 'comparing commits', directory, args: ['diff-tree', '-r', '-z', '--no-renames', base.sha, head.sha] }, signal));
+  // That a file is gone is no way back to the time before it came.
+  if (changed.length > CHANGED_MAX || changed.every(({ oid }) => /^0+$/.test(oid)) || changed.some(({ path }) => path.includes('\n'))) return '';
+  const end = before.length < ANCESTORS_MAX ? [] : [`^${before.at(-1)?.[0] ?? ''}`];
+  const touching = linesOf(await log([`--max-count=${TOUCHING_MAX}`, base.sha, ...end, '--', ...changed.map(({ path }) => `:(top,literal)${path}`)])).map((line) => line.split(' ')[0] ?? '');
+  const asked = touching.flatMap((sha) => changed.map(({ path }) => `${sha}:${path}\n`)).join('');
+  const found = asked === '' ? [] : linesOf(await git.text({ doing: 'comparing commits', directory, args: ['cat-file', '--batch-check=%(objectname)'], input: asked }, signal));
+  return touching.find((_sha, i) => changed.every(({ oid }, j) => {
+    const line = found[i * changed.length + j] ?? '';
+    return /^0+$/.test(oid) ? line.endsWith(' missing') : line === oid;
+  })) ?? '';
+}
+
+const linesOf = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
+
+/** Of `diff-tree -r -z`: paths with the ids that the second commit has; zeros for what is gone there. */
+function changedFiles(raw: string): readonly { readonly path: string; readonly oid: string }[] {
+  const parts = raw.split('\0');
+  return Array.from({ length: Math.floor(parts.length / 2) }, (_, i) => ({ path: parts[2 * i + 1] ?? '', oid: parts[2 * i]?.split(' ')[3] ?? '' }));
 }

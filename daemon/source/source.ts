@@ -66,8 +66,6 @@ export interface Source extends Repo, PlanRefs {
   readonly localDirectory: string | null;
   /** The commit that a person names, fetched where need be. Faults: source/*; source/branch when there is none. */
   readonly revision: (text: string, signal: AbortSignal) => Promise<Revision>;
-  /** The newest ancestor of `head` with the same files, where `base` has others; "" for none. */
-  readonly earlierContent: (head: Revision, base: Revision, signal: AbortSignal) => Promise<string>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 

@@ -106,7 +106,7 @@ suite('the plan of a pull request', () => {
     await it.work.push();
     const plan = await it.verb('plan', {}, '--base', 'HEAD~1');
     assert.equal(plan.code, 1, plan.stdout + plan.stderr);
-    assert.match(plan.stdout, /^The commit has the content of an earlier one again: [0-9a-f]{10}\.$/m);
+    assert.match(plan.stdout, /^What it changes is again as it was at an earlier commit: [0-9a-f]{10}\.$/m);
     assert.match(plan.stdout, /note: it goes back to what it was at [0-9a-f]{10}: its steps run again from the first/);
     assert.match(plan.stdout, /commit against clusters \(its workflow runs: settings; revision shop-v1 again, behind shop-v2\)/);
     const after_ = await it.once();

@@ -80,7 +80,7 @@ prod/shop (apps/shop.yaml:1, changed) (its workflow runs: go, group (one); a new
 
   it('tells both ways of looking apart', () => {
     const text = planText(comparison([application('shop', side([object('update', 'a', 'drift')]), { desired: side([object('create', 'b', 'not there yet')], { workflow: RUNS }), document: 'changed' })], { base: revision('b45e'), revertOf: '0123456789abcdef' }));
-    assert.match(text, /^The commit has the content of an earlier one again: 0123456789\.$/m);
+    assert.match(text, /^What it changes is again as it was at an earlier commit: 0123456789\.$/m);
     assert.match(text, /^ {2}commit against commit \(its workflow runs: .*\)\n {4}\+ create ConfigMap prod\/b: not there yet\n {2}commit against clusters\n {4}~ update ConfigMap prod\/a: drift$/m);
     assert.match(text, /^Against the base: 1 to create, 0 to update.*\n\nAgainst the clusters: 0 to create, 1 to update/m);
   });

@@ -1,10 +1,12 @@
 /** Two commits compared without a cluster: objects, fields, steps, clouds, and what is kept. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { openApprovals } from '../../../daemon/approvals.ts';
 import { stableStringify } from '../../../daemon/lib/json.ts';
+import { systemClock } from '../../../daemon/lib/retry.ts';
 import { hasChanges } from '../../../daemon/plan/compare.ts';
 import { application } from '../load/trees.ts';
-import { compareFiles, counting, fieldsOf, objectText, onlyOf, told } from './comparing.ts';
+import { compareFiles, counting, fieldsOf, objectText, onlyOf, told, type Files } from './comparing.ts';
 
 const web = (image: string, more = ''): string => application('shop', `  components:\n  - name: web\n    type: webservice\n    properties:\n      image: ${image}\n${more}`);
 const object = (kind: string, name: string, more: object = {}): string => JSON.stringify({ apiVersion: kind === 'Deployment' ? 'apps/v1' : 'v1', kind, metadata: { name, ...(kind === 'Namespace' ? {} : { namespace: 'default' }) }, ...more });
@@ -191,6 +193,17 @@ describe('a way back', () => {
     assert.deepEqual([app.kind, app.document, app.desired?.objects.map((item) => [item.action, item.code])], ['Initializer', 'gone', [['refuse', 'plan/guard']]]);
     assert.match(app.notes[0] ?? '', /needs an Approval with action `delete`/);
   });
+});
+
+it('an Approval that the base has already is outdated by every later content, and that is no finding of this commit', async () => {
+  const approval = JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'go' }, spec: { action: 'resume', target: { kind: 'Application', namespace: 'default', name: 'shop' }, step: 'pause', hash: 'abc', expires: '2999-01-01T00:00:00Z' } });
+  const judge = openApprovals({ repo: { tree: () => Promise.reject(new Error('not asked for')), broughtBy: () => Promise.resolve(null) }, clock: systemClock(), approvers: null });
+  const compared = async (base: Files, name: string): Promise<readonly unknown[]> => {
+    const { findings, oldFindingsCount } = await compareFiles({ 'a.yaml': web('nginx:1'), ...base }, { 'a.yaml': web('nginx:2'), [name]: approval }, {}, { approvals: judge });
+    return [findings.map((item) => `${item.code} ${item.origin?.path}`), oldFindingsCount];
+  };
+  assert.deepEqual(await compared({ 'go.json': approval }, 'go.json'), [[], 1]);
+  assert.deepEqual(await compared({}, 'go.json'), [['plan/approval go.json'], 0]);
 });
 
 it('the comparison is byte-identical in whatever order the files come (I8)', async () => {

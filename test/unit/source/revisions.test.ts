@@ -65,6 +65,31 @@ test('a commit that goes back to an earlier content names it', async () => {
   assert.equal(await source.earlierContent(back, root, never), '', 'the base has it too');
 });
 
+test('a revert goes back though other files have changed since; a file that goes, or one of several that is new, does not', async () => {
+  await using dir = await temporaryDirectory();
+  const { work } = await repoWithWorkTree(dir.path);
+  const first = await work.commit({ 'a.yaml': 'one', 'dir/[b].yaml': 'one' });
+  const between = await work.commit({ 'c.yaml': 'one' });
+  await work.git('switch', '--quiet', '--create', 'feature');
+  await work.commit({ 'a.yaml': 'two', 'dir/[b].yaml': null });
+  await work.git('switch', '--quiet', 'main');
+  await work.commit({ 'c.yaml': 'two' });
+  await work.git('merge', '--quiet', '--no-ff', '--message', 'Merge', 'feature');
+  const base = await work.commit({ 'c.yaml': 'three' });
+  await work.git('revert', '--no-edit', '--mainline', '1', 'HEAD^');
+  const back = (await work.git('rev-parse', 'HEAD')).trim();
+  const more = await work.commit({ 'c.yaml': 'four' });
+  const gone = await work.commit({ 'a.yaml': null });
+  await work.push();
+  await using source = await openTestSource(dir.path, join(dir.path, 'origin.git'));
+  await source.fetch(never);
+  const earlier = async (head: string, from: string): Promise<string> => source.earlierContent(await source.revision(head, never), await source.revision(from, never), never);
+  assert.equal(await earlier(back, base), first);
+  assert.equal(await earlier(more, base), '', 'not all that it changes was there before');
+  assert.equal(await earlier(gone, more), '', 'what goes is not called a way back');
+  assert.equal(await earlier(between, back), between);
+});
+
 test('a merge commit goes back to nothing: that it has the content of the branch it merged is no way back', async () => {
   await using dir = await temporaryDirectory();
   const { work } = await repoWithWorkTree(dir.path);
