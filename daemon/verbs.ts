@@ -25,7 +25,7 @@ import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
 import { readDirectory } from './source/directory.ts';
 import { watchLocal, poll } from './source/watch.ts';
-import { readBuiltIns, wire, wireApprovers, wireBase, wireCue, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
+import { readBuiltIns, wire, wireApprovers, wireBase, wireCue, wireView, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
 
 /** Where a verb prints, and what ends it. */
 export interface Terminal {
@@ -225,9 +225,9 @@ function concealed(secret: JsonObject | object): object {
  */
 export async function statusVerb(flags: Flags, output: Output, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags), terminal);
-  await using wired = await wire(base, wireOptions({ writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null }, terminal));
+  await using view = await wireView(base);
   const { signal } = terminal;
-  const [records, clusters] = await Promise.all([wired.doors.records.open(signal), wired.doors.members.look(signal)]);
+  const [records, clusters] = await Promise.all([view.records.open(signal), view.members(signal)]);
   const rows = [...records.values()].flatMap(({ application: app }) => {
     if (app?.metadata.annotations?.['lateen.dev/instance'] === undefined) return [];
     const status = (app['status'] ?? {}) as JsonObject;
@@ -235,7 +235,7 @@ export async function statusVerb(flags: Flags, output: Output, terminal: Termina
     const text = (value: unknown): string => (typeof value === 'string' ? value : '');
     return [{ namespace: app.metadata.namespace ?? '', name: app.metadata.name ?? '', phase: text(status['status']), ready: text(ready?.['status']) || 'Unknown', commit: (app.metadata.annotations['lateen.dev/source-commit'] ?? '').slice(0, 10), message: text(ready?.['message']) }];
   });
-  const matrix = clusters.members.length === 0 ? [] : await matrixOf(records, clusters.members, wired.transport, signal);
+  const matrix = clusters.members.length === 0 ? [] : await matrixOf(records, clusters.members, view.transport, signal);
   const members = clusters.members.map((member) => ({ name: member.name, delivery: member.mode, available: member.available, kubernetes: member.version?.gitVersion ?? '', message: member.fault?.message ?? '' }));
   const asText = (): string => {
     if (rows.length === 0 && members.length === 0) return 'No Applications.\n';

@@ -10,7 +10,7 @@ import { createLoadCache } from './load/load.ts';
 import { Fault } from './model/fault.ts';
 import type { Tree } from './model/catalog.ts';
 import { LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
-import type { Clock, Controller, Effects, Http, Objects, Redactor, Register, Transport } from './model/ports.ts';
+import type { Clock, Controller, Effects, Http, Objects, Records, Redactor, Register, Transport } from './model/ports.ts';
 import { NO_CONTROLLERS, openControllers } from './controllers.ts';
 import { NO_MEMBERS, openMembers } from './members.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
@@ -206,6 +206,26 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What `lateen status` looks at: the hub and its members, and nothing of the repository or the work directory. */
+export interface View extends AsyncDisposable {
+  readonly records: Records;
+  readonly transport: Transport;
+  readonly members: (signal: AbortSignal) => ReturnType<typeof viewClusters>;
+}
+
+/** Opens the doors of a {@link View}. Faults: config/invalid, transport/denied. */
+export async function wireView(base: Base): Promise<View> {
+  const { clock, redactor } = base;
+  await using stack = new AsyncDisposableStack();
+  const client = stack.use(await wireHub(base));
+  const registry = stack.use(openClusters({ hub: client, clock, redactor, allowNoCa: false }));
+  const effects: Effects = { run: (kind, subject) => Promise.reject(new Fault('loop/bug', `a verb that only looks was about to ${kind} ${subject}`)) };
+  const clusters = (name: string): Promise<KubeClient> => (name === LOCAL ? Promise.resolve(client) : registry.client(name));
+  const transport = openTransport({ clusters, effects, redactor, cache: null });
+  const owned = stack.move();
+  return { records: openRecords(client, effects, redactor), transport, members: (signal) => viewClusters(client, registry, signal), [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function controllersFor({ config, clock, redactor }: Base, doors: { readonly objects: Objects; readonly register: Register; readonly effects: Effects }): readonly Controller[] {
