@@ -177,7 +177,8 @@ async function bounded(doors: PlanDoors, refs: readonly (readonly [string, strin
     over.abort();
     await watching;
   }
-  for (const [ref] of refs) if (store().refs.has(planRef(ref))) await drop(planRef(ref), signal);
+  // All of them, known or not: a git that was stopped may have written a ref whose objects are about to go.
+  for (const [ref] of refs) await drop(planRef(ref), signal);
   for (const name of await readdir(folder)) if (!before.has(name)) await rm(join(folder, name), { force: true });
   throw new Fault('source/too-large', `it brings more than ${fetchMaxBytes} bytes`);
 }
