@@ -3,7 +3,7 @@ import type { ApplicationDoors } from './application.ts';
 import { deletionMark } from './lib/approved-deletion.ts';
 import { mapLimit } from './lib/queue.ts';
 import { Fault, toFault } from './model/fault.ts';
-import { describeKey, keyText, type ObjectKey } from './model/object.ts';
+import { describeKey, keyText, LOCAL, type ObjectKey } from './model/object.ts';
 import type { Change, DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord } from './model/ports.ts';
 import type { ApplicationReport, ApprovalReport, ObjectReport, Tracked } from './model/status.ts';
@@ -168,7 +168,9 @@ export async function leaveApplication(record: ApplicationRecord, doors: Applica
 export function leavingReport(record: ApplicationRecord, fault: Fault | null, kept: readonly ObjectReport[], waitsFor = ''): ApplicationReport {
   const annotations = record.application?.metadata.annotations ?? {};
   const guard = fault ?? kept.find((item) => item.fault !== null)?.fault ?? null;
-  const message = guard?.message ?? (waitsFor || 'objects are being deleted');
+  const away = kept.find((item) => item.fault?.code === 'transport/unreachable' && item.key.cluster !== LOCAL)?.key.cluster;
+  const giveUp = guard?.code === 'transport/unreachable' && away !== undefined ? `; what lies on ${away} is given up by an Approval to abandon it` : '';
+  const message = guard === null ? waitsFor || 'objects are being deleted' : `${guard.message}${giveUp}`;
   // What passes by itself, a cluster that is away, is tried again.
   const isStuck = guard !== null && guard.kind !== 'transient';
   return {

@@ -30,9 +30,8 @@ after(async () => {
 });
 
 const once = (trace?: string, wait = '180s'): Promise<Ended> => it.verb('once', { env: ground.env(), ...(trace === undefined ? {} : { crash: { traceFile: trace } }) }, ...ground.args, '--wait', wait);
-const approval = (kind: string, namespace: string, name: string): string => JSON.stringify({
-  apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: `delete-${name}` }, spec: { action: 'delete', target: { kind, namespace, name }, reason: 'the test is over' },
-});
+const approvalOf = (spec: { readonly action: string; readonly target: { readonly kind: string; readonly namespace?: string; readonly name: string }; readonly [field: string]: unknown }): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: `${spec.action}-${spec.target.name}` }, spec });
+const approval = (kind: string, namespace: string, name: string): string => approvalOf({ action: 'delete', target: { kind, namespace, name }, reason: 'the test is over' });
 const names = async (ref: string): Promise<readonly string[]> => (await it.hub.list(ref)).map(({ metadata }) => metadata.name).sort();
 const onMember = async (): Promise<readonly string[]> => (await ground.lab.planes.member.client.list('deployments/default')).map(({ metadata }) => metadata.name);
 /** Resources of the cloud that are there. */
@@ -91,9 +90,20 @@ suite('the cluster of the sample repository', () => {
     assert.deepEqual(await names('initializers.core.oam.dev'), ['terraform', 'terraform-alibaba']);
   });
 
-  test('is made anew by a revert of that, and delivered to', async () => {
+  test('and when the Application goes then, an Approval gives up what it had there', async () => {
+    await it.push({ 'apps/podinfo/app.yaml': null });
+    const ended = await once(undefined, '15s');
+    assert.match(ended.stdout, /workflow-demo +deleting +False +failed to get cluster poc-01: not found; what lies on poc-01 is given up by an Approval to abandon it/);
+    const expires = new Date(Date.now() + 3_600_000).toISOString();
+    await it.push({ 'approvals/lost.yaml': approvalOf({ action: 'abandon', target: { kind: 'ManagedCluster', name: 'poc-01' }, expires }) });
+    const gone = await once();
+    assert.equal(gone.code, 0, gone.stdout + gone.stderr);
+    assert.equal(await it.hub.find('applications.core.oam.dev/default/workflow-demo'), undefined);
+  });
+
+  test('is made anew by a revert of all that, and delivered to', async () => {
     const before = ground.cloud.state().clusters.length;
-    await it.work.git('revert', '--no-edit', 'HEAD');
+    await it.work.git('revert', '--no-edit', 'HEAD~3..HEAD');
     await it.work.push();
     await assertThere(await once());
     assert.equal(ground.cloud.state().clusters.length, before + 1);
