@@ -71,6 +71,8 @@ const STEPS_AT_ONCE_MAX = 8;
 /** A refused object will be refused again: KubeVela 1.10 tries 10 times, which only delays the news. */
 const TRIES_MAX = 3;
 const LATE_RETRY_MAX_MS = 60_000;
+/** Suspended steps that one pass goes on with; what is left goes on in the next. */
+const SUSPENSIONS_MAX = 20;
 
 /** Ten characters like KubeVela's step ids, but the same for the same run, so that a restart finds its own objects. */
 function stepId(desired: DesiredApplication, startTime: string, step: string): string {
@@ -125,7 +127,13 @@ class Run {
   async execute(): Promise<EngineResult> {
     const { desired } = this.#doors;
     if (this.#journal.suspend) this.#resumeWhatMay();
-    if (!this.#journal.suspend && !this.#journal.terminated) await this.#runSteps(desired.steps, desired.mode.steps, '');
+    // A step may suspend that an Approval has been given for already: after a revert, or in a file beside the Application.
+    for (let turn = 0; turn <= SUSPENSIONS_MAX && !this.#journal.suspend && !this.#journal.terminated; turn += 1) {
+      await this.#runSteps(desired.steps, desired.mode.steps, '');
+      if (!this.#journal.suspend) break;
+      this.#resumeWhatMay();
+      if (turn === SUSPENSIONS_MAX) this.#soon(1000);
+    }
     this.#conclude();
     return { journal: this.#snapshot(), services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
   }

@@ -245,6 +245,17 @@ describe('a suspended workflow', () => {
     assert.deepEqual((await run.pass()).journal, first.journal);
   });
 
+  it('goes on in the same pass where the Approval was there before the step was, up to the next one that waits', async () => {
+    const run = bench([step('a'), pause, step('b'), coded('again', 'suspend'), step('c')]);
+    run.approved.add('pause');
+    await run.pass();
+    assert.deepEqual([told(run.journal), run.journal.state, run.ran], [['a succeeded', 'pause succeeded', 'b succeeded', 'again suspending Suspend'], 'suspending', ['a', 'b']]);
+    const grouped = bench([group('all', [step('a'), pause, step('b', { dependsOn: ['pause'] })]), step('c')]);
+    grouped.approved.add('pause');
+    await grouped.pass();
+    assert.deepEqual([told(grouped.journal), grouped.journal.state, grouped.ran], [['all succeeded', 'a succeeded', 'pause succeeded', 'b succeeded', 'c succeeded'], 'succeeded', ['a', 'b', 'c']]);
+  });
+
   it('goes on as `vela workflow resume` writes it: not suspended, its steps running', async () => {
     const run = bench([step('a'), pause, step('b')]);
     await run.pass();
