@@ -62,6 +62,8 @@ function sentence(app: ApplicationReport): string {
   const said = `${nameOf(app)}: ${app.phase}${where(app)}`;
   const isReady = app.conditions.some((item) => item.type === 'Ready' && item.status === 'True');
   if (isReady) return said;
+  // Else it would read as if it went.
+  if (app.phase === 'deleting' && app.fault?.code === 'plan/guard') return `${said} (kept until that is approved)`;
   // What it stalls on is told below; without the word it would read as if it went on.
   if (app.phase.startsWith('running') && app.conditions.some((item) => item.type === 'Stalled' && item.status === 'True')) return `${said} (stalled)`;
   const [only, ...others] = progressOf(app);
@@ -98,7 +100,6 @@ export function causesOf(app: ApplicationReport): readonly string[] {
   const of = (object: ObjectReport, text: string): string => `${describeKey(object.key)}: ${text}`;
   const ready = app.conditions.find((item) => item.type === 'Ready');
   const lines = [
-    ...(app.approvals ?? []).map((item) => `${item.by} approved: ${item.action} ${item.target} (${item.path})`),
     ...(app.fault === null ? [] : [`${app.fault.code}: ${app.fault.message}`]),
     ...flat(app.journal?.steps ?? []).filter((step) => step.phase === 'failed').map((step) => `step ${step.name}: ${step.message || step.reason}`),
     ...app.objects.filter((object) => object.fault !== null && object.fault.message !== app.fault?.message).map((object) => of(object, object.fault?.message ?? '')),
@@ -109,7 +110,9 @@ export function causesOf(app: ApplicationReport): readonly string[] {
   ].map(cut);
   // What one line says already the next need not say again.
   const told = lines.filter((line, i) => line !== '' && !lines.some((other, k) => k < i && other.includes(line)));
-  return told.length <= CAUSES_MAX ? told : [...told.slice(0, CAUSES_MAX), `and ${told.length - CAUSES_MAX} more`];
+  // Last: who approved stands in every later report of the same run.
+  const approved = (app.approvals ?? []).slice(0, CAUSES_MAX).map((item) => cut(`${item.by} approved: ${item.action} ${item.target} (${item.path})`));
+  return [...(told.length <= CAUSES_MAX ? told : [...told.slice(0, CAUSES_MAX), `and ${told.length - CAUSES_MAX} more`]), ...approved];
 }
 
 /** Approvals by which something went in this pass: no application is left to tell of them. */

@@ -31,7 +31,7 @@ describe('a status commit read back', () => {
 
   it('tells of one application with its causes', () => {
     assert.deepEqual(rowsOf(entryOf(application('shop', { conditions: WAITING, phase: 'runningWorkflow', objects: [object('web', { key: on('poc-01') })], approvals: [{ by: 'Cy', action: 'resume', target: 'gate', path: 'a.yaml' }] }))), [{
-      atMs: 5_000, commit: 'f00', sourceCommit: 'c0ffee', author: 'Ada <ada@example.com>', application: 'prod/shop', phase: 'runningWorkflow', clusters: ['poc-01'], approvedBy: ['Cy'], messages: ['Cy approved: resume gate (a.yaml)', 'step web: wait healthy'],
+      atMs: 5_000, commit: 'f00', sourceCommit: 'c0ffee', author: 'Ada <ada@example.com>', application: 'prod/shop', phase: 'runningWorkflow', clusters: ['poc-01'], approvedBy: ['Cy'], messages: ['step web: wait healthy', 'Cy approved: resume gate (a.yaml)'],
     }]);
   });
 

@@ -111,6 +111,7 @@ describe('the subject is a sentence', () => {
     ['about one application', report([shop]), NOTHING, 'prod/shop: running'],
     ['about one that is gone', report([]), known(shop), 'prod/shop: gone'],
     ['about one that leaves', report([], { leaving: [application('shop', { phase: 'deleting' })] }), known(shop), 'prod/shop: deleting'],
+    ['about one that is kept', report([], { leaving: [application('shop', { phase: 'deleting', conditions: [{ type: 'Ready', status: 'False', reason: 'Deleting', message: 'kept' }], fault: new Fault('plan/guard', 'kept') })] }), known(shop), 'prod/shop: deleting (kept until that is approved)'],
     ['about many', report([shop, stall, application('stand', { phase: 'unhealthy' })]), NOTHING, '3 applications: 2 running, 1 unhealthy'],
     ['about one that came and one that went', report([stall]), known(shop), '2 applications: 1 running, 1 gone'],
     ['about the repository', report([shop], { diagnostics: [{ code: 'load/schema', severity: 'error', message: 'x' }] }), known(shop), 'repository: 1 mistake'],
@@ -166,7 +167,7 @@ describe('the causes', () => {
 
   it('stand in the body, one line each, said once', () => {
     assert.deepEqual(body(broken), [
-      '- Cy <cy@example.com> approved: resume step gate (approvals/gate.yaml)', '- step web: no image', '- Deployment prod/web: spec.x: unknown', '- Deployment prod/db on poc-01: drift in /spec/replicas, /spec/paused', '- shop.yaml:7:9: workflow/step-failed: step "web": no image',
+      '- step web: no image', '- Deployment prod/web: spec.x: unknown', '- Deployment prod/db on poc-01: drift in /spec/replicas, /spec/paused', '- shop.yaml:7:9: workflow/step-failed: step "web": no image', '- Cy <cy@example.com> approved: resume step gate (approvals/gate.yaml)',
     ]);
   });
 
