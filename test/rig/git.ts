@@ -208,6 +208,8 @@ export interface HttpGitServer {
   answer: { readonly statusCode: number; readonly headers?: Readonly<Record<string, string>> } | null;
   /** Called with every request before it is answered. */
   onRequest: (() => void | Promise<void>) | null;
+  /** Called after every push that was taken, as a host calls its hooks. */
+  onPush: (() => void | Promise<void>) | null;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
@@ -224,7 +226,10 @@ export async function httpGitServer(options: HttpGitOptions): Promise<HttpGitSer
   const server = createServer((request, response) => {
     void (async () => {
       await state.onRequest?.();
-      response.on('finish', () => requests.push(`${request.method} ${request.url} ${response.statusCode}`));
+      response.on('finish', () => {
+        requests.push(`${request.method} ${request.url} ${response.statusCode}`);
+        if (request.method === 'POST' && request.url?.endsWith('/git-receive-pack') === true && response.statusCode === 200) void state.onPush?.();
+      });
       if (state.answer !== null) {
         response.writeHead(state.answer.statusCode, state.answer.headers ?? {}).end();
       } else if (options.token !== undefined && !isAllowed(request, options.token)) {
@@ -237,7 +242,7 @@ export async function httpGitServer(options: HttpGitOptions): Promise<HttpGitSer
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address() as AddressInfo;
   const state: HttpGitServer = {
-    port, requests, answer: null, onRequest: null,
+    port, requests, answer: null, onRequest: null, onPush: null,
     url: (repository) => `http://127.0.0.1:${port}/${repository}`,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
@@ -356,7 +361,8 @@ export async function sshGitServer(directory: string, sshd: string): Promise<Ssh
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port on loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address() as AddressInfo;
