@@ -55,6 +55,8 @@ describe('the conditions', () => {
     ['of an object that is missing', { objects: [object('web', { health: 'Missing', message: 'not there' })] }, moving('Missing', 'Deployment web: not there')],
     ['of an object that failed', { objects: [object('web', { health: 'Failed', message: 'took too long' })] }, stalled('Failed', 'Deployment web: took too long')],
     ['of a finished run that could not be kept', { keeping: 'step web: away' }, moving('StateKeep', 'step web: away')],
+    ['of what has lost its cluster say first that no other is found', { keeping: 'step deploy: no cluster', objects: [object('web', { fault: new Fault('transport/unreachable', 'c1: not found') })] }, moving('StateKeep', 'step deploy: no cluster; c1: not found')],
+    ['of what has lost its cluster say so once', { keeping: 'step deploy: c1: not found', objects: [object('web', { fault: new Fault('transport/unreachable', 'c1: not found') })] }, moving('TransportUnreachable', 'c1: not found')],
   ];
   for (const [title, more, expected] of CASES) it(title, () => assert.deepEqual(line(conditionsOf(input(more))), expected));
 
