@@ -56,7 +56,7 @@ export interface ApplicationDoors {
   /** Objects that more than one application has in its inventory, by keyText. */
   readonly shared: ReadonlySet<string>;
   /** An object's report with what a controller of ours has to say about it. */
-  readonly told: (report: ObjectReport) => ObjectReport;
+  readonly told: (report: ObjectReport, generation?: number) => ObjectReport;
   /** Live objects that the pass has looked up in bulk. */
   readonly observed: ReadonlyMap<string, Observation>;
   readonly signal: AbortSignal;
@@ -247,19 +247,24 @@ function reportsOf(desired: DesiredApplication, progress: Progress): readonly Ob
   return [...(desired.fault === null ? reached : reports)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, report]) => report);
 }
 
+/** An object as this pass has seen or left it last. */
+function liveOf(progress: Progress, key: ObjectKey): KubeObject | null {
+  const seen = progress.observed.get(keyText(key));
+  return progress.touched.get(keyText(key))?.live ?? (seen !== undefined && 'live' in seen ? seen.live : null);
+}
+
 /** The objects that works carry to clusters where a klusterlet applies, by what it tells; those of other clusters are looked at there. */
 function carriedReports(progress: Progress, { clusters }: ApplicationDoors): readonly ObjectReport[] {
   const ours = new Set(clusters.members.filter(({ mode }) => mode === 'ocm').map(({ name }) => name));
   return progress.tracked.filter(({ key }) => key.kind === 'ManifestWork' && ours.has(key.namespace)).flatMap(({ key }) => {
-    const seen = progress.observed.get(keyText(key));
-    const live = progress.touched.get(keyText(key))?.live ?? (seen !== undefined && 'live' in seen ? seen.live : null);
+    const live = liveOf(progress, key);
     return live === null ? [] : carriedHealth(live).map(({ key: carried, health, message }): ObjectReport => ({ key: carried, health, message, drift: [], fault: null }));
   });
 }
 
 /** Builds the report, and writes the Application's status where it changed. */
 async function tell(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<ApplicationReport> {
-  const objects = reportsOf(desired, progress).map(doors.told);
+  const objects = reportsOf(desired, progress).map((item) => doors.told(item, liveOf(progress, item.key)?.metadata.generation));
   const facts = { dialect: desired.dialect, fault: progress.fault, journal: progress.journal, services: progress.services, objects, keeping: progress.keeping };
   const phase = phaseOf(facts);
   const conditions = conditionsOf(facts);

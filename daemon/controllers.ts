@@ -32,8 +32,8 @@ export interface Controllers {
    * two would make one cloud cluster at the same time. Faults of the hub while they are listed: transport/*.
    */
   readonly tend: (ours: ReadonlySet<string>, signal: AbortSignal) => Promise<void>;
-  /** The report of an object with what its controller has to say. */
-  readonly told: (report: ObjectReport) => ObjectReport;
+  /** The report of an object with what its controller has to say; `generation` is that of the object that is reported. */
+  readonly told: (report: ObjectReport, generation?: number) => ObjectReport;
   /** When a controller wants another turn at the earliest, in milliseconds from now; null: none does. */
   readonly nextMs: () => number | null;
 }
@@ -46,6 +46,8 @@ const TURNS_AT_ONCE_MAX = 8;
 interface Known {
   /** What the object was when it had its last turn: another one is due at once. */
   version: string;
+  /** The generation that its last turn, or the one under way, is about. */
+  generation: number;
   dueMs: number;
   last: Turn | null;
   running: Promise<void> | null;
@@ -75,12 +77,13 @@ export function openControllers(options: ControllersOptions): Controllers {
 
   async function tendOne(controller: Controller, object: KubeObject, signal: AbortSignal): Promise<void> {
     const key = keyOf(LOCAL, object);
-    const it = known.get(keyText(key)) ?? { version: '', dueMs: 0, last: null, running: null };
+    const it = known.get(keyText(key)) ?? { version: '', generation: 0, dueMs: 0, last: null, running: null };
     known.set(keyText(key), it);
     // What it says of itself, status and notes of ours, is no reason for another turn.
     const version = `${object.metadata.uid ?? ''}/${object.metadata.generation ?? ''}/${object.metadata.deletionTimestamp ?? ''}`;
     if (it.running === null && (it.version !== version || it.dueMs <= clock.now())) {
       it.version = version;
+      it.generation = object.metadata.generation ?? 0;
       it.running = turn(controller, object, it, key, signal).finally(() => { it.running = null; });
     }
     if (it.running !== null) await withinGrace(it.running, options.graceMs, clock, signal);
@@ -100,9 +103,13 @@ export function openControllers(options: ControllersOptions): Controllers {
       for (const [text, it] of known) if (!present.has(text) && it.running === null) known.delete(text);
       await mapLimit(work, TURNS_AT_ONCE_MAX, ({ controller, object }) => tendOne(controller, object, signal), signal);
     },
-    told: (report) => {
-      const last = known.get(keyText(report.key))?.last ?? null;
-      if (last === null || last.message === '') return report;
+    told: (report, generation) => {
+      const it = known.get(keyText(report.key));
+      const last = it?.last ?? null;
+      if (it === undefined || last === null) return report;
+      // What was said of an older content is not said of this one: it has its turn after the applications had theirs.
+      if (generation !== undefined && generation > it.generation) return { ...report, health: 'InProgress', message: 'has been changed, and is looked at next' };
+      if (last.message === '') return report;
       return { ...report, health: last.fault === null ? 'InProgress' : 'Failed', message: last.message, fault: report.fault ?? last.fault };
     },
     nextMs: () => {

@@ -45,7 +45,7 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
     const removed = await removeDocuments(input.leaving, doors, reports, diagnostics);
     if (removed.size > 0) await track(union(input.tracked, intents), without(union(input.tracked, intents), removed), doors, true);
   }
-  return { reports: reports.map(doors.told).sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)), diagnostics };
+  return { reports: reports.map((report) => doors.told(report)).sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)), diagnostics };
 
   async function track(before: readonly Tracked[], after: readonly Tracked[], { records, instance }: ApplicationDoors, smaller = false): Promise<void> {
     const known = new Set(before.map((entry) => keyText(entry.key)));

@@ -118,7 +118,7 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
       if (gone) return;
       stay(null, 'being deleted: a finalizer holds it');
       // Who holds it may say why.
-      kept.push(...kept.splice(-1).map(doors.told));
+      kept.push(...kept.splice(-1).map((report) => doors.told(report)));
     } catch (error) {
       const fault = toFault(error);
       if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;

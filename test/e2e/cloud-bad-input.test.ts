@@ -158,7 +158,7 @@ suite('the cloud', () => {
     for (let run = 1; run <= 2; run++) {
       const ended = await once(it);
       assert.equal(ended.code, 1, ended.stdout + ended.stderr);
-      assert.deepEqual(clustersOf(it).map(({ state }) => state), ['failed']);
+      assert.deepEqual(clustersOf(it).map(({ state }) => state), ['failed'], ended.stdout + ended.stderr);
     }
     const finding = await findingOf(it, 'provision/failed');
     assert.equal(finding?.['at'], 'cluster.yaml:8:11');

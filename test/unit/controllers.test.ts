@@ -81,4 +81,6 @@ test('what a controller waits for, or cannot do, stands in the report of the obj
   clock.nowMs = 10;
   await controllers.tend(ours, signal);
   assert.deepEqual([controllers.told(report).health, controllers.told(report).fault], ['Failed', fault]);
+  // What was said of an older content is not said of a newer one.
+  assert.deepEqual([controllers.told(report, 2).health, controllers.told(report, 2).fault], ['InProgress', null]);
 });
