@@ -31,7 +31,7 @@ const PARTS: readonly Part[] = [
   { name: 'unit', what: 'unit, invariants, architecture', script: 'test:unit', limitMs: 10 * MINUTE_MS, testLimitMs: 5 * MINUTE_MS },
   { name: 'lab', what: 'the lab: real control planes (built on first use, 7 to 10 minutes)', script: 'lab:build', limitMs: 30 * MINUTE_MS },
   { name: 'golden', what: 'recorded cases', script: 'test:golden', limitMs: 20 * MINUTE_MS, testLimitMs: 20 * MINUTE_MS },
-  { name: 'e2e', what: 'the daemon on the lab', script: 'test:e2e', limitMs: 45 * MINUTE_MS, testLimitMs: 20 * MINUTE_MS },
+  { name: 'e2e', what: 'the daemon on the lab', script: 'test:e2e', limitMs: 60 * MINUTE_MS, testLimitMs: 20 * MINUTE_MS },
 ];
 
 interface Outcome {
