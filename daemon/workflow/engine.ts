@@ -26,7 +26,7 @@ import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
 import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
-import { heedHub, withResumed } from './resumption.ts';
+import { heedHub, withResumed, withSuspended } from './resumption.ts';
 import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
 import { runCoded, isCoded } from './steps/coded.ts';
@@ -308,20 +308,13 @@ class Run {
         if (result.retryAfterMs === undefined) this.#soon(1000);
         return this.#finish(step, { phase: 'running', reason: 'Wait', message: result.message });
       case 'suspend':
-        this.#suspend(status.id, result.retryAfterMs);
+        this.#journal = withSuspended(this.#journal, status.id, this.#doors.clock.now(), result.retryAfterMs);
         return this.#finish(step, { phase: 'suspending', reason: 'Suspend', message: result.message });
       case 'fail':
         return this.#finish(step, { phase: 'failed', reason: 'Action', message: result.message });
       default:
         return result.kind satisfies never;
     }
-  }
-
-  #suspend(id: string, durationMs: number | undefined): void {
-    const now = this.#doors.clock.now();
-    const resume = durationMs === undefined ? {} : { [`${id}/resume`]: new Date(now + durationMs).toISOString() };
-    const { [`${id}/resumed`]: _before, ...timers } = this.#journal.timers;
-    this.#journal = { ...this.#journal, suspend: true, state: 'suspending', timers: { ...timers, [`${id}/suspended`]: new Date(now).toISOString(), ...resume } };
   }
 
   /** Times change only when something else does: a pass that finds nothing new writes nothing. */

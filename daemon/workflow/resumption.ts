@@ -1,5 +1,12 @@
-/** Who let a step go on that waits for a person: the hub's status alone does not say. Pure. */
+/** A step that waits for a person, and who let it go on: the hub's status alone does not say. Pure. */
 import type { Journal, StepStatus } from '../model/status.ts';
+
+/** The journal with a note that the step with this id waits, for so long where it says how long. */
+export function withSuspended(journal: Journal, id: string, nowMs: number, durationMs: number | undefined): Journal {
+  const resume = durationMs === undefined ? {} : { [`${id}/resume`]: new Date(nowMs + durationMs).toISOString() };
+  const { [`${id}/resumed`]: _before, ...timers } = journal.timers;
+  return { ...journal, suspend: true, state: 'suspending', timers: { ...timers, [`${id}/suspended`]: new Date(nowMs).toISOString(), ...resume } };
+}
 
 /** The journal with a note that the step with this id went on, as the daemon itself saw it. */
 export function withResumed(journal: Journal, id: string, nowMs: number): Journal {
