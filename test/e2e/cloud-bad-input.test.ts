@@ -10,7 +10,8 @@ let lab: Lab<'hub'>;
 let cloud: Cloud;
 before(async () => {
   lab = await useLab(['hub']);
-  cloud = await startCloud({ planes: false, createMs: 200, deleteMs: 200 });
+  // Each scenario leaves its cluster and network behind: the account's own ten VPCs would not last.
+  cloud = await startCloud({ planes: false, createMs: 200, deleteMs: 200, vpcQuota: 100 });
   await using it = await open();
   await it.push({ 'provider.yaml': PROVIDER });
   const ended = await once(it);
