@@ -9,7 +9,7 @@ import { lastAppliedOf } from './lib/stamp.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import type { RepositoryConfig, Revision } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
-import { Fault, toFault } from './model/fault.ts';
+import { endsTurn, Fault, toFault } from './model/fault.ts';
 import { keyText, LOCAL, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Register, Transport } from './model/ports.ts';
@@ -92,7 +92,7 @@ export async function runApplication(desired: DesiredApplication, record: Applic
     else progress.journal = shownJournal(desired, record);
   } catch (error) {
     const fault = toFault(error);
-    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+    if (endsTurn(fault)) throw fault;
     doors.log.debug('application failed', { application: `${desired.namespace}/${desired.name}`, error: fault });
     progress.fault ??= fault;
   }
@@ -275,7 +275,7 @@ async function tell(desired: DesiredApplication, record: ApplicationRecord, prog
       await saveStatus(desired, record, application, progress, { phase, conditions }, doors);
     } catch (error) {
       statusFault = toFault(error);
-      if (statusFault.kind === 'cancelled' || statusFault.code === 'transport/lease') throw statusFault;
+      if (endsTurn(statusFault)) throw statusFault;
     }
   }
   const annotations = application?.metadata.annotations ?? {};

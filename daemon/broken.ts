@@ -4,7 +4,7 @@
  */
 import type { ApplicationDoors } from './application.ts';
 import type { Catalog } from './model/catalog.ts';
-import { Fault, toFault, type Diagnostic } from './model/fault.ts';
+import { endsTurn, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type JsonObject } from './model/object.ts';
 import type { ApplicationRecord } from './model/ports.ts';
 import type { ApplicationReport, ObjectReport } from './model/status.ts';
@@ -66,7 +66,7 @@ export async function tellBroken(item: BrokenApplication, doors: ApplicationDoor
       await doors.records.saveStatus(record.application, { ...(record.application['status'] as JsonObject | undefined), status: phase, conditions: withConditions(record.application, conditions, timeText(doors.clock.now())) }, doors.signal);
     } catch (error) {
       statusFault = toFault(error);
-      if (statusFault.kind === 'cancelled' || statusFault.code === 'transport/lease') throw statusFault;
+      if (endsTurn(statusFault)) throw statusFault;
     }
   }
   return {

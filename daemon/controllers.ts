@@ -10,7 +10,7 @@
 import { withinGrace } from './lib/grace.ts';
 import type { Log } from './lib/log.ts';
 import { mapLimit } from './lib/queue.ts';
-import { toFault, type Fault } from './model/fault.ts';
+import { endsTurn, toFault, type Fault } from './model/fault.ts';
 import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Clock, Controller, Objects, Turn } from './model/ports.ts';
 import type { ObjectReport } from './model/status.ts';
@@ -28,18 +28,17 @@ export interface ControllersOptions {
 
 export interface Controllers {
   /**
-   * A turn for every object of `ours` (keyText) that is due: what another instance has delivered is its own affair, or
-   * two would make one cloud cluster at the same time. Faults of the hub while they are listed: transport/*.
+   * A turn for every object of `ours` that is due: what another instance has delivered is its own affair, or two would
+   * make one cloud cluster at the same time. A kind of which there is none costs nothing. Faults of the hub while
+   * objects are listed: transport/*.
    */
-  readonly tend: (ours: ReadonlySet<string>, signal: AbortSignal) => Promise<void>;
+  readonly tend: (ours: Iterable<ObjectKey>, signal: AbortSignal) => Promise<void>;
   /** The report of an object with what its controller has to say; `generation` is that of the object that is reported. */
   readonly told: (report: ObjectReport, generation?: number) => ObjectReport;
-  /** When a controller wants another turn at the earliest, in milliseconds from now; null: none does. */
-  readonly nextMs: () => number | null;
 }
 
 /** For verbs that only look. */
-export const NO_CONTROLLERS: Controllers = { tend: () => Promise.resolve(), told: (report) => report, nextMs: () => null };
+export const NO_CONTROLLERS: Controllers = { tend: () => Promise.resolve(), told: (report) => report };
 
 const TURNS_AT_ONCE_MAX = 8;
 
@@ -71,7 +70,7 @@ export function openControllers(options: ControllersOptions): Controllers {
       // Who is cancelled or has lost the Lease finds out in the pass itself.
       const fault: Fault = toFault(error);
       it.dueMs = clock.now() + 1000;
-      if (fault.kind !== 'cancelled' && fault.code !== 'transport/lease') log.warn('controller failed', { object: `${key.kind} ${key.namespace}/${key.name}`, error: fault });
+      if (!endsTurn(fault)) log.warn('controller failed', { object: `${key.kind} ${key.namespace}/${key.name}`, error: fault });
     }
   }
 
@@ -93,10 +92,14 @@ export function openControllers(options: ControllersOptions): Controllers {
     tend: async (ours, signal) => {
       const present = new Set<string>();
       const work: { readonly controller: Controller; readonly object: KubeObject }[] = [];
+      const keys = [...ours];
       for (const controller of options.controllers) {
+        const own = new Set(keys.filter(({ cluster, kind }) => cluster === LOCAL && kind === controller.kind).map(keyText));
+        if (own.size === 0) continue;
         for (const object of await hub.list(controller.apiVersion, controller.kind, '', signal)) {
-          if (!ours.has(keyText(keyOf(LOCAL, object))) || !controller.isMine(object)) continue;
-          present.add(keyText(keyOf(LOCAL, object)));
+          const text = keyText(keyOf(LOCAL, object));
+          if (!own.has(text) || !controller.isMine(object)) continue;
+          present.add(text);
           work.push({ controller, object });
         }
       }
@@ -111,10 +114,6 @@ export function openControllers(options: ControllersOptions): Controllers {
       if (generation !== undefined && generation > it.generation) return { ...report, health: 'InProgress', message: 'has been changed, and is looked at next' };
       if (last.message === '') return report;
       return { ...report, health: last.fault === null ? 'InProgress' : 'Failed', message: last.message, fault: report.fault ?? last.fault };
-    },
-    nextMs: () => {
-      const due = Math.min(...[...known.values()].map((it) => (it.running === null ? it.dueMs : clock.now() + 200)));
-      return Number.isFinite(due) ? Math.max(0, due - clock.now()) : null;
     },
   };
 }

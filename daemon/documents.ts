@@ -2,7 +2,7 @@
 import type { ApplicationDoors } from './application.ts';
 import { deletionMark } from './lib/approved-deletion.ts';
 import { mapLimit } from './lib/queue.ts';
-import { CODES, Fault, toFault, type Diagnostic } from './model/fault.ts';
+import { CODES, endsTurn, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText } from './model/object.ts';
 import { waveOf, type Change, type Wanted } from './model/plan.ts';
 import type { ObjectReport, Tracked } from './model/status.ts';
@@ -67,7 +67,7 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
       return { key: change.key, ...objectHealth(receipt.object), drift, fault: null };
     } catch (error) {
       const fault = toFault(error);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      if (endsTurn(fault)) throw fault;
       return told(fault);
     }
   }
@@ -94,7 +94,7 @@ async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDo
       else reports.push({ key: change.key, health: 'InProgress', message: 'being deleted: a finalizer holds it', drift: [], fault: null });
     } catch (error) {
       const caught = toFault(error);
-      if (caught.kind === 'cancelled' || caught.code === 'transport/lease') throw caught;
+      if (endsTurn(caught)) throw caught;
       reports.push({ key: change.key, ...objectHealth(change.live), drift: [], fault: caught });
     }
   }

@@ -11,7 +11,7 @@
 import type { ApplicationDoors } from './application.ts';
 import { mapLimit } from './lib/queue.ts';
 import { DEFAULT_NAMESPACE, type Broken, type Catalog, type InitializerRef } from './model/catalog.ts';
-import { Fault, toFault } from './model/fault.ts';
+import { endsTurn, Fault, toFault } from './model/fault.ts';
 import type { KubeObject } from './model/object.ts';
 import type { ApplicationRecord } from './model/ports.ts';
 import type { ApplicationReport, InitializerReport } from './model/status.ts';
@@ -88,7 +88,7 @@ export async function tellInitializers(catalog: Catalog, reports: ReadonlyMap<st
       await mirror(it, report, app, onHub.get(nameOf(it)) ?? null, doors);
     } catch (error) {
       const fault = toFault(error);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      if (endsTurn(fault)) throw fault;
       doors.log.warn('Initializer not told on the hub', { initializer: nameOf(it), error: fault });
     }
   }

@@ -14,7 +14,7 @@
 import type { Log } from './lib/log.ts';
 import { withDeadline } from './lib/retry.ts';
 import type { Revision } from './model/catalog.ts';
-import { consequence, Fault, toFault } from './model/fault.ts';
+import { consequence, toFault } from './model/fault.ts';
 import type { Clock, Repo } from './model/ports.ts';
 import type { ApplicationReport, Report } from './model/status.ts';
 import { tell } from './tell.ts';
@@ -265,5 +265,3 @@ export async function settle(doors: LoopDoors, memory: Memory, waitMs: number | 
     await clock.sleep(Math.min(restMs, Math.max(100, Math.min(1000, ...waits))), signal);
   }
 }
-
-export const leaseLost = (error: unknown): boolean => error instanceof Fault && error.code === 'transport/lease';

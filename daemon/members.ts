@@ -10,7 +10,7 @@ import { withinGrace } from './lib/grace.ts';
 import { mapLimit } from './lib/queue.ts';
 import type { Log } from './lib/log.ts';
 import { NO_CLUSTERS, type Clusters, type Member } from './model/clusters.ts';
-import { toFault } from './model/fault.ts';
+import { endsTurn, toFault } from './model/fault.ts';
 import { keyText, LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Clock, Effects, Redactor } from './model/ports.ts';
 import type { ApplicationReport, ClusterReport, ObjectReport } from './model/status.ts';
@@ -82,7 +82,7 @@ export function openMembers(options: MembersOptions): Members {
     } catch (error) {
       const fault = toFault(error);
       // Who is cancelled or has lost the Lease finds out in the pass itself.
-      if (fault.kind !== 'cancelled' && fault.code !== 'transport/lease') log.debug('member not tended', { cluster: member.name, error: fault });
+      if (!endsTurn(fault)) log.debug('member not tended', { cluster: member.name, error: fault });
     }
   }
 

@@ -16,7 +16,7 @@ import { load, type LoadCache, type LoadOptions } from './load/load.ts';
 import type { Catalog, Revision } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
-import { toFault, type Diagnostic } from './model/fault.ts';
+import { endsTurn, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Redactor, Register, Repo, Transport } from './model/ports.ts';
@@ -128,7 +128,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     report = { ...report, diagnostics: [...report.diagnostics, ...unapproved] };
     const leaving = only === null ? leavingRecords(hub.records, catalog, doors.instance) : [];
     const documents = only === null ? leavingDocuments(hub.documents, desired, catalog) : [];
-    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))].map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })), hub.owned, doors.budget, approvals);
+    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))].map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })), hub.kept.length, doors.budget, approvals);
     if (options.stop === 'plan') {
       planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog); // 4 plan
       return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, ground: { catalog, desired, hub, clusters, heldBack }, pushed: null, pushFault: null, tellInMs: null };
@@ -142,7 +142,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];
     const gone = only === null ? await leaveAll(leaving, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : [];
     memory.reports = new Map([...(only === null ? [] : memory.reports), ...[...reports, ...broken].map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
-    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(objectsIn(hub, [...memory.reports.values()]), signal)]);
+    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(objectsIn(hub, memory.reports.values()), signal)]);
     const applications = [...memory.reports.values()].map(doors.members.withCarried);
     const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
     const told = doors.members.reports(clusters, applications);
@@ -150,15 +150,15 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     report = { ...report, applications, clusters: told, objects: repository.reports, initializers, leaving: memory.last.leaving, approvals: approvals.acted(), diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
   } catch (error) {
     const fault = toFault(error);
-    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+    if (endsTurn(fault)) throw fault;
     if (options.stop === 'plan') return { report: { ...report, fault }, plan: null, pushed: null, pushFault: null, tellInMs: null };
     report = { ...report, applications: [...memory.reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], initializers: last?.initializers ?? [], clusters: last?.clusters ?? [], fault };
   }
   return { report, plan: planned, ...(await tell(doors, memory, report, signal)) }; //          7 status, 8 source
 }
 
-/** What this instance keeps, by keyText: what it kept before this pass, and what the pass has made. */
-const objectsIn = (hub: Remembered, reports: readonly ApplicationReport[]): ReadonlySet<string> => new Set([...hub.kept, ...reports.flatMap((app) => app.objects.map(({ key }) => keyText(key)))]);
+/** What this instance keeps: what it kept before this pass, and what the pass has made. */
+const objectsIn = (hub: Remembered, reports: Iterable<ApplicationReport>): readonly ObjectKey[] => [...hub.kept, ...[...reports].flatMap((app) => app.objects.map(({ key }) => key))];
 
 const liveOf = (observation: Observation | undefined): KubeObject | null => (observation !== undefined && 'live' in observation ? observation.live : null);
 const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };
@@ -175,7 +175,7 @@ function recordOf(records: ReadonlyMap<string, ApplicationRecord>, app: DesiredA
 /** Tells why nothing is deleted while a document cannot be read. */
 function unreadable(catalog: Catalog, hub: Remembered): readonly Diagnostic[] {
   const [first] = catalog.unreadable;
-  if (first === undefined || hub.owned === 0) return [];
+  if (first === undefined || hub.kept.length === 0) return [];
   return [{ code: 'plan/unreadable', severity: 'warning', message: 'a document cannot be read, so it is not known what it held: nothing is deleted meanwhile', origin: first }];
 }
 

@@ -17,7 +17,7 @@ import { createRedactor } from './lib/redact.ts';
 import { CONFIG_PATH, DEFAULT_CONFIG, readConfig } from './load/config.ts';
 import { isUnder, type Revision, type Tree } from './model/catalog.ts';
 import type { CueCallOptions, CueEvaluator } from './model/cue.ts';
-import { Fault, toFault } from './model/fault.ts';
+import { endsTurn, Fault, toFault } from './model/fault.ts';
 import type { Clock, PlanRefs, PlanTip, Redactor, Repo } from './model/ports.ts';
 import type { StatusCommit } from './model/status.ts';
 import { hasChanges } from './plan/compare.ts';
@@ -125,7 +125,7 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
       return page(at, withNotes(planMarkdown(comparison), notes));
     } catch (error) {
       const fault = toFault(error);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      if (endsTurn(fault)) throw fault;
       doors.log.warn('ref not planned', { ref: quotedRef(ref), commit: head.sha, error: fault });
       return page(at, redactor.text(failedText(ref, head.sha, fault)));
     }
@@ -140,7 +140,7 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
         failure = '';
       } catch (error) {
         const fault = toFault(error);
-        if (fault.kind === 'cancelled' || fault.code === 'transport/lease') return;
+        if (endsTurn(fault)) return;
         // What of it has arrived is not known: the branch, and what waits for it, tells.
         planned = null;
         doors.log[failure === fault.message ? 'debug' : 'warn']('refs not planned', { error: fault });

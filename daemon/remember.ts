@@ -23,10 +23,8 @@ export interface Remembered extends HubFacts {
   readonly initializers: readonly KubeObject[];
   /** Inventory of the repository's own documents. */
   readonly documents: readonly Tracked[];
-  /** What this instance has in its inventories, by keyText. */
-  readonly kept: ReadonlySet<string>;
-  /** How many objects this instance owns in all. */
-  readonly owned: number;
+  /** What this instance has in its inventories; an object may be in two of them. */
+  readonly kept: readonly ObjectKey[];
   /** Objects that more than one application has in its inventory, by keyText. */
   readonly shared: ReadonlySet<string>;
 }
@@ -49,7 +47,7 @@ export async function rememberAll(doors: RememberDoors, signal: AbortSignal): Pr
   // Another instance's objects make our budget no larger.
   const inventories = [...records.values()].map((record) => ({ record, entries: union(...record.trackers.map(trackedOf)) }));
   const mine = [...inventories.filter(({ record }) => isKept(record, doors.instance)).flatMap(({ entries }) => entries), ...documents];
-  return { ...facts, records, initializers, documents, kept: new Set(mine.map(({ key }) => keyText(key))), owned: mine.length, shared: sharedKeys(inventories.map(({ entries }) => entries)) };
+  return { ...facts, records, initializers, documents, kept: mine.map(({ key }) => key), shared: sharedKeys(inventories.map(({ entries }) => entries)) };
 }
 
 /** Reads the records of some applications; the rest is as the last whole pass found it. */
@@ -58,9 +56,11 @@ export async function rememberSome(doors: RememberDoors, only: ReadonlySet<strin
   return { ...last, records, initializers };
 }
 
-/** None where the kind is not installed: `plan` looks at hubs that no pass has made ready yet. */
-function initializersOn(transport: Transport, signal: AbortSignal): Promise<readonly KubeObject[]> {
-  return transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Initializer', '', '', signal).catch((error: unknown) => {
+const initializersOn = (transport: Transport, signal: AbortSignal): Promise<readonly KubeObject[]> => whereServed(transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Initializer', '', '', signal));
+
+/** None where the kind is not installed: `plan` and `status` look at hubs that no pass has made ready yet. */
+export function whereServed(list: Promise<readonly KubeObject[]>): Promise<readonly KubeObject[]> {
+  return list.catch((error: unknown) => {
     if (error instanceof Fault && error.code === 'transport/no-kind') return [];
     throw error;
   });

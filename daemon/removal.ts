@@ -2,7 +2,7 @@
 import type { ApplicationDoors } from './application.ts';
 import { deletionMark } from './lib/approved-deletion.ts';
 import { mapLimit } from './lib/queue.ts';
-import { Fault, toFault } from './model/fault.ts';
+import { endsTurn, Fault, toFault } from './model/fault.ts';
 import { describeKey, keyText, LOCAL, type ObjectKey } from './model/object.ts';
 import type { Change, DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord } from './model/ports.ts';
@@ -121,7 +121,7 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
       kept.push(...kept.splice(-1).map((report) => doors.told(report)));
     } catch (error) {
       const fault = toFault(error);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      if (endsTurn(fault)) throw fault;
       // One wait is enough to know that it does not answer: what else lies there is tried in the next pass.
       if (fault.code !== 'transport/unreachable') return stay(fault, fault.message);
       away.set(change.key.cluster, fault);
@@ -159,7 +159,7 @@ export async function leaveApplication(record: ApplicationRecord, doors: Applica
     }
   } catch (error) {
     fault = toFault(error);
-    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+    if (endsTurn(fault)) throw fault;
   }
   return leavingReport(record, fault, progress.kept);
 }

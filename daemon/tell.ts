@@ -4,7 +4,7 @@
  */
 import type { Log } from './lib/log.ts';
 import { hashOf } from './lib/json.ts';
-import { toFault, type Fault } from './model/fault.ts';
+import { endsTurn, toFault, type Fault } from './model/fault.ts';
 import type { Clock, Repo } from './model/ports.ts';
 import type { Report, StatusCommit } from './model/status.ts';
 import { nothingToTell, paceOf, pushedAt, type Pace, type Paced } from './status/pace.ts';
@@ -60,7 +60,7 @@ export async function tell(doors: TellDoors, memory: TellMemory, report: Report,
     return { pushed, pushFault: null, tellInMs: null };
   } catch (error) {
     const fault = toFault(error);
-    if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+    if (endsTurn(fault)) throw fault;
     doors.log.warn('status not pushed', { error: fault });
     // It is kept, and goes before whatever is told next; what the branch holds beside it is only known where it was read.
     if (published !== null && memory.files !== null && fault.code !== 'source/outbox') memory.files = published.files;

@@ -16,6 +16,7 @@ import { NO_MEMBERS, openMembers } from './members.ts';
 import { emptyMemory, type Doors, type Memory } from './pass.ts';
 import { parseApprovers, type Approver } from './plan/approvers.ts';
 import { COMMIT_ANNOTATION, INSTANCE_ANNOTATION } from './plan/records.ts';
+import { whereServed } from './remember.ts';
 import type { ClusterVersion } from './model/cluster-version.ts';
 import { openAlibaba } from './provision/alibaba.ts';
 import { configurationController } from './provision/configuration.ts';
@@ -278,14 +279,6 @@ async function warmUp(cue: Cue, pack: KnownDefinitions['pack']): Promise<void> {
 }
 
 const DEFINITIONS = ['ComponentDefinition', 'TraitDefinition', 'PolicyDefinition', 'WorkflowStepDefinition', 'WorkloadDefinition'] as const;
-
-/** None where the kind is not installed: `plan` and `status` look at hubs that no pass has made ready yet. */
-export function whereServed(list: Promise<readonly KubeObject[]>): Promise<readonly KubeObject[]> {
-  return list.catch((error: unknown) => {
-    if (error instanceof Fault && error.code === 'transport/no-kind') return [];
-    throw error;
-  });
-}
 
 /** X-Definitions on the hub, and its version as templates see it. */
 async function hubFacts(client: KubeClient, transport: Transport, signal: AbortSignal): Promise<{ readonly definitions: readonly KubeObject[]; readonly version: ClusterVersion }> {

@@ -150,6 +150,9 @@ export function toFault(error: unknown): Fault {
   return new Fault('loop/bug', error instanceof Error ? `${error.name}: ${error.message}` : String(error), { cause: error });
 }
 
+/** Who is cancelled, or has lost the Lease, stops where it stands and says nothing more of it: any other fault is told. */
+export const endsTurn = ({ kind, code }: Fault): boolean => kind === 'cancelled' || code === 'transport/lease';
+
 export interface Consequence {
   /** Milliseconds until it is tried again; null: not before something changes. */
   readonly retryAfterMs: number | null;

@@ -20,7 +20,7 @@
  * cloud's tags how far it came (I6).
  */
 import { isDeletionApproved } from '../lib/approved-deletion.ts';
-import { consequence, Fault } from '../model/fault.ts';
+import { consequence, endsTurn, Fault } from '../model/fault.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Controller, Turn } from '../model/ports.ts';
 import type { Tag } from './lookup.ts';
@@ -99,7 +99,7 @@ export function configurationController(options: ProvisionOptions): Controller {
         return turn;
       } catch (error) {
         const fault = withoutSecrets(error, options.redactor);
-        if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw error;
+        if (endsTurn(fault)) throw error;
         return subject === null ? { retryAfterMs: consequence(fault, 1).retryAfterMs, changed: false, message: fault.message, fault } : tellOrThrow(subject, error);
       }
     },
@@ -111,7 +111,7 @@ export function configurationController(options: ProvisionOptions): Controller {
       return await tell(subject, error);
     } catch (second) {
       const fault = withoutSecrets(second, options.redactor);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw second;
+      if (endsTurn(fault)) throw second;
       return { retryAfterMs: consequence(fault, 1).retryAfterMs, changed: subject.isChanged(), message: fault.message, fault };
     }
   }

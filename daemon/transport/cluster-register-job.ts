@@ -8,7 +8,7 @@
  */
 import { isRecord } from '../lib/json.ts';
 import { connectionOfText, readKubeconfigText, serverUrl, type KubeconfigText } from '../lib/kubeconfig-text.ts';
-import { Fault, toFault } from '../model/fault.ts';
+import { endsTurn, Fault, toFault } from '../model/fault.ts';
 import { describeKey, keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { ClusterRegistration, Clock, Controller, Effects, Objects, Redactor, Register, Turn } from '../model/ports.ts';
 import { targetOf } from './kube.ts';
@@ -75,7 +75,7 @@ export function clusterRegisterJobController(doors: RegisterJobDoors): Controlle
       return { retryAfterMs: null, changed: true, message: '', fault: null };
     } catch (error) {
       const fault = toFault(error);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      if (endsTurn(fault)) throw fault;
       return { retryAfterMs: fault.retryAfterMs ?? (fault.kind === 'denied' || fault.kind === 'invalid' ? REFUSED_MS : WAIT_MS), changed, message: redactor.text(fault.message), fault };
     }
   }

@@ -5,7 +5,7 @@
  */
 import { carriedObject } from '../lib/manifest-work.ts';
 import { mapLimit } from '../lib/queue.ts';
-import { Fault, toFault } from '../model/fault.ts';
+import { endsTurn, Fault, toFault } from '../model/fault.ts';
 import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from '../model/object.ts';
 import { waveOf, type Change, type DesiredApplication, type RenderedComponent, type Wanted } from '../model/plan.ts';
 import type { Transport } from '../model/ports.ts';
@@ -54,7 +54,7 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
       return { change, live: receipt.object, fault: null, warnings: receipt.warnings };
     } catch (error) {
       const fault = toFault(error);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      if (endsTurn(fault)) throw fault;
       return { change, live: change.live, fault, warnings: [] };
     }
   }

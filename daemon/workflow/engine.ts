@@ -18,7 +18,7 @@
 import { timeText } from '../lib/text.ts';
 import { createHash } from 'node:crypto';
 import { mapLimit } from '../lib/queue.ts';
-import { consequence, Fault, toFault } from '../model/fault.ts';
+import { consequence, endsTurn, Fault, toFault } from '../model/fault.ts';
 import type { Clusters } from '../model/clusters.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
 import type { Json } from '../model/object.ts';
@@ -157,7 +157,7 @@ class Run {
         }
       } catch (error) {
         const fault = toFault(error);
-        if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+        if (endsTurn(fault)) throw fault;
         this.#isComplete = false;
         this.#keeping ||= `step ${step.name}: ${fault.message}`;
         // What could not be put back is told by the object's own report; the run stays finished.
@@ -274,7 +274,7 @@ class Run {
       this.#take(step, result);
     } catch (error) {
       const fault = toFault(error);
-      if (fault.kind === 'cancelled' || fault.code === 'transport/lease') throw fault;
+      if (endsTurn(fault)) throw fault;
       const failures = (this.#journal.failures[status.id] ?? 0) + 1;
       const then = consequence(fault, failures);
       // Only what will be refused again counts: a cluster that is away, or a right that is missing, may come back.

@@ -1,8 +1,8 @@
 /** What a pass comes to: is it well, does it stand still, or does it still move? */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { leaseLost, settlementOf } from '../../daemon/loop.ts';
-import { Fault, type Code } from '../../daemon/model/fault.ts';
+import { settlementOf } from '../../daemon/loop.ts';
+import { endsTurn, Fault, type Code } from '../../daemon/model/fault.ts';
 import type { ApplicationReport, Report } from '../../daemon/model/status.ts';
 import { conditionsOf } from '../../daemon/status/phase.ts';
 import { application, FINISHED, journalOf, object, report, service, statusOf } from './status/reports.ts';
@@ -50,6 +50,6 @@ describe('a pass', () => {
   for (const [title, item, push, expected] of CASES) it(title, () => assert.equal(settlementOf({ report: item, plan: null, pushed: null, pushFault: push === null ? null : fault(push), tellInMs: null }), expected));
 });
 
-it('a lost Lease is told from other faults', () => {
-  assert.deepEqual([leaseLost(fault('transport/lease')), leaseLost(fault('transport/denied')), leaseLost(new Error('x'))], [true, false, false]);
+it('cancellation and a lost Lease end a turn, other faults are told', () => {
+  assert.deepEqual([endsTurn(fault('transport/lease')), endsTurn(fault('loop/cancelled')), endsTurn(fault('transport/denied'))], [true, true, false]);
 });

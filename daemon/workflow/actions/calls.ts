@@ -1,7 +1,7 @@
 /** Reading what a call asks for, and giving its answer. Pure. */
 import { isRecord, type Fields } from '../../lib/json.ts';
 import type { CueJson, CueObject, CueStepCall } from '../../model/cue.ts';
-import { Fault } from '../../model/fault.ts';
+import { endsTurn, Fault } from '../../model/fault.ts';
 import { LOCAL, type KubeObject } from '../../model/object.ts';
 import type { Action, Outcome } from '../run.ts';
 import { whereOf } from './cue-fault.ts';
@@ -70,4 +70,4 @@ function fieldNamed(path: readonly string[]): string {
 export const nameOf = (call: CueStepCall): string => `${call.provider}.${call.do}`;
 
 /** What ends the pass whatever the call is: an action that never fails passes these on all the same. */
-export const isFatal = (fault: Fault): boolean => fault.kind === 'cancelled' || fault.kind === 'bug' || fault.code === 'transport/lease';
+export const isFatal = (fault: Fault): boolean => endsTurn(fault) || fault.kind === 'bug';

@@ -6,7 +6,7 @@
  *   waiting dependents -> (dependencies healthy, inputs known) -> applied -> not healthy | healthy, gives its outputs
  */
 import type { CueJson } from '../../model/cue.ts';
-import { Fault, toFault } from '../../model/fault.ts';
+import { endsTurn, Fault, toFault } from '../../model/fault.ts';
 import { mapLimit } from '../../lib/queue.ts';
 import { isRecord } from '../../lib/json.ts';
 import type { Json, JsonObject } from '../../model/object.ts';
@@ -94,7 +94,7 @@ async function runTasks(context: StepContext, tasks: readonly Task[], parallelis
         states.set(task.key, { kind: outcome.health.healthy ? 'healthy' : 'unhealthy' });
       } catch (error) {
         const fault = toFault(error);
-        if (fault.kind === 'cancelled' || fault.code === 'transport/lease' || fault.kind === 'bug') throw fault;
+        if (endsTurn(fault) || fault.kind === 'bug') throw fault;
         states.set(task.key, { kind: 'fault', fault });
       }
     }, context.signal);
