@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { startCloud, type Cloud } from '../lab/cloud.ts';
 import { useLab, type Lab } from '../lab/lab.ts';
-import { accountOf, flagsOf } from '../rig/cloud.ts';
+import { accountOf, flagsOf, PROVIDER } from '../rig/cloud.ts';
 import { openScenario, until, type DaemonOptions, type Ended, type Scenario, type StatusFile } from '../rig/daemon.ts';
 
 let lab: Lab<'hub'>;
@@ -22,14 +22,6 @@ after(async () => {
   await lab?.stop();
 });
 
-const PROVIDER = `apiVersion: terraform.core.oam.dev/v1beta1
-kind: Provider
-metadata: {name: default, namespace: default}
-spec:
-  provider: alibaba
-  region: cn-hongkong
-  credentials: {source: Secret, secretRef: {namespace: vela-system, name: alibaba-account-creds, key: credentials}}
-`;
 const SECRET = 'secrets/vela-system/alibaba-account-creds';
 
 interface Differences {

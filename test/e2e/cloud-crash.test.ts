@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { mapLimit } from '../../daemon/lib/queue.ts';
-import { useCloud, type CloudGround } from '../rig/cloud.ts';
+import { PROVIDER, useCloud, type CloudGround } from '../rig/cloud.ts';
 import { openScenario, until, type Cut, type Ended, type Scenario } from '../rig/daemon.ts';
 
 let ground: CloudGround;
@@ -18,15 +18,6 @@ before(async () => {
   assert.equal(once.code, 0, once.stdout + once.stderr);
 });
 after(async () => { await ground?.[Symbol.asyncDispose](); });
-
-const PROVIDER = `apiVersion: terraform.core.oam.dev/v1beta1
-kind: Provider
-metadata: {name: default, namespace: default}
-spec:
-  provider: alibaba
-  region: cn-hongkong
-  credentials: {source: Secret, secretRef: {namespace: vela-system, name: alibaba-account-creds, key: credentials}}
-`;
 
 /** Registers as KubeVela 1.1 does, by a Job with its own image. */
 const JOIN = (namespace: string): string => JSON.stringify({

@@ -19,6 +19,16 @@ export const accountOf = (cloud: Cloud): Readonly<Record<string, string>> => ({
 /** Flags that point a daemon at it, and make it look often. */
 export const flagsOf = (cloud: Cloud): readonly string[] => ['--cloud-endpoint', `http://${cloud.endpoint}`, '--cloud-poll', '200ms', '--cloud-outcome-window', '3s'];
 
+/** The document that names the account, as the Initializer `terraform-alibaba` brings it. */
+export const PROVIDER = `apiVersion: terraform.core.oam.dev/v1beta1
+kind: Provider
+metadata: {name: default, namespace: default}
+spec:
+  provider: alibaba
+  region: cn-hongkong
+  credentials: {source: Secret, secretRef: {namespace: vela-system, name: alibaba-account-creds, key: credentials}}
+`;
+
 /** Starts them. Every cluster that the cloud makes is the same member. */
 export async function useCloud(options: CloudOptions = {}): Promise<CloudGround> {
   const lab = await useLab(['hub', 'member']);
