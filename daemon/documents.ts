@@ -2,6 +2,7 @@
 import type { ApplicationDoors } from './application.ts';
 import { deletionMark } from './lib/approved-deletion.ts';
 import { mapLimit } from './lib/queue.ts';
+import { DOCUMENTS_LABEL, labelled } from './lib/stamp.ts';
 import { CODES, endsTurn, Fault, toFault, type Diagnostic } from './model/fault.ts';
 import { keyText } from './model/object.ts';
 import { waveOf, type Change, type Wanted } from './model/plan.ts';
@@ -18,13 +19,20 @@ const WRITES_AT_ONCE_MAX = 10;
 export interface DocumentsInput {
   readonly wanted: readonly Wanted[];
   readonly tracked: readonly Tracked[];
-  /** Entries whose documents are gone from the commit. */
-  readonly leaving: readonly Tracked[];
+  /** Entries whose documents are gone from the commit; what was found of them the last time, where this is not their turn. */
+  readonly leaving: readonly Tracked[] | DocumentsFound;
 }
 
-export interface DocumentsResult {
+export interface DocumentsFound {
   readonly reports: readonly ObjectReport[];
   readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface DocumentsResult extends DocumentsFound {
+  /** What of it is about documents that are gone from the commit. */
+  readonly left: DocumentsFound;
+  /** The inventory as it is now. */
+  readonly tracked: readonly Tracked[];
 }
 
 /** Applies and removes. One document's failure holds up no other; each failure is a diagnostic at its line. */
@@ -35,17 +43,23 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
   const rules = fieldRules(doors.config, doors.drift, null);
   const changes = input.wanted.map((wanted) => decide(wanted, doors.observed.get(keyText(wanted.key)) ?? { fault: new Fault('transport/unreachable', 'not looked at') }, OWNER, rules));
   const intents = changes.filter((change) => change.action !== 'refuse').map((change): Tracked => ({ key: change.key, component: '', trait: '', creator: 'repository', skipGC: false }));
-  await track(input.tracked, union(input.tracked, intents), doors);
+  let tracked = union(input.tracked, intents);
+  await track(input.tracked, tracked, doors);
   for (const wave of [0, 1, 2]) {
     await mapLimit(changes.filter((change) => change.wanted !== null && waveOf(change.wanted) === wave), WRITES_AT_ONCE_MAX, async (change) => {
       reports.push(await applyDocument(change, doors, diagnostics));
     }, signal);
   }
-  if (input.leaving.length > 0 && doors.config.prune) {
-    const removed = await removeDocuments(input.leaving, doors, reports, diagnostics);
-    if (removed.size > 0) await track(union(input.tracked, intents), without(union(input.tracked, intents), removed), doors, true);
+  const left: DocumentsFound = 'reports' in input.leaving ? input.leaving : { reports: [], diagnostics: [] };
+  const gone: { readonly reports: ObjectReport[]; readonly diagnostics: Diagnostic[] } = { reports: [...left.reports], diagnostics: [...left.diagnostics] };
+  if (!('reports' in input.leaving) && input.leaving.length > 0 && doors.config.prune) {
+    const removed = await removeDocuments(input.leaving, doors, gone.reports, gone.diagnostics);
+    if (removed.size > 0) {
+      tracked = without(tracked, removed);
+      await track(input.tracked, tracked, doors, true);
+    }
   }
-  return { reports: reports.map((report) => doors.told(report)).sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)), diagnostics };
+  return { reports: [...reports, ...gone.reports].map((report) => doors.told(report)).sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)), diagnostics: [...diagnostics, ...gone.diagnostics], left: gone, tracked };
 
   async function track(before: readonly Tracked[], after: readonly Tracked[], { records, instance }: ApplicationDoors, smaller = false): Promise<void> {
     const known = new Set(before.map((entry) => keyText(entry.key)));
@@ -60,9 +74,9 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
     };
     if (change.fault !== null) return told(change.fault);
     const drift = change.reason.startsWith('drift') ? change.fields.map((field) => field.path) : [];
-    if (change.action === 'keep' || change.wanted === null) return { key: change.key, ...objectHealth(change.live), drift, fault: null };
+    if (change.wanted === null || (change.action === 'keep' && !lacksLabel(change))) return { key: change.key, ...objectHealth(change.live), drift, fault: null };
     try {
-      const receipt = await transport.apply({ key: change.key, object: change.wanted.object, rules: change.wanted.rules, live: change.live, owned: change.action !== 'adopt' }, signal);
+      const receipt = await transport.apply({ key: change.key, object: labelled(change.wanted.object, change.live, doors.instance), rules: change.wanted.rules, live: change.live, owned: change.action !== 'adopt' }, signal);
       doors.log.debug('document applied', { object: keyText(change.key), reason: change.reason, commit: revision.sha });
       return { key: change.key, ...objectHealth(receipt.object), drift, fault: null };
     } catch (error) {
@@ -72,6 +86,9 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
     }
   }
 }
+
+/** As it should be but for our label: it was delivered before there was one, or somebody took it off. Reported drift stays. */
+const lacksLabel = ({ live, fields, wanted }: Change): boolean => live !== null && live.metadata.labels?.[DOCUMENTS_LABEL] === undefined && fields.length === 0 && wanted?.rules.readOnly === false;
 
 async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDoors, reports: ObjectReport[], diagnostics: Diagnostic[]): Promise<ReadonlySet<string>> {
   const removed = new Set<string>();

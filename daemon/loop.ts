@@ -3,8 +3,8 @@
  *
  *              tick: repository              new commit, or resync is due
  *   waiting ----------------------> fetching ---------------------------> passing (all)
- *    ^  |                              |  nothing new                        |
- *    |  |  tick: applications          v                                     |
+ *    ^  |  tick: applications,         |  nothing new                        |
+ *    |  |  documents                   v                                     |
  *    |  +--------------------------> passing (only those) -------------------+
  *    |                                                                       |
  *    +---------- retry timers are set from the reports ----------------------+
@@ -33,6 +33,8 @@ export interface Ticks {
   readonly everything: () => void;
   /** `namespace/name` of an application that something happened to. */
   readonly application: (name: string) => void;
+  /** Something happened to one of the repository's own documents. */
+  readonly documents: () => void;
 }
 
 export interface LoopOptions {
@@ -48,6 +50,8 @@ export interface LoopOptions {
 
 /** An application that only waits for health is looked at again at growing intervals; a watch usually says it sooner. */
 const HEALTH_BACKOFF_MAX = 5;
+/** Among what is due: the repository's own documents. No application has such a name. */
+const DOCUMENTS = 'documents';
 /** How long a daemon that is stopped may take to tell what waits. */
 const LAST_WORDS_MS = 5_000;
 
@@ -59,6 +63,7 @@ export class Loop {
   readonly #due = new Map<string, number>();
   readonly #tries = new Map<string, { readonly told: string; readonly count: number }>();
   #applications = new Set<string>();
+  #documents = false;
   #fetch = true;
   #wake: () => void = () => {};
   #revision: Revision | null = null;
@@ -84,6 +89,10 @@ export class Loop {
     },
     application: (name) => {
       this.#applications.add(name);
+      this.#wake();
+    },
+    documents: () => {
+      this.#documents = true;
       this.#wake();
     },
   };
@@ -114,13 +123,13 @@ export class Loop {
     const isTold = isNew || heldText(fetched) !== heldText(this.#revision);
     this.#revision = fetched;
     const all = isTold || clock.now() - this.#lastFullMs >= this.#options.resyncMs;
-    const only = all ? null : this.#take();
-    if (only !== null && only.size === 0) return this.#tell(signal, 'pace');
-    if (all) this.#take();
+    const { applications, documents } = this.#take();
+    if (!all && !documents && applications.size === 0) return this.#tell(signal, 'pace');
+    const only = all ? null : applications;
     const startMs = clock.now();
-    const result = await pass(this.#doors, this.#memory, fetched, { stop: 'end', only }, signal);
+    const result = await pass(this.#doors, this.#memory, fetched, { stop: 'end', only, documents }, signal);
     if (all && result.report.fault === null) this.#lastFullMs = clock.now();
-    this.#schedule(result.report, only);
+    this.#schedule(result.report, only, all || documents);
     // What could not be pushed is kept, and tried again before the next resync.
     if (result.pushFault !== null) this.#lastFullMs = Math.min(this.#lastFullMs, clock.now() - this.#options.resyncMs + (consequence(result.pushFault, 3).retryAfterMs ?? this.#options.resyncMs));
     this.#tellMs = result.tellInMs === null ? Infinity : clock.now() + result.tellInMs;
@@ -156,21 +165,24 @@ export class Loop {
     }
   }
 
-  /** The applications whose time has come or that something happened to. */
-  #take(): ReadonlySet<string> {
+  /** The applications whose time has come or that something happened to, and whether the documents' has. */
+  #take(): { readonly applications: ReadonlySet<string>; readonly documents: boolean } {
     const now = this.#doors.clock.now();
-    const taken = this.#applications;
+    const applications = this.#applications;
     this.#applications = new Set();
+    let documents = this.#documents;
+    this.#documents = false;
     for (const [name, due] of this.#due) {
       if (due > now) continue;
       this.#due.delete(name);
-      if (name !== '') taken.add(name);
+      if (name === DOCUMENTS) documents = true;
+      else if (name !== '') applications.add(name);
     }
-    return taken;
+    return { applications, documents };
   }
 
   /** `only`: the applications that the pass was about; of the others the report says what is known already, and their time stays. */
-  #schedule(report: Report, only: ReadonlySet<string> | null): void {
+  #schedule(report: Report, only: ReadonlySet<string> | null, documents: boolean): void {
     const now = this.#doors.clock.now();
     if (report.fault !== null) {
       const tries = (this.#tries.get('')?.count ?? 0) + 1;
@@ -190,8 +202,26 @@ export class Loop {
       if (wait === null) this.#due.delete(name);
       else this.#due.set(name, now + wait);
     }
-    // Leaving applications and documents are only gone through by a whole pass.
+    if (documents) this.#scheduleDocuments(report, now);
+    // What leaves is only gone through by a whole pass.
     if (report.leaving.some((app) => app.fault === null)) this.#lastFullMs = Math.min(this.#lastFullMs, now - this.#options.resyncMs + 2000);
+  }
+
+  /** Documents that failed are tried again, all of them at the pace of the one that has failed least. */
+  #scheduleDocuments({ objects }: Report, now: number): void {
+    // What the plan holds back waits for people, and for a whole pass.
+    const faults = objects.flatMap(({ fault }) => (fault === null || fault.code.startsWith('plan/') ? [] : fault));
+    const told = faults.map((fault) => fault.message).sort().join(' ');
+    const before = this.#tries.get(DOCUMENTS);
+    const count = before?.told === told ? before.count + 1 : 1;
+    const waits = faults.flatMap((fault) => consequence(fault, count).retryAfterMs ?? []);
+    if (waits.length === 0) {
+      this.#tries.delete(DOCUMENTS);
+      this.#due.delete(DOCUMENTS);
+      return;
+    }
+    this.#tries.set(DOCUMENTS, { told, count });
+    this.#due.set(DOCUMENTS, now + Math.min(...waits));
   }
 
   #waitFor(name: string, app: ApplicationReport): number | null {
@@ -208,7 +238,7 @@ export class Loop {
 
   async #wait(signal: AbortSignal): Promise<void> {
     const { clock } = this.#doors;
-    const pending = (): boolean => this.#fetch || this.#applications.size > 0;
+    const pending = (): boolean => this.#fetch || this.#documents || this.#applications.size > 0;
     if (!pending()) {
       const next = Math.min(this.#lastFullMs + this.#options.resyncMs, this.#tellMs, ...this.#due.values());
       const stop = new AbortController();

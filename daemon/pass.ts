@@ -8,7 +8,7 @@ import type { JudgeApprovals } from './approvals.ts';
 import { brokenApplications, tellBroken } from './broken.ts';
 import { runDocuments, type DocumentsResult } from './documents.ts';
 import { mapLimit } from './lib/queue.ts';
-import { leaveAll, runInOrder, tellInitializers, withDependants, withoutInitializers } from './initializers.ts';
+import { areUnderway, leaveAll, runInOrder, tellInitializers, withDependants, withoutInitializers } from './initializers.ts';
 import type { Controllers } from './controllers.ts';
 import type { Log } from './lib/log.ts';
 import type { Members } from './members.ts';
@@ -74,7 +74,7 @@ export interface Memory extends TellMemory {
   /** Reports of the last pass, by `namespace/name`: those of applications that this pass leaves alone. */
   reports: ReadonlyMap<string, ApplicationReport>;
   /** What the last pass over this commit found beside the applications: a pass over some of them keeps it. */
-  last: { readonly sha: string; readonly hub: Remembered; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[]; readonly initializers: Report['initializers']; readonly clusters: Report['clusters'] } | null;
+  last: { readonly sha: string; readonly hub: Remembered; readonly wanted: Desired['objects']; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[]; readonly initializers: Report['initializers']; readonly clusters: Report['clusters'] } | null;
 }
 
 export const emptyMemory = (cache: LoadCache): Memory => ({ load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, untold: null, paced: UNPACED, last: null });
@@ -87,6 +87,8 @@ export interface PassOptions {
   readonly stop: 'plan' | 'end';
   /** Only these applications, by `namespace/name`, of a commit that was passed whole before; null for all. */
   readonly only: ReadonlySet<string> | null;
+  /** With `only`: the repository's own documents as well, those that leave the commit excepted. */
+  readonly documents?: boolean;
 }
 
 /** What a plan was made from, for who explains it. */
@@ -116,14 +118,16 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const only = last !== null && last.sha === revision.sha && options.only !== null ? withDependants(options.only, catalog.initializers) : null;
     report = { ...report, diagnostics: [...report.diagnostics, ...catalog.diagnostics] };
     const hub = only === null || last === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, last.hub, signal);
-    const clusters = await doors.members.look(signal);
-    const desired = await render({ //                                                         3 render
+    const clusters = { ...(await doors.members.look(signal)), mayGrow: areUnderway(catalog.initializers, memory.reports) };
+    const rendered = await render({ //                                                        3 render
       catalog, only, clusters, known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack }, records: hub.records, memo: memory.render,
       environment: { cue: doors.cue, clusterVersion: hub.version, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal), signal },
     });
+    const withDocuments = only === null || options.documents === true;
+    const desired = only === null || last === null || !withDocuments ? rendered : { ...rendered, objects: last.wanted };
     secretsOf(desired).forEach(doors.redactor.learnSecret);
     doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: desired.objects.length + desired.applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length });
-    const observed = await doors.transport.observe(keysOf(desired, hub, only === null), signal);
+    const observed = await doors.transport.observe(keysOf(desired, hub, withDocuments), signal);
     const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog, applications: desired.applications, isWhole: only === null, revision, signal });
     report = { ...report, diagnostics: [...report.diagnostics, ...unapproved] };
     const leaving = only === null ? leavingRecords(hub.records, catalog, doors.instance) : [];
@@ -134,7 +138,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
       return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, ground: { catalog, desired, hub, clusters, heldBack }, pushed: null, pushFault: null, tellInMs: null };
     }
     const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
-    const repository = only === null || last === null ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: documents }, shared) : last.repository;
+    const repository = last === null || withDocuments ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: only === null || last === null ? documents : last.repository.left }, shared) : last.repository;
     // What controllers said in a former process is not known to this one: told without it, it would make a commit (I5).
     if (last === null) await doors.controllers.tend(hub.kept, signal);
     const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => (hub.records.get(name)?.application ?? null) !== null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
@@ -146,7 +150,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const applications = [...memory.reports.values()].map(doors.members.withCarried);
     const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
     const told = doors.members.reports(clusters, applications);
-    memory.last = { clusters: told, sha: revision.sha, hub: only === null ? hub : { ...hub, records: new Map() }, repository, initializers, leaving: only === null || last === null ? gone : last.leaving };
+    memory.last = { clusters: told, sha: revision.sha, hub: { ...hub, documents: repository.tracked, ...(only === null ? {} : { records: new Map() }) }, wanted: only === null || last === null ? desired.objects : last.wanted, repository, initializers, leaving: only === null || last === null ? gone : last.leaving };
     report = { ...report, applications, clusters: told, objects: repository.reports, initializers, leaving: memory.last.leaving, approvals: approvals.acted(), diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
   } catch (error) {
     const fault = toFault(error);

@@ -4,6 +4,7 @@ import { readConfig, type Flags } from './config.ts';
 import { refusedBeforehand } from './findings.ts';
 import { openHook } from './hook.ts';
 import { hookSecrets, serveHttp } from './http.ts';
+import { concealed } from './lib/redact.ts';
 import { didYouMean } from './lib/text.ts';
 import { printYaml } from './lib/yaml.ts';
 import { load } from './load/load.ts';
@@ -56,9 +57,10 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   // A pass tells whose an object is when it ends; a controller is often faster than that.
   const early = new Set<string>();
   let told: ReadonlySet<string> = new Set();
+  const tick = (owner: string): void => (owner === REPOSITORY ? loop?.ticks.documents() : loop?.ticks.application(owner));
   await using wired = await wire(base, wireOptions({ writes: true, leaseWaitMs: Infinity, onLost: (fault) => lost.abort(fault), onChange: (key) => {
     const owner = owners.get(keyText(key));
-    if (owner !== undefined) loop?.ticks.application(owner);
+    if (owner !== undefined) tick(owner);
     else if (early.size < EARLY_MAX) early.add(keyText(key));
   } }, terminal));
   const signal = AbortSignal.any([terminal.signal, lost.signal]);
@@ -82,7 +84,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
     onPass: (result, durationMs) => {
       http?.onPass(result, durationMs);
       rememberOwners(owners, result.report);
-      for (const owner of new Set([...early].map((key) => owners.get(key)))) if (owner !== undefined) loop?.ticks.application(owner);
+      for (const owner of new Set([...early].map((key) => owners.get(key)))) if (owner !== undefined) tick(owner);
       early.clear();
       logPass(base, result, durationMs);
       told = logFindings(base, result.report, told);
@@ -113,8 +115,12 @@ async function beginPatiently(base: Base, begin: (signal: AbortSignal) => Promis
   }
 }
 
+/** Owner of the documents that belong to no application. */
+const REPOSITORY = '';
+
 function rememberOwners(owners: Map<string, string>, report: Report): void {
   owners.clear();
+  for (const object of report.objects) owners.set(keyText(object.key), REPOSITORY);
   for (const app of [...report.applications, ...report.leaving]) {
     for (const object of app.objects) owners.set(keyText(object.key), `${app.namespace}/${app.name}`);
     const key: ObjectKey = { cluster: LOCAL, apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', namespace: app.namespace, name: app.name };
@@ -206,17 +212,11 @@ export async function renderVerb(flags: Flags, path: string, only: string | unde
     ...(only === undefined ? desired.objects : []),
     ...desired.applications.filter((app) => only === undefined || app.name === only || `${app.namespace}/${app.name}` === only).flatMap((app) => [...app.policyObjects, ...[...app.components.values()].flatMap((component) => component.objects)]),
   ];
-  const objects = wanted.map(({ object }) => (object.kind === 'Secret' ? concealed(object) : object));
+  const objects = wanted.map(({ object }) => concealed(object));
   terminal.out(base.redactor.text(output === 'json' ? inForm(objects, 'json', () => '') : objects.map((object) => printYaml(object)).join('---\n')));
   const errors = diagnostics.filter((item) => item.severity === 'error');
   if (errors.length > 0) process.stderr.write(base.redactor.text(`${errors.map(diagnosticText).join('\n')}\n`));
   return errors.length > 0 ? 1 : 0;
-}
-
-function concealed(secret: JsonObject | object): object {
-  const hide = (part: unknown): unknown => (part !== null && typeof part === 'object' ? Object.fromEntries(Object.keys(part).map((key) => [key, '***'])) : part);
-  const { data, stringData, ...rest } = secret as Record<string, unknown>;
-  return { ...rest, ...(data === undefined ? {} : { data: hide(data) }), ...(stringData === undefined ? {} : { stringData: hide(stringData) }) };
 }
 
 /**

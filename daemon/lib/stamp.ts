@@ -17,6 +17,22 @@ export const LAST_APPLIED_ANNOTATION = 'app.oam.dev/last-applied-configuration';
 /** Hash of the rendered object. KubeVela 1.10 has a label of this name, with a hash of its own. */
 export const RENDER_HASH_ANNOTATION = 'oam.dev/render-hash';
 
+/**
+ * On the repository's own documents, which belong to no application and so carry no label of KubeVela's: one watch of a kind
+ * sees them all and nothing else of that kind. A watch by name for each would be a connection each, and one of the whole
+ * kind costs what the cluster holds, not what is ours. It is no content: neither hash nor copy nor plan knows it.
+ */
+export const DOCUMENTS_LABEL = 'lateen.dev/documents';
+
+/**
+ * A document with that label. Its value is the instance that put it there; what the document says, or somebody has made
+ * of it since, stays: that it is there is enough.
+ */
+export function labelled(object: KubeObject, live: KubeObject | null, instance: string): KubeObject {
+  const value = live?.metadata.labels?.[DOCUMENTS_LABEL] ?? (instance || 'default');
+  return { ...object, metadata: { ...object.metadata, labels: { [DOCUMENTS_LABEL]: value, ...object.metadata.labels } } };
+}
+
 /** All annotations of an object may have 256 KiB together; beyond this size the copy is left out. */
 const LIMIT_BYTES = 200_000;
 

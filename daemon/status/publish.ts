@@ -42,7 +42,7 @@ export function publish(told: Report, known: KnownFiles): Published | null {
   if (report.fault === null) for (const path of known.keys()) if (!files.has(path) && isObjectFile(path)) changes.set(path, null);
   if (changes.size === 0) return null;
   const touched = touchedBy(report, changes);
-  return { files, news: newsOf(report, touched, known), commit: { files: changes, subject: subjectOf(report, touched), body: bodyOf(report, touched), trailers: trailersOf(report, touched) } };
+  return { files, news: newsOf(report, touched, known, changes.has(REPOSITORY_FILE)), commit: { files: changes, subject: subjectOf(report, touched), body: bodyOf(report, touched), trailers: trailersOf(report, touched) } };
 }
 
 /**
@@ -89,7 +89,7 @@ function saidOf(text: string | undefined): { readonly stalled: boolean; readonly
 }
 
 /** A failure, an approval or drift is told at once; everything else may wait until nothing moves any more. */
-function newsOf(report: Report, { applications }: Touched, known: KnownFiles): News {
+function newsOf(report: Report, { applications }: Touched, known: KnownFiles, isRepositoryTouched: boolean): News {
   const isUrgent = (app: ApplicationReport): boolean => {
     if (app.objects.some((object) => object.drift.length > 0)) return true;
     if (!is(app, 'Stalled') && (app.approvals ?? []).length === 0) return false;
@@ -98,7 +98,7 @@ function newsOf(report: Report, { applications }: Touched, known: KnownFiles): N
   };
   const waitsForPeople = (app: ApplicationReport): boolean => app.journal?.suspend === true && app.retryAfterMs === null;
   return {
-    isUrgent: applications.some(isUrgent),
+    isUrgent: applications.some(isUrgent) || (isRepositoryTouched && report.objects.some((object) => object.drift.length > 0)),
     isSettled: [...report.applications, ...report.leaving].every((app) => !is(app, 'Reconciling') || waitsForPeople(app)) && report.initializers.every((item) => item.phase === 'success' || item.conditions.some((condition) => condition.type === 'Stalled' && condition.status === 'True')),
   };
 }

@@ -2,7 +2,8 @@
  * Objects as watches see them, so that a pass reads memory instead of the API server, and so that drift and health are
  * seen when they happen.
  *
- * One reflector per cluster and kind, started by the first read, for objects that carry the label `app.oam.dev/name`:
+ * One reflector per cluster and kind, started by the first read, for objects that carry the label `app.oam.dev/name`, and a
+ * second one for documents, which carry `lateen.dev/documents`, started by the first of them that is seen:
  *
  *   starting ── listed ──> live ── watch ended ──> live (goes on from the last resourceVersion)
  *       ^                   │
@@ -12,20 +13,23 @@
  *
  *   denied (no right to list or watch them all): readers ask for each object alone, tried again after 5 min.
  */
-import { Fault, toFault } from '../model/fault.ts';
-import type { KubeObject, ObjectKey } from '../model/object.ts';
+import { DOCUMENTS_LABEL } from '../lib/stamp.ts';
+import { LOCAL, type KubeObject, type ObjectKey } from '../model/object.ts';
 import type { Clock } from '../model/ports.ts';
 import type { Resource } from './discovery.ts';
 import type { KubeClient } from './kube.ts';
 import { withoutFieldLists } from './managed-fields.ts';
 import { DELIVERED, placeOf } from './places.ts';
+import { beginIn, isNewer, isObject, objectsOf, reflect, type Answer, type Reflector } from './reflector.ts';
 
 export interface ObjectCache extends AsyncDisposable {
   /**
    * Delivered objects of one kind by `namespace/name` (`/name` where it is cluster-scoped). Starts watching the kind when
    * it does not yet. Null where it may not be watched. Faults: transport/* when the cluster cannot be asked now.
    */
-  readonly read: (cluster: string, client: KubeClient, scope: Resource, signal: AbortSignal) => Promise<ReadonlyMap<string, KubeObject> | null>;
+  readonly read: (cluster: string, client: KubeClient, scope: Resource, signal: AbortSignal) => Promise<Pick<ReadonlyMap<string, KubeObject>, 'get'> | null>;
+  /** Says that an object was asked for alone: when it is a document, those of its kind are watched from now on. */
+  readonly seen: (key: ObjectKey, object: KubeObject) => void;
   /**
    * Says that a write of ours begins, whose echo is no news: the watch often tells of it before the server answers.
    * The result is to be called with the answer: then the next read is not older than that.
@@ -33,8 +37,7 @@ export interface ObjectCache extends AsyncDisposable {
   readonly begin: (key: ObjectKey) => EndOfWrite;
 }
 
-/** The object as the server answered; `gone` with the uid of one that was deleted; null when the write failed. */
-export type EndOfWrite = (answer: KubeObject | { readonly gone: string } | null) => void;
+export type EndOfWrite = (answer: Answer) => void;
 
 export interface CacheOptions {
   readonly clock: Clock;
@@ -42,34 +45,16 @@ export interface CacheOptions {
   readonly onChange: (key: ObjectKey) => void;
 }
 
-interface Reflector {
-  readonly client: KubeClient;
-  readonly scope: Resource;
-  readonly objects: Map<string, KubeObject>;
-  /** Places of objects that we deleted: what the watch still tells of them is old news. */
-  readonly dropped: Map<string, string>;
-  /** Places that are being written, how often at once, and the last that the watch told of them meanwhile. */
-  readonly writing: Map<string, { count: number; news: KubeObject | null }>;
-  readonly stop: AbortController;
-  state: 'starting' | 'live' | 'broken' | 'denied';
-  /** Where the watch goes on; "" means list first. */
-  version: string;
-  attempt: PromiseWithResolvers<Fault | null>;
-  wake: () => void;
-  done: Promise<void>;
-}
-
-const DENIED_MS = 300_000;
 /** Kinds of one cluster that are watched; more are asked for object by object (I7). */
 const KINDS = 64;
 
 export function openCache(options: CacheOptions): ObjectCache {
   const reflectors = new Map<string, Map<string, Reflector>>();
 
-  function reflectorFor(cluster: string, client: KubeClient, scope: Resource): Reflector | null {
+  function reflectorFor(cluster: string, client: KubeClient, scope: Resource, label: string): Reflector | null {
     const kinds = reflectors.get(cluster) ?? new Map<string, Reflector>();
     reflectors.set(cluster, kinds);
-    const name = nameOf(scope.apiVersion, scope.kind);
+    const name = nameOf(scope.apiVersion, scope.kind, label);
     const present = kinds.get(name);
     if (present !== undefined && present.client === client) return present;
     present?.stop.abort();
@@ -77,6 +62,7 @@ export function openCache(options: CacheOptions): ObjectCache {
     const made: Reflector = {
       client,
       scope,
+      label,
       objects: new Map(),
       dropped: new Map(),
       writing: new Map(),
@@ -102,38 +88,33 @@ export function openCache(options: CacheOptions): ObjectCache {
     return made;
   }
 
-  const find = (key: ObjectKey): Reflector | undefined => reflectors.get(key.cluster)?.get(nameOf(key.apiVersion, key.kind));
+  const find = (key: ObjectKey, label: string): Reflector | undefined => reflectors.get(key.cluster)?.get(nameOf(key.apiVersion, key.kind, label));
+
+  function seen(key: ObjectKey, object: KubeObject): void {
+    const delivered = find(key, DELIVERED);
+    if (delivered === undefined || key.cluster !== LOCAL || object.metadata.labels?.[DOCUMENTS_LABEL] === undefined) return;
+    const made = find(key, DOCUMENTS_LABEL) ?? reflectorFor(key.cluster, delivered.client, delivered.scope, DOCUMENTS_LABEL);
+    // What the first list lacks was deleted since.
+    if (made?.state === 'starting') made.objects.set(placeOf(made.scope, key), withoutFieldLists(object));
+  }
 
   return {
     async read(cluster, client, scope, signal) {
-      const reflector = reflectorFor(cluster, client, scope);
-      if (reflector === null || reflector.state === 'denied') return null;
-      if (reflector.state !== 'live') {
-        reflector.wake();
-        const fault = await outcome(reflector, signal);
-        // The await changed it, which the type checker cannot know.
-        if ((reflector.state as Reflector['state']) === 'denied') return null;
-        if (fault !== null) throw fault;
-      }
-      return reflector.objects;
+      const kinds = reflectors.get(cluster);
+      const [delivered, documents] = await Promise.all([
+        objectsOf(reflectorFor(cluster, client, scope, DELIVERED), signal),
+        kinds?.has(nameOf(scope.apiVersion, scope.kind, DOCUMENTS_LABEL)) === true ? objectsOf(reflectorFor(cluster, client, scope, DOCUMENTS_LABEL), signal) : null,
+      ]);
+      if (delivered === null || documents === null) return delivered ?? documents;
+      return { get: (place) => newest(delivered.get(place), documents.get(place)) };
     },
+    seen,
     begin(key) {
-      const reflector = find(key);
-      if (reflector === undefined) return () => undefined;
-      const place = placeOf(reflector.scope, key);
-      const entry = reflector.writing.get(place) ?? { count: 0, news: null };
-      entry.count++;
-      reflector.writing.set(place, entry);
+      const ends = [DELIVERED, DOCUMENTS_LABEL].flatMap((label) => find(key, label) ?? []).map((reflector) => beginIn(reflector, key));
       return (answer) => {
-        if (--entry.count === 0) reflector.writing.delete(place);
-        const ownVersion = answer === null ? '' : settleWrite(reflector, place, answer);
-        const { news } = entry;
-        if (news === null || entry.count > 0) return;
-        entry.news = null;
-        // The deletion that the watch told of was ours, or the object as it told of it is not newer than our answer.
-        const isEcho =
-          answer !== null && (!isObject(answer) ? news.metadata.uid === answer.gone : compareVersions(news.metadata.resourceVersion ?? '', ownVersion) <= 0);
-        if (!isEcho) options.onChange(key);
+        // Its own echo is in the watch that it starts, and is told: whoever wrote it looks once more.
+        if (answer !== null && isObject(answer)) seen(key, answer);
+        if (ends.map((end) => end(answer)).includes(true)) options.onChange(key);
       };
     },
     async [Symbol.asyncDispose]() {
@@ -144,140 +125,6 @@ export function openCache(options: CacheOptions): ObjectCache {
   };
 }
 
-/** Puts the answer to our own write where the watch has not told of it yet. Gives its resourceVersion, "" when it is gone. */
-function settleWrite(reflector: Reflector, place: string, answer: KubeObject | { readonly gone: string }): string {
-  const there = reflector.objects.get(place);
-  if (!isObject(answer)) {
-    if (there?.metadata.uid === answer.gone) {
-      reflector.objects.delete(place);
-      reflector.dropped.set(place, answer.gone);
-    }
-    return '';
-  }
-  if (answer.metadata.labels?.[DELIVERED] !== undefined && (there === undefined || isNewer(answer, there)))
-    reflector.objects.set(place, withoutFieldLists(answer));
-  return answer.metadata.resourceVersion ?? '';
-}
+const nameOf = (apiVersion: string, kind: string, label: string): string => `${apiVersion}/${kind} ${label}`;
 
-function isObject(answer: KubeObject | { readonly gone: string }): answer is KubeObject {
-  return !('gone' in answer);
-}
-
-const nameOf = (apiVersion: string, kind: string): string => `${apiVersion}/${kind}`;
-
-function outcome(reflector: Reflector, signal: AbortSignal): Promise<Fault | null> {
-  const cancelled = new Promise<never>((_resolve, reject) => {
-    const cancel = (): void => reject(new Fault('loop/cancelled', 'cancelled'));
-    if (signal.aborted) cancel();
-    else signal.addEventListener('abort', cancel, { once: true });
-  });
-  return Promise.race([reflector.attempt.promise, cancelled]);
-}
-
-/** Lists and watches until it is stopped or the kind is gone. */
-async function reflect(reflector: Reflector, clock: Clock, tell: (object: KubeObject) => void): Promise<void> {
-  const { stop } = reflector;
-  for (let failures = 0; !stop.signal.aborted;) {
-    try {
-      if (reflector.version === '') await relist(reflector, tell);
-      settle(reflector, 'live', null);
-      for await (const event of reflector.client.watch({ ...queryOf(reflector), resourceVersion: reflector.version }, stop.signal)) {
-        take(reflector, event.type, event.object, tell);
-        failures = 0;
-      }
-    } catch (error) {
-      const fault = toFault(error);
-      reflector.version = '';
-      const isOver = stop.signal.aborted || fault.code === 'transport/no-kind';
-      const isDenied = fault.code === 'transport/denied';
-      settle(reflector, isDenied ? 'denied' : 'broken', fault);
-      if (isOver) return;
-      // A version that is too old is no trouble: it is listed anew at once.
-      if (fault.code === 'transport/gone' && failures++ === 0) continue;
-      failures++;
-      await pause(reflector, clock, isDenied ? DENIED_MS : Math.min(10_000, 100 * 2 ** failures) * (0.5 + clock.random()));
-    }
-  }
-  settle(reflector, 'broken', new Fault('loop/cancelled', 'cancelled'));
-}
-
-function queryOf(reflector: Reflector): { apiVersion: string; kind: string; namespace: string; labels: string } {
-  return { apiVersion: reflector.scope.apiVersion, kind: reflector.scope.kind, namespace: '', labels: DELIVERED };
-}
-
-function settle(reflector: Reflector, state: Reflector['state'], fault: Fault | null): void {
-  reflector.state = state;
-  reflector.attempt.resolve(fault);
-  reflector.attempt = Promise.withResolvers();
-}
-
-/** Waits, but not longer than until a reader comes. */
-async function pause(reflector: Reflector, clock: Clock, ms: number): Promise<void> {
-  const woken = new AbortController();
-  reflector.wake = () => woken.abort();
-  try {
-    await clock.sleep(ms, AbortSignal.any([woken.signal, reflector.stop.signal]));
-  } catch {
-    // Woken or stopped: either way the waiting is over.
-  } finally {
-    reflector.wake = () => undefined;
-  }
-}
-
-async function relist(reflector: Reflector, tell: (object: KubeObject) => void): Promise<void> {
-  const isFirst = reflector.state === 'starting';
-  const found = await reflector.client.list(queryOf(reflector), reflector.stop.signal);
-  const old = new Map(reflector.objects);
-  reflector.objects.clear();
-  reflector.dropped.clear();
-  const changed: KubeObject[] = [];
-  for (const item of found.items) {
-    const place = placeOf(reflector.scope, { namespace: item.metadata.namespace ?? '', name: item.metadata.name ?? '' });
-    const before = old.get(place);
-    old.delete(place);
-    const isOlder = before !== undefined && isNewer(before, item);
-    reflector.objects.set(place, isOlder ? before : withoutFieldLists(item));
-    if (!isOlder && before?.metadata.resourceVersion !== item.metadata.resourceVersion) changed.push(item);
-  }
-  for (const [place, object] of old) {
-    // Written by us after the list was taken: it is there, the list only does not know it yet.
-    if (compareVersions(object.metadata.resourceVersion ?? '', found.resourceVersion) > 0) reflector.objects.set(place, object);
-    else changed.push(object);
-  }
-  reflector.version = found.resourceVersion;
-  if (!isFirst) for (const object of changed) tell(object);
-}
-
-function take(reflector: Reflector, type: string, object: KubeObject, tell: (object: KubeObject) => void): void {
-  const version = object.metadata.resourceVersion;
-  if (version !== undefined) reflector.version = version;
-  if (type === 'BOOKMARK') return;
-  const place = placeOf(reflector.scope, { namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' });
-  const news = (): void => {
-    const write = reflector.writing.get(place);
-    if (write === undefined) tell(object);
-    else write.news = object;
-  };
-  const there = reflector.objects.get(place);
-  const droppedUid = reflector.dropped.get(place);
-  if (type === 'DELETED') {
-    if (droppedUid === object.metadata.uid) reflector.dropped.delete(place);
-    // A watch with a label selector says DELETED, too, when the label is taken off; the object is then asked for alone.
-    if (there !== undefined && there.metadata.uid === object.metadata.uid && !isNewer(there, object)) {
-      reflector.objects.delete(place);
-      news();
-    }
-    return;
-  }
-  if (droppedUid !== undefined && droppedUid === object.metadata.uid) return;
-  if (there !== undefined && !isNewer(object, there)) return;
-  reflector.objects.set(place, withoutFieldLists(object));
-  news();
-}
-
-const isNewer = (a: KubeObject, b: KubeObject): boolean => compareVersions(a.metadata.resourceVersion ?? '', b.metadata.resourceVersion ?? '') > 0;
-
-/** Compares resourceVersions as numbers of any length, which Kubernetes promises they are (KEP-5504). */
-export function compareVersions(a: string, b: string): number {
-  return a.length !== b.length ? a.length - b.length : a < b ? -1 : a > b ? 1 : 0;
-}
+const newest = (a: KubeObject | undefined, b: KubeObject | undefined): KubeObject | undefined => (a === undefined || (b !== undefined && isNewer(b, a)) ? b : a);

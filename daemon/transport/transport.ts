@@ -91,6 +91,7 @@ export function openTransport(options: TransportOptions): Transport {
   async function observeOne(client: KubeClient, key: ObjectKey, signal: AbortSignal): Promise<Observation> {
     try {
       const live = await client.get(key, signal);
+      if (live !== null) cache?.seen(key, live);
       return live === null ? { absent: true } : { live };
     } catch (error) {
       return { fault: toFault(error) };

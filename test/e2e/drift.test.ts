@@ -58,6 +58,34 @@ suite('a change by hand', () => {
     assert.equal((await daemon.stop()).code, 0);
   });
 
+  test('of a document that belongs to no application, or its deletion, is seen as soon and put back, also when it was delivered before Lateen marked it', async () => {
+    await using it = await open('plain');
+    const { hub } = lab.planes;
+    const ref = `configmaps/${it.namespace}/plain`;
+    const document = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'plain', namespace: it.namespace }, data: { color: 'blue' } });
+    const account = `serviceaccounts/${it.namespace}/robot`;
+    await it.push({ 'plain.json': document, 'robot.json': JSON.stringify({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot', namespace: it.namespace } }) });
+    const once = await it.once();
+    assert.equal(once.code, 0, once.stderr);
+    await hub.client.patch(ref, { metadata: { labels: { 'lateen.dev/documents': null } } });
+    await using daemon = it.run({}, ...DEAF);
+    await hub.client.until(ref, (object) => object?.metadata.labels?.['lateen.dev/documents'] !== undefined, { timeoutMs: 60_000 });
+    for (const color of ['red', 'green']) {
+      await hub.client.patch(ref, { data: { color } });
+      await hub.client.until(ref, (object) => object?.data.color === 'blue', { timeoutMs: 60_000 });
+    }
+    for (const deleted of [ref, account, ref]) {
+      await hub.client.delete(deleted);
+      await hub.client.until(deleted, (object) => object !== undefined, { timeoutMs: 60_000 });
+    }
+    const file = await until('the path of the change', async () => {
+      const text = await git(it.bare.path, 'log', '-p', it.statusBranch, '--', 'repository.yaml');
+      return text.includes('/data/color') ? text : undefined;
+    }, 60_000);
+    assert.doesNotMatch(file, /red|green|lateen.dev.documents/);
+    assert.equal((await daemon.stop()).code, 0);
+  });
+
   test('is only told where the operator says so, whatever the repository says', async () => {
     await using it = await open('tell');
     const { m1 } = lab.planes;

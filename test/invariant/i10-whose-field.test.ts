@@ -109,3 +109,42 @@ test('I10: there is one field manager name, for ever', () => {
   const others = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && /CONTROLLER_MANAGER|PERSON_MANAGER/.test(readFileSync(join(root, path), 'utf8')));
   assert.deepEqual(others.sort(), ['lib/stamp.ts', 'steer-verbs.ts', 'transport/objects.ts']);
 });
+
+test('I10: a document that belongs to no application is put back or made again by a pass over the documents alone', async () => {
+  const world = openWorld();
+  const document = (kind: string, name: string, more: object): string => JSON.stringify({ ...(JSON.parse(plain(kind, name)) as object), ...more });
+  world.push({ 'one.json': document('ConfigMap', 'one', { data: { value: '1' } }), 'space.json': plain('Namespace', 'space'), 'app.json': application('a', { two: '2' }) });
+  await world.settle();
+  world.push({ 'space.json': null });
+  const kept = (await world.settle()).report.objects.find(({ key }) => key.kind === 'Namespace');
+  assert.equal(kept?.fault?.code, 'plan/guard');
+  edit(world, (object) => ({ ...object, data: { value: 'theirs' } }));
+  const before = world.effects.length;
+  const { report } = await world.passDocuments();
+  assert.deepEqual(configMaps(world)['one'], { value: '1' });
+  assert.deepEqual(report.objects.map(({ key, drift, fault }) => [key.kind, drift, fault?.code]), [['ConfigMap', ['/data/value'], undefined], ['Namespace', [], 'plan/guard']]);
+  assert.deepEqual(world.effects.slice(before).filter((effect) => !effect.startsWith('push')), [`apply ${KEY}`]);
+  world.hub.delete(KEY);
+  await world.passDocuments();
+  assert.deepEqual(configMaps(world)['one'], { value: '1' });
+});
+
+test('I10: a document gets the label by which it is watched with one quiet apply, and no plan, drift or second apply knows of it', async () => {
+  const world = openWorld();
+  const labels = (): unknown => world.hub.get(KEY)?.metadata.labels;
+  world.push({ 'lateen.yaml': 'drift: report\n', 'one.json': JSON.stringify({ ...(JSON.parse(plain('ConfigMap', 'one')) as object), data: { value: '1' } }) });
+  await world.settle();
+  assert.deepEqual(labels(), { 'lateen.dev/documents': 'default' });
+  // As a version without that label has left it, or somebody who takes it off.
+  edit(world, (object) => ({ ...object, metadata: { ...object.metadata, labels: {} } }));
+  assert.deepEqual((await world.plan()).plan?.objects.changes.map(({ action, fields }) => [action, fields]), [['keep', []]]);
+  const before = world.effects.length;
+  const { report } = await world.pass();
+  assert.deepEqual([labels(), report.objects.map(({ drift }) => drift), world.effects.slice(before)], [{ 'lateen.dev/documents': 'default' }, [[]], [`apply ${KEY}`]]);
+  await world.settle();
+  assert.equal(world.effects.length, before + 1);
+  // Whose value it is does not matter, and drift that is only told is not put back for its sake.
+  edit(world, (object) => ({ ...object, data: { value: 'theirs' }, metadata: { ...object.metadata, labels: {} } }));
+  await world.settle();
+  assert.deepEqual(configMaps(world)['one'], { value: 'theirs' });
+});

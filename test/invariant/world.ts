@@ -31,6 +31,8 @@ export interface World {
   readonly push: (files: Readonly<Record<string, string | null>>) => Revision;
   /** One pass over a commit, by default the newest. */
   readonly pass: (revision?: Revision) => Promise<PassResult>;
+  /** One pass over the repository's own documents alone, as a watch asks for it. */
+  readonly passDocuments: () => Promise<PassResult>;
   /** The files of a commit. */
   readonly tree: Doors['repo']['tree'];
   /** What a pass over the newest commit would do. */
@@ -167,6 +169,7 @@ export function openWorld(): World {
       return newest;
     },
     pass: (revision = newest ?? world.push({})) => pass(doors(), memory, revision, { stop: 'end', only: null }, new AbortController().signal),
+    passDocuments: () => pass(doors(), memory, newest ?? world.push({}), { stop: 'end', only: new Set(), documents: true }, new AbortController().signal),
     plan: () => pass(doors(), memory, newest ?? world.push({}), { stop: 'plan', only: null }, new AbortController().signal),
     settle: async () => {
       for (let round = 0; round < 20; round += 1) {
