@@ -26,6 +26,9 @@ const nameOfObject = ({ metadata }: KubeObject): string => `${metadata.namespace
 /** KubeVela 1.1: ready is an Application whose phase is `running`, and nothing else. */
 const isSuccess = (report: ApplicationReport | undefined): boolean => report?.phase === 'running';
 
+/** Whether one of them is no success yet, by the reports of the last pass. */
+export const areUnderway = (initializers: readonly InitializerRef[], reports: ReadonlyMap<string, ApplicationReport>): boolean => initializers.some((it) => !isSuccess(reports.get(nameOf(it))));
+
 /** What is wanted and, of Initializers, whatever depends on it: it may go on in the same pass. */
 export function withDependants(only: ReadonlySet<string>, initializers: readonly InitializerRef[]): ReadonlySet<string> {
   const all = new Set(only);

@@ -38,6 +38,8 @@ export interface Clusters {
    * The decisions of a Placement (1.1: `namespace/name`), cluster names in order; null while there is no decision yet.
    */
   readonly decisions: (namespace: string, placement: string) => readonly string[] | null;
+  /** One may still come by itself: an Initializer of the repository is on its way. Absent: none is. */
+  readonly mayGrow?: boolean;
 }
 
 /** A hub without members. */

@@ -26,6 +26,7 @@ import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
 import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
+import { LATE_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
 import { heedHub, withResumed, withSuspended } from './resumption.ts';
 import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
@@ -93,7 +94,8 @@ export function freshJournal(desired: DesiredApplication, nowMs: number): Journa
 /** Goes on with `journal` as far as it is possible now. Throws only for what holds up the whole application. */
 export async function runWorkflow(journal: Journal, doors: EngineDoors): Promise<EngineResult> {
   const run = new Run(journal, doors);
-  return run.isFinished() ? run.keepState() : run.execute();
+  if (!run.isFinished()) return run.execute();
+  return triedAgain(journal).size > 0 ? run.tryAgain(journal) : run.keepState();
 }
 
 /** A definition of somebody's own may have the name of a step that is code in the other dialect. */
@@ -136,6 +138,14 @@ class Run {
     }
     this.#conclude();
     return { journal: this.#snapshot(), services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
+  }
+
+  /** A run that failed for what may have come by now goes on from there; where it fails in the same way, nothing has changed. */
+  async tryAgain(before: Journal): Promise<EngineResult> {
+    for (const name of triedAgain(before)) this.#statuses.delete(name);
+    this.#journal = { ...this.#journal, finished: false, terminated: false, state: 'executing', endTime: '' };
+    const result = await this.execute();
+    return tellsTheSame(before, result.journal) ? { ...result, journal: before } : result;
   }
 
   /**
@@ -279,8 +289,11 @@ class Run {
       const then = consequence(fault, failures);
       // Only what will be refused again counts: a cluster that is away, or a right that is missing, may come back.
       if (fault.kind !== 'invalid' && fault.kind !== 'bug') {
-        this.#soon(then.retryAfterMs ?? 1000);
-        return this.#finish(step, { phase: 'failed', reason: 'Execute', message: fault.message });
+        const { desired: { dialect }, clusters, clock } = this.#doors;
+        const patience = patienceWith(fault, this.#journal, status.id, { dialect, clusters, nowMs: clock.now() });
+        this.#journal = patience.journal;
+        if (patience.isTriedAgain) this.#soon(patience.isOver ? LATE_MS : (then.retryAfterMs ?? 1000));
+        return this.#finish(step, { phase: 'failed', reason: patience.isOver ? 'FailedAfterRetries' : 'Execute', message: fault.message });
       }
       this.#journal = { ...this.#journal, failures: { ...this.#journal.failures, [status.id]: failures } };
       // KubeVela 1.1 runs a failed step again every 3 s for ever: its templates read what is not there yet, and fail until it is.
@@ -293,6 +306,7 @@ class Run {
 
   #take(step: Step, result: StepResult): void {
     const status = this.#status(step);
+    this.#journal = withoutFailing(this.#journal, status.id);
     if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
     switch (result.kind) {
       case 'succeeded':

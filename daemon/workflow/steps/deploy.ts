@@ -48,8 +48,8 @@ export const deploy: Coded = async (context, found) => {
     const state = states.get(task.key);
     return state?.kind === 'fault' ? [{ task, fault: state.fault }] : [];
   });
-  // What would be refused again fails the step, when everything else has had its turn.
-  const refused = faults.find(({ fault }) => fault.kind !== 'transient' && fault.kind !== 'waiting');
+  // What would be refused again fails the step, when everything else has had its turn; so does what is not there.
+  const refused = faults.find(({ fault }) => fault.kind !== 'transient' && fault.kind !== 'waiting') ?? faults.find(({ fault }) => fault.kind === 'waiting');
   if (refused !== undefined) throw new Fault(refused.fault.code, errorText(refused.task, refused.fault), { cause: refused.fault, kind: refused.fault.kind });
   const messages = tasks.flatMap((task) => messageOf(task, states.get(task.key)));
   if (messages.length === 0) return DONE;

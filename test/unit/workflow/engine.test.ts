@@ -1,7 +1,7 @@
 /** The run of a workflow, pass by pass. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Fault } from '../../../daemon/model/fault.ts';
+import { Fault, type Code } from '../../../daemon/model/fault.ts';
 import type { Step } from '../../../daemon/model/plan.ts';
 import { runNameOf } from '../../../daemon/workflow/engine.ts';
 import { readJournal, journalSecret, shownWorkflow } from '../../../daemon/workflow/journal.ts';
@@ -11,7 +11,7 @@ import { applies, bench, coded, done, group, START_MS, told, type Bench } from '
 import { step } from './steps.ts';
 
 const DAG = { mode: { steps: 'DAG', subSteps: 'DAG' } } as const;
-const fails = (code: 'transport/invalid' | 'transport/unreachable' | 'transport/denied') => (): Outcome => {
+const fails = (code: Code) => (): Outcome => {
   throw new Fault(code, `${code} it is`);
 };
 const failsForGood = (): Outcome => ({ kind: 'fail', message: 'on purpose' });
@@ -143,19 +143,59 @@ describe('a step that fails', () => {
     assert.deepEqual([run.journal.state, run.journal.finished, run.journal.terminated, run.journal.steps[0]?.message], ['failed', true, true, 'transport/invalid it is']);
   });
 
-  for (const code of ['transport/unreachable', 'transport/denied'] as const) {
-    it(`for ${code}, which may come back, is never given up`, async () => {
-      const run = bench([step('a'), step('b')]);
+  it('for a cluster that does not answer is never given up', async () => {
+    const run = bench([step('a'), step('b')]);
+    run.does.set('a', fails('transport/unreachable'));
+    for (let i = 0; i < 20; i += 1) {
+      const { journal, retryAfterMs } = await run.pass();
+      assert.deepEqual([told(journal), journal.state], [['a failed Execute'], 'executing']);
+      assert.ok(retryAfterMs !== null);
+      run.nowMs += 60_000;
+    }
+    run.does.delete('a');
+    assert.deepEqual([(await run.pass()).journal.state, run.journal.failures], ['succeeded', {}]);
+  });
+
+  for (const code of ['transport/no-namespace', 'transport/denied', 'plan/ownership', 'render/no-cluster'] as const) {
+    it(`for ${code} is given up after half a minute, and tried again late: it may have come`, async () => {
+      const run = bench([step('a'), step('b'), step('notify', { if: 'status.a.failed' })]);
       run.does.set('a', fails(code));
-      for (let i = 0; i < 20; i += 1) {
-        const { journal, retryAfterMs } = await run.pass();
-        assert.deepEqual([told(journal), journal.state], [['a failed Execute'], 'executing']);
-        assert.ok(retryAfterMs !== null);
-      }
+      assert.deepEqual(told((await run.pass()).journal), ['a failed Execute']);
+      throughTheHub(run);
+      run.nowMs += 29_000;
+      assert.deepEqual(told((await run.pass()).journal), ['a failed Execute']);
+      run.nowMs += 1_000;
+      const given = await run.pass();
+      assert.deepEqual([told(given.journal), given.journal.state, given.journal.finished, given.retryAfterMs], [['a failed FailedAfterRetries', 'b skipped Skip', 'notify succeeded'], 'failed', true, 30_000]);
+      throughTheHub(run);
+      const before = run.journal;
+      run.nowMs += 30_000;
+      const again = await run.pass();
+      assert.deepEqual([again.journal, again.retryAfterMs], [before, 30_000], 'what fails in the same way changes nothing');
       run.does.delete('a');
-      assert.deepEqual([(await run.pass()).journal.state, run.journal.failures], ['succeeded', {}]);
+      const { journal, retryAfterMs } = await run.pass();
+      assert.deepEqual([told(journal), journal.state, journal.timers, retryAfterMs], [['a succeeded', 'b succeeded', 'notify succeeded'], 'succeeded', {}, null]);
     });
   }
+
+  it('for a service outside is given up after half a minute, and not called again', async () => {
+    const run = bench([step('a')]);
+    run.does.set('a', fails('workflow/unreachable'));
+    await run.pass();
+    run.nowMs += 30_000;
+    const { journal, retryAfterMs } = await run.pass();
+    assert.deepEqual([told(journal), journal.state, journal.timers, retryAfterMs], [['a failed FailedAfterRetries'], 'failed', {}, null]);
+    await run.pass();
+    assert.deepEqual(run.ran, ['a', 'a']);
+  });
+
+  it('1.1: is never given up', async () => {
+    const run = bench([step('a')], { dialect: '1.1' });
+    run.does.set('a', fails('transport/no-namespace'));
+    await run.pass();
+    run.nowMs += 600_000;
+    assert.deepEqual(told((await run.pass()).journal), ['a failed Execute']);
+  });
 
   it('forgets its failures when it succeeds', async () => {
     const run = bench([step('a'), step('b')]);
