@@ -83,7 +83,9 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
     ...result.unknownParameters.map((unknown) => unknownPropertyDiagnostic(where, unknown)),
     ...(configuration?.unknown ?? []).map((name) => unknownPropertyDiagnostic(where, { path: ['parameter', name], declared: configuration?.declared ?? [] })),
   ];
-  if (result.errors.length > 0) return { component: null, diagnostics };
+  if (result.output !== null && !isObject(result.output)) diagnostics.push(diagnosticOf(where, { code: 'template', message: noObject('output') }, 'error'));
+  for (const { object, trait, name } of result.outputs) if (!isObject(object)) diagnostics.push(diagnosticOf(where, { code: 'template', message: noObject(`outputs.${name}`), ...(trait < 0 ? {} : { trait }) }, 'error'));
+  if (diagnostics.some((item) => item.severity === 'error')) return { component: null, diagnostics };
   const objects = await wantedObjects(env, app, component, { placement, revision, path }, found, result.output, result.outputs);
   return {
     diagnostics,
@@ -98,6 +100,11 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
     },
   };
 }
+
+/** Whether what a template gave can be applied at all: properties may stand for the whole object. */
+export const isObject = (object: CueObject): boolean => [object['apiVersion'], object['kind']].every((text) => typeof text === 'string' && text !== '');
+/** What is said of one that cannot. */
+export const noObject = (name: string): string => `${name} is no Kubernetes object: it needs an "apiVersion" and a "kind"`;
 
 /** `status.services[].workloadDefinition`: what the definition declares, else what was rendered. */
 function workloadIdentity(definition: Definition, output: CueObject | null): { readonly apiVersion: string; readonly kind: string } {

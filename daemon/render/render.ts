@@ -11,7 +11,7 @@ import { PLAIN_RULES, type ComponentRef, type Desired, type DesiredApplication, 
 import { NO_CLUSTERS, type Clusters } from '../model/clusters.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
 import { asList, asObject, asText, readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
-import { findDefinitions, renderComponent, type ComponentRendering, type RenderEnvironment } from './component.ts';
+import { findDefinitions, isObject, noObject, renderComponent, type ComponentRendering, type RenderEnvironment } from './component.ts';
 import { HERE, policyContext } from './context.ts';
 import { definitionsOf, type Definition, type Definitions, type KnownDefinitions } from './definitions.ts';
 import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
@@ -45,8 +45,8 @@ export interface RenderInput {
 
 /** Applications that are rendered at the same time; the evaluator's pool has its own, smaller bound. */
 const AT_ONCE_MAX = 8;
-/** KubeVela 1.10 gate-keeps these by code, env-binding as well; `health` is gone since 1.9 and does nothing. */
-const CODED_POLICIES: ReadonlySet<string> = new Set([...OBJECT_POLICIES, 'topology', 'override', 'replication', 'health']);
+/** KubeVela 1.10 gate-keeps these by code, env-binding as well; `health` is gone since 1.9 and `debug` records steps for a tool: neither delivers. */
+const CODED_POLICIES: ReadonlySet<string> = new Set([...OBJECT_POLICIES, 'topology', 'override', 'replication', 'health', 'debug']);
 
 const isCodedPolicy = (app: ApplicationSpec, type: string): boolean => CODED_POLICIES.has(type) || (app.dialect === '1.10' && type === ENV_BINDING);
 
@@ -235,6 +235,7 @@ async function renderPolicy(environment: RenderEnvironment, app: ApplicationSpec
   const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: (app.dialect === '1.1' && policy.type === ENV_BINDING ? envBindingProperties(policy) : policy.properties), context: policyContext(app, policy.name, revision) });
   const origin = app.document.locate(['spec', 'policies', policy.index, 'properties']);
   const diagnostics = result.errors.map((error): Diagnostic => ({ code: error.code === 'parameter' ? 'render/parameter' : 'render/template', severity: 'error', application: nameOf(app), origin, message: `policy "${policy.name}" (${policy.type}): ${error.message}` }));
+  if (result.output !== null && !isObject(result.output)) diagnostics.push({ code: 'render/template', severity: 'error', application: nameOf(app), origin, message: `policy "${policy.name}" (${policy.type}): ${noObject('output')}` });
   if (result.output === null || diagnostics.length > 0) return { objects: [], diagnostics };
   const part = { component: policy.name, workloadType: policy.type, traitType: '', output: '' };
   const rendered = result.output as unknown as KubeObject;

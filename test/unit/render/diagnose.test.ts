@@ -133,3 +133,31 @@ describe('a mistake in a template', () => {
     assert.deepEqual([shop.fault instanceof Fault, stall.fault, stall.components.size], [true, null, 1]);
   });
 });
+
+describe('what a template gives that is no object', () => {
+  const HALF = DEFINITION('half', 'output: parameter.it\noutputs: second: parameter.second\nparameter: {\n\tit: {...}\n\tsecond: {...}\n}');
+  const CONFIG = '{apiVersion: v1, kind: ConfigMap}';
+  const CASES: readonly (readonly [string, string])[] = [
+    ['{it: {error: "x"}, second: CONFIG}', 'output is no Kubernetes object: it needs an "apiVersion" and a "kind"'],
+    ['{it: CONFIG, second: {kind: ConfigMap}}', 'outputs.second is no Kubernetes object: it needs an "apiVersion" and a "kind"'],
+    ['{it: {apiVersion: v1, kind: 7}, second: CONFIG}', 'output is no Kubernetes object: it needs an "apiVersion" and a "kind"'],
+  ];
+  for (const [properties, message] of CASES) {
+    it(`is told at its component: ${properties}`, async () => {
+      const { diagnostics } = await app({ 'shop.yaml': APP(`    - {name: web, type: half, properties: ${properties.replaceAll('CONFIG', CONFIG)}}`), 'half.yaml': HALF });
+      assert.deepEqual(diagnostics.map(({ code, message: text, origin }) => `${origin?.line} ${code} ${text}`), [`6 render/template component "web" (half): ${message}`]);
+    });
+  }
+
+  it('is told at its policy', async () => {
+    const { diagnostics } = await app({ 'shop.yaml': `${APP('    - {name: web, type: worker, properties: {image: a}}')}\n  policies: [{name: p, type: half, properties: {it: {}}}]`, 'half.yaml': DEFINITION('half', 'output: parameter.it\nparameter: it: {...}', 'PolicyDefinition') });
+    assert.deepEqual(diagnostics.map(({ code, message }) => `${code} ${message}`), ['render/template policy "p" (half): output is no Kubernetes object: it needs an "apiVersion" and a "kind"']);
+  });
+});
+
+describe('a debug policy', () => {
+  it('is taken as KubeVela takes it, and delivers nothing', async () => {
+    const shop = await app({ 'shop.yaml': `${APP('    - {name: web, type: worker, properties: {image: a}}')}\n  policies: [{name: look, type: debug}]` });
+    assert.deepEqual([shop.diagnostics, shop.policyObjects, shop.steps.map((step) => step.type)], [[], [], ['apply-component']]);
+  });
+});
