@@ -176,3 +176,10 @@ function secretValues(secret: KubeObject): string[] {
 function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
+
+/** An object to show: of a Secret the names of its values, and of these nothing (I9). */
+export function concealed(object: KubeObject): KubeObject {
+  if (object.kind !== 'Secret') return object;
+  const hide = (part: unknown): unknown => (part !== null && typeof part === 'object' ? Object.fromEntries(Object.keys(part).map((key) => [key, MASK])) : part);
+  return { ...object, ...('data' in object ? { data: hide(object['data']) } : {}), ...('stringData' in object ? { stringData: hide(object['stringData']) } : {}) };
+}

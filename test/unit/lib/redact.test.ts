@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRedactor } from '../../../daemon/lib/redact.ts';
+import { concealed, createRedactor } from '../../../daemon/lib/redact.ts';
+import type { KubeObject } from '../../../daemon/model/object.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const secretOf = (data: Record<string, string>): Parameters<ReturnType<typeof createRedactor>['learnSecret']>[0] => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data });
@@ -87,4 +88,11 @@ test('of a value in JSON the secret parts are known', () => {
   const redactor = createRedactor();
   redactor.learn('{"auths": {"registry.example.com": {"username": "robot", "password": "opensesame", "auth": "cm9ib3Q6b3BlbnNlc2FtZQ=="}}}');
   assert.equal(redactor.text('robot opensesame cm9ib3Q6b3BlbnNlc2FtZQ== registry.example.com'), 'robot *** *** registry.example.com');
+});
+
+test('of a Secret that is shown the names of its values are there, and nothing of them', () => {
+  const secret: KubeObject = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' }, data: { password: 'aHVudGVyMg==' }, stringData: { user: 'ada' } };
+  assert.deepEqual(concealed(secret), { ...secret, data: { password: '***' }, stringData: { user: '***' } });
+  const settings: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { colour: 'blue' } };
+  assert.equal(concealed(settings), settings);
 });
