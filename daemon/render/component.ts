@@ -8,8 +8,8 @@ import type { ComponentRef, PlacementRef, RenderedComponent, RenderedTrait, Revi
 import { objectPolicies, type ApplicationSpec } from './application.ts';
 import type { ClusterVersion } from '../model/cluster-version.ts';
 import { componentContext, REVISION_PLACEHOLDER } from './context.ts';
-import { statusTemplatesOf, workloadOf, type Definition, type Definitions } from './definitions.ts';
-import { diagnosticOf, gaveUpDiagnostic, terraformDiagnostic, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
+import { otherSchematicOf, statusTemplatesOf, workloadOf, type Definition, type Definitions } from './definitions.ts';
+import { diagnosticOf, gaveUpDiagnostic, noTemplateDiagnostic, terraformDiagnostic, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
 import { hashedName, inherited, renderLabels, withMeta, type Part } from './names.ts';
 import { rulesFor } from './rules.ts';
 import { configurationOf, isTerraform, TERRAFORM_STATUS } from './terraform.ts';
@@ -61,6 +61,8 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
   const where = { app, component, own: found.component, traits: found.traits };
   const configuration = isTerraform(found.component.object) ? configurationOf(app.dialect, found.component.object, component, app.namespace) : null;
   if (configuration !== null && 'mistake' in configuration) return { component: null, diagnostics: [terraformDiagnostic(where, configuration.mistake)] };
+  const other = otherSchematicOf(found.component.object);
+  if (other !== null) return { component: null, diagnostics: [noTemplateDiagnostic(where, other)] };
   const template = configuration === null ? found.component.template : '';
   const context = componentContext(app, component, placement, revision, env.clusterVersion);
   const rendering = env.cue.renderComponent({

@@ -35,10 +35,17 @@ export interface Definitions {
 
 const field = (value: unknown, name: string): unknown => (value !== null && typeof value === 'object' ? (value as JsonObject)[name] : undefined);
 
-/** The CUE text of a definition; "" where it has none. */
+/** The CUE text of a definition; "" where it has none. KubeVela, both dialects: `extension.template` is its old place. */
 export function templateOf(object: KubeObject | undefined): string {
-  const template = field(field(field(object?.['spec'], 'schematic'), 'cue'), 'template');
+  const spec = object?.['spec'];
+  const template = field(field(field(spec, 'schematic'), 'cue'), 'template') ?? field(field(spec, 'extension'), 'template');
   return typeof template === 'string' ? template : '';
+}
+
+/** How a component is made that no CUE template makes and Lateen does not: `helm` or `kube` (KubeVela 1.1); else null. */
+export function otherSchematicOf(object: KubeObject): string | null {
+  const schematic = field(object['spec'], 'schematic');
+  return ['helm', 'kube'].find((name) => field(schematic, name) !== undefined && field(schematic, name) !== null) ?? null;
 }
 
 function definition(object: KubeObject, from: Definition['from'], locate: Locate | null): Definition {

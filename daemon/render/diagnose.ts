@@ -104,6 +104,15 @@ export function terraformDiagnostic({ app, component, own }: Where, { code, mess
   };
 }
 
+/** A component of a type that another tool would have to render: without it there would be nothing, and nobody would be told. */
+export function noTemplateDiagnostic({ app, component, own }: Where, schematic: string): Diagnostic {
+  return {
+    code: 'render/template', severity: 'error', application: nameOf(app), origin: app.document.locate([...component.at, 'type'], 'value'),
+    message: `component "${component.name}" (${component.type}): ${own.kind} "${own.name}" gives no output: it has schematic.${schematic}, and only CUE and Terraform are rendered`,
+    hint: 'Use a definition with schematic.cue.',
+  };
+}
+
 /** A type that no definition declares. */
 export function unknownTypeDiagnostic(app: ApplicationSpec, kind: string, type: string, path: Path, names: readonly string[]): Diagnostic {
   return {

@@ -1,5 +1,5 @@
 /** The effective workflow steps of an Application (spec/kubevela.md 3.5). */
-import type { Document } from '../model/catalog.ts';
+import type { Document, Path } from '../model/catalog.ts';
 import type { Diagnostic } from '../model/fault.ts';
 import type { JsonObject } from '../model/object.ts';
 import type { Step, StepMode } from '../model/plan.ts';
@@ -72,6 +72,7 @@ export function effectiveSteps(app: ApplicationSpec, definitions: Definitions, w
   }
   const explicit = asList(app.workflow?.['steps']);
   const steps = explicit.length > 0 ? explicit.map((step, i) => read(step, ['spec', 'workflow', 'steps', i])) : generatedSteps(app).map((step) => read(step, null));
+  if (app.dialect === '1.10') diagnostics.push(...componentsExist(app, steps, ['spec', 'workflow', 'steps']));
   return { steps: steps.map((step) => withComponent(app, step)), mode: modes, definitions: used, diagnostics };
 }
 
@@ -88,16 +89,33 @@ function generatedSteps(app: ApplicationSpec): readonly JsonObject[] {
   return app.components.map((component) => ({ name: component.name, type: 'apply-component', properties: { component: component.name } }));
 }
 
-/** KubeVela 1.10: an apply-component step takes over its component's inputs, outputs and dependsOn. */
+/**
+ * KubeVela 1.10: an apply-component step takes over its component's inputs, outputs and dependsOn, and what goes into it
+ * by inputs, its own as well, goes into the component's properties.
+ */
 function withComponent(app: ApplicationSpec, step: Step): Step {
   const subSteps = step.subSteps.map((sub) => withComponent(app, sub));
   if (step.type !== 'apply-component') return { ...step, subSteps };
   const component = app.components.find((item) => item.name === asText(step.properties['component']));
   if (component === undefined) return { ...step, subSteps };
+  const below = (key: string): string => (/^(properties|traits\[)/.test(key) ? `value.${key}` : `value.properties.${key}`);
+  const own = step.inputs.map((input) => (app.dialect === '1.1' || input.parameterKey === '' || input.parameterKey.startsWith('value.') ? input : { ...input, parameterKey: below(input.parameterKey) }));
   return {
     ...step, subSteps,
     dependsOn: [...step.dependsOn, ...component.dependsOn],
-    inputs: [...step.inputs, ...component.inputs.map((input) => ({ from: input.from, parameterKey: /^(properties|traits\[)/.test(input.parameterKey) ? `value.${input.parameterKey}` : `value.properties.${input.parameterKey}` }))],
+    inputs: [...own, ...component.inputs.map((input) => ({ from: input.from, parameterKey: below(input.parameterKey) }))],
     outputs: [...step.outputs, ...component.outputs],
   };
+}
+
+/** Steps of 1.10 that apply a component which the Application does not have: KubeVela runs no step then. */
+function componentsExist(app: ApplicationSpec, steps: readonly Step[], path: Path): readonly Diagnostic[] {
+  const names = app.components.map((component) => component.name);
+  return steps.flatMap((step, i): readonly Diagnostic[] => {
+    const at = [...path, i];
+    const inside = componentsExist(app, step.subSteps, [...at, 'subSteps']);
+    const name = asText(step.properties['component']);
+    if (step.type !== 'apply-component' || names.includes(name)) return inside;
+    return [{ code: 'workflow/call', severity: 'error', application: nameOf(app), origin: app.document.locate([...at, 'properties', 'component'], 'value'), message: `step "${step.name}": component ${name} not found${suggestion(name, names)}`, hint: names.length === 0 ? 'The Application has no components.' : `Its components are ${names.join(', ')}.` }, ...inside];
+  });
 }

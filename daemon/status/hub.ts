@@ -63,11 +63,12 @@ function maker(live: KubeObject | null, now: string): (type: string, status: str
 
 function conditions(input: HubStatusInput): readonly JsonObject[] {
   const make = maker(input.live, input.now);
-  const failedAt = input.fault === null ? null : input.fault.code.startsWith('load/') || input.fault.code === 'render/unknown-type' ? 'Parsed' : input.fault.code.startsWith('render/') ? 'Render' : 'Revision';
+  const failedAt = input.fault === null ? null : stageOf(input.fault.code);
   const all: JsonObject[] = [];
   for (const type of STAGES[input.dialect]) {
     if (type === failedAt) {
-      all.push(make(type, 'False', 'ReconcileError', `${reasonOf(input.fault as Fault)}: ${input.fault?.message ?? ''}`));
+      // KubeVela 1.10: steps are made before Render is told.
+      all.push(make(input.fault?.code.startsWith('workflow/') === true ? 'Workflow' : type, 'False', 'ReconcileError', `${reasonOf(input.fault as Fault)}: ${input.fault?.message ?? ''}`));
       break;
     }
     all.push(make(type, 'True', 'Available', ''));
@@ -75,6 +76,12 @@ function conditions(input: HubStatusInput): readonly JsonObject[] {
   if (input.finished && failedAt === null && input.dialect === '1.10') all.push(make('Workflow', 'True', 'Available', ''));
   if (input.dialect === '1.1' && input.phase === 'running') all.push(make('HealthCheck', 'True', 'Available', ''));
   return [...all, ...input.conditions.map((item) => make(item.type, item.status, item.reason, item.message))];
+}
+
+/** The stage that a fault belongs to. */
+function stageOf(code: Fault['code']): string {
+  if (code.startsWith('load/') || code === 'render/unknown-type') return 'Parsed';
+  return code.startsWith('render/') || code.startsWith('workflow/') ? 'Render' : 'Revision';
 }
 
 function serviceOf(service: ServiceHealth, dialect: Dialect): JsonObject {

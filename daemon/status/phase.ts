@@ -19,7 +19,7 @@ export interface PhaseInput {
  * healthChecking until all is healthy (spec/kubevela.md 1.3).
  */
 export function phaseOf(input: PhaseInput): string {
-  if (input.fault !== null) return input.fault.code.startsWith('render/') || input.fault.code.startsWith('load/') ? 'rendering' : 'starting';
+  if (input.fault !== null) return phaseOfFault(input.fault, input.dialect);
   const { journal } = input;
   if (journal === null) return 'starting';
   if (journal.suspend) return 'workflowSuspending';
@@ -28,6 +28,15 @@ export function phaseOf(input: PhaseInput): string {
   if (!journal.finished) return 'runningWorkflow';
   if (input.services.every((service) => service.healthy)) return 'running';
   return input.dialect === '1.1' ? 'healthChecking' : 'unhealthy';
+}
+
+/**
+ * KubeVela 1.10 renders components in the steps that apply them, so what is wrong with one fails the workflow; what is
+ * found before any step is made, a missing definition or document, is `rendering`. Here nothing is applied in either case.
+ */
+function phaseOfFault({ code, kind }: Fault, dialect: Dialect): string {
+  if (!/^(load|render|workflow)\//.test(code)) return 'starting';
+  return dialect === '1.10' && kind === 'invalid' && !code.startsWith('load/') && code !== 'render/unknown-type' ? 'workflowFailed' : 'rendering';
 }
 
 const condition = (type: Condition['type'], status: Condition['status'], reason: string, message: string): Condition => ({ type, status, reason, message });

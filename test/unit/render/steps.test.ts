@@ -68,6 +68,18 @@ describe('steps that are written', () => {
     assert.deepEqual([steps[0]?.name, steps[0]?.subSteps[0]?.name], ['step-0', 'step-0-0']);
   });
 
+  it('of a component: what a step gets by inputs goes into the properties of its component', () => {
+    const workflow = { steps: [{ name: 's', type: 'apply-component', properties: { component: 'web' }, inputs: [{ from: 'a', parameterKey: 'cpu' }, { from: 'b', parameterKey: 'traits[0].properties.x' }, { from: 'c', parameterKey: '' }] }] };
+    const keys = (dialect: '1.1' | '1.10'): readonly string[] | undefined => stepsOf({ components: [{ name: 'web', type: 'webservice' }], workflow }, dialect).steps[0]?.inputs.map((input) => input.parameterKey);
+    assert.deepEqual([keys('1.10'), keys('1.1')], [['value.properties.cpu', 'value.traits[0].properties.x', ''], ['cpu', 'traits[0].properties.x', '']]);
+  });
+
+  it('1.10: of a component that is not there are refused before any runs, in groups too', () => {
+    const spec = { components: [{ name: 'web', type: 'webservice' }], workflow: { steps: [{ name: 's', type: 'apply-component', properties: { component: 'wbe' } }, { name: 'g', type: 'step-group', subSteps: [{ name: 't', type: 'apply-component' }] }] } };
+    assert.deepEqual(stepsOf(spec).diagnostics.map(({ code, message, hint }) => [code, message, hint]), [['workflow/call', 'step "s": component wbe not found (did you mean "web"?)', 'Its components are web.'], ['workflow/call', 'step "t": component  not found', 'Its components are web.']]);
+    assert.deepEqual(stepsOf(spec, '1.1').diagnostics, []);
+  });
+
   it('in a group take inputs of their components as well', () => {
     const { steps } = stepsOf({ components: [{ name: 'web', type: 'webservice', inputs: [{ from: 'a', parameterKey: 'b' }] }], workflow: { steps: [{ name: 'g', type: 'step-group', subSteps: [{ name: 's', type: 'apply-component', properties: { component: 'web' } }] }] } });
     assert.deepEqual(steps[0]?.subSteps[0]?.inputs, [{ from: 'a', parameterKey: 'value.properties.b' }]);

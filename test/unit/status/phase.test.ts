@@ -21,7 +21,9 @@ describe('the phase', () => {
     ['when it was terminated', { journal: journalOf({ terminated: true, finished: true, state: 'terminated' }) }, 'workflowTerminated'],
     ['when it failed', { journal: FAILED }, 'workflowFailed', 'workflowTerminated'],
     ['before there is a journal', { journal: null }, 'starting'],
-    ['of what does not render', { fault: new Fault('render/parameter', 'x') }, 'rendering'],
+    ['of what does not render', { fault: new Fault('render/parameter', 'x') }, 'workflowFailed', 'rendering'],
+    ['of a step that names no component', { fault: new Fault('workflow/call', 'x') }, 'workflowFailed', 'rendering'],
+    ['of a type that nothing defines', { fault: new Fault('render/unknown-type', 'x') }, 'rendering'],
     ['of what does not load', { fault: new Fault('load/schema', 'x') }, 'rendering'],
     ['of what cannot be kept on the hub', { fault: new Fault('transport/denied', 'x') }, 'starting'],
   ];
