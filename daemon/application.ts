@@ -130,7 +130,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   const delivery = deliveryFor({
     desired, transport: doors.transport, observed: progress.observed, touched: progress.touched, signal: doors.signal,
     decide: (wanted, observation) => decide(wanted, observation, owner, rules),
-    track: inventory.track, untrack: inventory.untrack, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
+    track: inventory.track, untrack: inventory.untrack, isKeeping: () => progress.journal?.finished === true, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
   });
   await delivery.deliver(desired.policyObjects, 'policy');
   const bound = await keepEnvironments(desired, { clusters: doors.clusters, delivery, records: doors.records, touched: progress.touched, now: timeText(doors.clock.now()), signal: doors.signal });

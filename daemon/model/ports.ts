@@ -109,6 +109,8 @@ export interface Transport {
   readonly observe: (keys: readonly ObjectKey[], signal: AbortSignal) => Promise<ReadonlyMap<string, Observation>>;
   /** The apply primitive. Faults: transport/*. */
   readonly apply: (request: ApplyRequest, signal: AbortSignal) => Promise<Receipt>;
+  /** Asks the API server what it would say to an apply; nothing is written. Faults: as apply's. Absent: it cannot be asked. */
+  readonly rehearse?: (request: ApplyRequest, signal: AbortSignal) => Promise<void>;
   /**
    * Deletes when it is still the object with this uid. True once it is gone, false while finalizers hold it. `mark`:
    * annotations that it gets right before.

@@ -62,6 +62,24 @@ export async function applyObject(client: KubeClient, request: ApplyRequest, eff
   return applied;
 }
 
+/**
+ * Asks whether the server would take the object, as {@link applyObject} would write it: KubeVela 1.10's dry-run before it
+ * dispatches. What is replaced or made anew is not asked about: the answer would be another one by then. Faults: transport/*.
+ */
+export async function rehearseObject(client: KubeClient, request: ApplyRequest, signal: AbortSignal): Promise<void> {
+  const { rules, live } = request;
+  if (rules.readOnly || (live !== null && (rules.replace || rules.recreateFields.length > 0 || rules.keepOnUpdate.length > 0))) return;
+  const scope = await client.resource(request.object.apiVersion, request.object.kind, signal);
+  const wanted = sendable(request.object, scope.namespaced);
+  try {
+    // A conflict is told by the real apply, which knows whose the field was.
+    await client.apply(wanted, { fieldManager: FIELD_MANAGER, force: true, dryRun: true }, signal);
+  } catch (error) {
+    if (!isUntyped(error)) throw error;
+    if (live === null) await client.create(wanted, { fieldManager: FIELD_MANAGER, dryRun: true }, signal);
+  }
+}
+
 /** KubeVela 1.10's read-only policy, in its words. */
 function keepReadOnly(request: ApplyRequest): Applied {
   if (request.live !== null) return { object: request.live, changed: false, warnings: [] };

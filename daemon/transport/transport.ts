@@ -6,7 +6,7 @@ import { describeKey, keyText } from '../model/object.ts';
 import type { KubeObject, ObjectKey } from '../model/object.ts';
 import type { ApplyRequest, Effects, Receipt, Redactor, Transport } from '../model/ports.ts';
 import type { Observation } from '../model/status.ts';
-import { applyObject } from './apply.ts';
+import { applyObject, rehearseObject } from './apply.ts';
 import type { ObjectCache } from './cache.ts';
 import type { Resource } from './discovery.ts';
 import { ApiFault } from './faults.ts';
@@ -116,6 +116,13 @@ export function openTransport(options: TransportOptions): Transport {
     }
   }
 
+  async function rehearse(request: ApplyRequest, signal: AbortSignal): Promise<void> {
+    const { key, live } = request;
+    learn(request.object);
+    if (live !== null && memory.saysEqual(key, hashOf(request.object), live)) return;
+    await rehearseObject(await clusters(key.cluster), request, signal);
+  }
+
   async function remove(key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal, mark: Readonly<Record<string, string>> | null = null): Promise<boolean> {
     const client = await clusters(key.cluster);
     if ((await client.findResource(key.apiVersion, key.kind, signal)) === null) return true;
@@ -134,6 +141,7 @@ export function openTransport(options: TransportOptions): Transport {
   return {
     observe,
     apply,
+    rehearse,
     remove,
     async list(cluster, apiVersion, kind, namespace, labels, signal) {
       const client = await clusters(cluster);

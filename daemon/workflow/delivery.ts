@@ -10,6 +10,7 @@ import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from '../model
 import { waveOf, type Change, type DesiredApplication, type RenderedComponent, type Wanted } from '../model/plan.ts';
 import type { Transport } from '../model/ports.ts';
 import type { Observation, ServiceHealth, Tracked } from '../model/status.ts';
+import { rehearse, requestOf } from './rehearsal.ts';
 import type { ComponentOutcome, Delivered, Delivery, HealthOf } from './run.ts';
 
 /** Objects of one application that are written at the same time. KubeVela 1.10: 10. */
@@ -29,6 +30,8 @@ export interface DeliveryDoors {
   /** Everything that this run asked for, by keyText: what is not in it when the run has finished may be pruned. */
   readonly touched: Map<string, Delivered>;
   readonly healthOf: HealthOf;
+  /** The run is over, and its state is kept. Absent: it is not. */
+  readonly isKeeping?: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -45,12 +48,11 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
   }
 
   async function applyOne(change: Change): Promise<Delivered> {
-    const { wanted } = change;
-    if (wanted === null || change.action === 'refuse') return { change, live: change.live, fault: change.fault, warnings: [] };
-    if (change.action === 'keep' || change.action === 'delete') return { change, live: change.live, fault: null, warnings: [] };
+    const request = requestOf(change);
+    if (request === null) return { change, live: change.live, fault: change.action === 'refuse' ? change.fault : null, warnings: [] };
     try {
-      const receipt = await transport.apply({ key: wanted.key, object: wanted.object, rules: wanted.rules, live: change.live, owned: change.action === 'update' || change.action === 'create' }, signal);
-      doors.observed.set(keyText(wanted.key), { live: receipt.object });
+      const receipt = await transport.apply(request, signal);
+      doors.observed.set(keyText(request.key), { live: receipt.object });
       return { change, live: receipt.object, fault: null, warnings: receipt.warnings };
     } catch (error) {
       const fault = toFault(error);
@@ -59,9 +61,23 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
     }
   }
 
-  async function deliver(wanted: readonly Wanted[], creator: string): Promise<readonly Delivered[]> {
+  async function decided(wanted: readonly Wanted[]): Promise<readonly Change[]> {
     await observe(wanted);
-    const changes = wanted.map((item) => doors.decide(item, doors.observed.get(keyText(item.key)) ?? { fault: new Fault('transport/unreachable', `cluster ${item.key.cluster} was not looked at`) }));
+    return wanted.map((item) => doors.decide(item, doors.observed.get(keyText(item.key)) ?? { fault: new Fault('transport/unreachable', `cluster ${item.key.cluster} was not looked at`) }));
+  }
+
+  const deliver = async (wanted: readonly Wanted[], creator: string): Promise<readonly Delivered[]> => write(await decided(wanted), creator);
+
+  /** All objects of a stage, or none: while a finished run is only kept as it is, what can be put back is. */
+  async function deliverWhole(wanted: readonly Wanted[], creator: string): Promise<readonly Delivered[]> {
+    const changes = await decided(wanted);
+    const refused = doors.isKeeping?.() === true ? null : await rehearse(changes, transport, signal);
+    if (refused === null) return write(changes, creator);
+    for (const item of refused) if (item.fault !== null) doors.touched.set(keyText(item.change.key), item);
+    return refused;
+  }
+
+  async function write(changes: readonly Change[], creator: string): Promise<readonly Delivered[]> {
     const intents = changes.filter((change) => change.action !== 'refuse').map((change): Tracked => ({
       key: change.key, component: change.wanted?.component ?? '', trait: change.wanted?.trait ?? '', creator, skipGC: change.wanted?.rules.gc === 'never',
     }));
@@ -94,7 +110,7 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
       if (objects.length === 0) continue;
       // KubeVela 1.10 (MultiStageComponentApply): a later stage waits until the one before it is healthy.
       if (last !== null && !last.health.healthy) break;
-      delivered.push(...(await deliver(objects, creator)));
+      delivered.push(...(await deliverWhole(objects, creator)));
       // A trait whose objects come later has no health yet: waiting for it here would be waiting for ever.
       const later = rendered.objects.filter((wanted) => STAGES.indexOf(stageOf(wanted)) > STAGES.indexOf(stage));
       const sofar = { ...rendered, objects: rendered.objects.filter((wanted) => !later.includes(wanted)), traits: rendered.traits.filter((trait) => !later.some((wanted) => wanted.trait === trait.type)) };

@@ -20,6 +20,10 @@ interface Ground {
   readonly tracked: Tracked[];
   readonly touched: Map<string, Delivered>;
   readonly observed: Map<string, Observation>;
+  /** What the server says when it is asked beforehand. */
+  readonly refusals: Map<string, Fault>;
+  /** The run is over. */
+  isKeeping: boolean;
   /** Names of components and stages that are healthy; all, where it is null. */
   healthy: ((rendered: RenderedComponent) => boolean) | null;
 }
@@ -28,6 +32,7 @@ function ground(existing: readonly KubeObject[] = []): Ground {
   const log: string[] = [];
   const objects = new Map(existing.map((object) => [keyText(keyOf(LOCAL, object)), object]));
   const faults = new Map<string, Fault>();
+  const refusals = new Map<string, Fault>();
   const tracked: Tracked[] = [];
   const transport: Transport = {
     observe: async (keys) => {
@@ -36,6 +41,11 @@ function ground(existing: readonly KubeObject[] = []): Ground {
         const live = objects.get(keyText(key));
         return [keyText(key), live === undefined ? { absent: true } : { live }];
       }));
+    },
+    rehearse: async ({ key }) => {
+      log.push(`rehearse ${key.name}`);
+      const fault = refusals.get(key.name);
+      if (fault !== undefined) throw fault;
     },
     apply: async ({ key, object, owned }) => {
       log.push(`apply ${key.name}${owned ? '' : ' (adopted)'}`);
@@ -52,9 +62,9 @@ function ground(existing: readonly KubeObject[] = []): Ground {
     list: async () => [],
     isNamespaced: async () => true,
   };
-  const made: Omit<Ground, 'delivery'> = { log, objects, faults, tracked, touched: new Map(), observed: new Map(), healthy: null };
+  const made: Omit<Ground, 'delivery'> = { log, objects, faults, tracked, touched: new Map(), observed: new Map(), refusals, isKeeping: false, healthy: null };
   const delivery = deliveryFor({
-    desired: applicationOf([]), transport, observed: made.observed, touched: made.touched, signal: new AbortController().signal,
+    desired: applicationOf([]), transport, observed: made.observed, touched: made.touched, signal: new AbortController().signal, isKeeping: () => all.isKeeping,
     decide: (wanted, observation) => decide(wanted, observation, { namespace: 'prod', name: 'shop', dialect: '1.10' }),
     track: async (entries) => {
       log.push(`track ${entries.map((entry) => entry.key.name).join(' ')}`);
@@ -71,6 +81,51 @@ const ofTrait = (name: string, trait: string): Wanted => ({ ...wantedOf(configMa
 const traitOf = (type: string, stage: RenderedTrait['stage']): RenderedTrait => ({ type, template: '', parameter: null, status: {}, stage });
 const componentOf = (objects: readonly Wanted[], traits: readonly RenderedTrait[] = []): RenderedComponent => ({ name: 'web', type: 'webservice', workload: { apiVersion: 'v1', kind: 'ConfigMap' }, cluster: LOCAL, namespace: 'prod', replicaKey: '', objects, template: '', parameter: null, context: {}, status: {}, traits });
 const kinds = (delivered: readonly Delivered[]): string[] => delivered.map((item) => `${item.change.action} ${item.change.key.name}${item.fault === null ? '' : ` ${item.fault.code}`}`);
+
+describe('a component that the server would not take', () => {
+  const both = componentOf([wantedOf(configMap('a')), wantedOf(configMap('b'))]);
+  const outcomes = async (it: Ground, rendered: RenderedComponent = both): Promise<unknown[]> => {
+    const { fault, delivered, health } = await it.delivery.component(rendered);
+    return [fault?.message, kinds(delivered), health.healthy, it.log, [...it.touched.values()].map((item) => item.change.key.name)];
+  };
+
+  it('is left out altogether when one of its objects is refused', async () => {
+    const it = ground();
+    it.refusals.set('b', new Fault('transport/invalid', 'b is odd'));
+    assert.deepEqual(await outcomes(it), ['b is odd', ['create a', 'create b transport/invalid'], false, ['observe a b', 'rehearse a', 'rehearse b'], ['b']]);
+  });
+
+  it('or belongs to another', async () => {
+    const it = ground([configMap('a', {}, { 'app.oam.dev/name': 'stall', 'app.oam.dev/namespace': 'prod' })]);
+    assert.deepEqual((await outcomes(it)).slice(1), [['refuse a plan/ownership', 'create b'], false, ['observe a b'], ['a']]);
+  });
+
+  for (const [title, fault] of [['the server is busy', new Fault('transport/busy', 'later')], ['a webhook cannot rehearse', new Fault('transport/invalid', 'admission webhook "x" does not support dry run')]] as const) {
+    it(`is written all the same where ${title}`, async () => {
+      const it = ground();
+      it.refusals.set('a', fault);
+      assert.deepEqual((await outcomes(it)).slice(1, 3), [['create a', 'create b'], true]);
+    });
+  }
+
+  it('is written where it brings what is missing', async () => {
+    const it = ground();
+    it.refusals.set('a', new Fault('transport/no-namespace', 'namespaces "ns" not found'));
+    const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns', labels: OURS } };
+    assert.deepEqual((await outcomes(it, componentOf([wantedOf(configMap('a')), wantedOf(namespace)]))).slice(1, 3), [['create a', 'create ns'], true]);
+  });
+
+  it('is put back as far as it goes while the state of a finished run is kept', async () => {
+    const it = ground([configMap('a', {}, { 'app.oam.dev/name': 'stall', 'app.oam.dev/namespace': 'prod' })]);
+    it.isKeeping = true;
+    assert.deepEqual((await outcomes(it))[3], ['observe a b', 'track b', 'apply b']);
+  });
+
+  it('is not asked about when it is a single object', async () => {
+    const it = ground();
+    assert.deepEqual((await outcomes(it, componentOf([wantedOf(configMap('a'))])))[3], ['observe a', 'track a', 'apply a']);
+  });
+});
 
 describe('objects', () => {
   it('are in the inventory before the first of them is applied (I6)', async () => {
