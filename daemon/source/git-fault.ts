@@ -26,7 +26,7 @@ interface Rule {
   readonly pattern: RegExp;
   readonly code: Code;
   readonly kind?: FaultKind;
-  /** Said instead of git's own words, where those mislead. */
+  /** Said instead of git's own words, where those mislead; `$1` is what the pattern's first group found. */
   readonly message?: string;
 }
 
@@ -35,7 +35,11 @@ const RULES: readonly Rule[] = [
   { pattern: /spawn git ENOENT/, code: 'source/git', kind: 'denied', message: 'git is not installed, or not on PATH' },
   { pattern: /transport '[^']*' not allowed|is not a git command/, code: 'source/scheme' },
   { pattern: /dubious ownership/, code: 'source/auth', message: 'the local repository belongs to another user of this machine, so git does not read it' },
-  { pattern: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/, code: 'source/auth', message: 'the SSH server\'s host key is not known; give a known_hosts file' },
+  { pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED/, code: 'source/auth', message: 'the SSH server shows a host key that has changed; where the server\'s keeper says that this is right, take the old one out of the known_hosts file and put the new one in' },
+  { pattern: /Host key verification failed/, code: 'source/auth', message: 'the SSH server\'s host key is not known; give a known_hosts file' },
+  { pattern: /Permissions \d+ for '([^']*)' are too open/, code: 'source/auth', message: 'the SSH key file $1 can be read by others, so ssh does not use it; `chmod 600` it' },
+  { pattern: /Identity file (\S+) not accessible/, code: 'source/auth', message: 'the SSH key file $1 is not there, or cannot be read' },
+  { pattern: /Load key "([^"]*)": (?:error in libcrypto|invalid format)/, code: 'source/auth', message: 'the SSH key file $1 is no private key that ssh can read' },
   { pattern: /could not read (?:Username|Password)/, code: 'source/auth', message: 'the server takes no access without credentials, or not these' },
   { pattern: /Authentication failed|Permission denied \(|returned error: 40[13]|Invalid username or (?:password|token)|HTTP Basic: Access denied|Load key "[^"]*":|UNPROTECTED PRIVATE KEY|insufficient permission/, code: 'source/auth' },
   { pattern: /does not appear to be a git repository|repository '[^']*' not found|Repository not found|project you were looking for could not be found|returned error: 404|does not exist|not a git repository/i, code: 'source/not-found' },
@@ -52,7 +56,7 @@ export function gitFault(doing: string, result: GitResult, remote: Remote | null
   const text = `${result.stderr}\n${result.stdout}`;
   const rule = RULES.find((candidate) => candidate.pattern.test(text));
   const where = remote === null ? doing : `${doing} ${remote.url}`;
-  const said = rule?.message ?? sayingOf(text, rule?.pattern) ?? `git exited with ${result.exitCode}`;
+  const said = rule?.message?.replaceAll('$1', () => rule.pattern.exec(text)?.[1] ?? '') ?? sayingOf(text, rule?.pattern) ?? `git exited with ${result.exitCode}`;
   return new Fault(rule?.code ?? 'source/git', `${where}: ${said}`, {
     cause: new GitExit(result.exitCode, result.stderr),
     ...(rule?.kind === undefined ? {} : { kind: rule.kind }),

@@ -3,12 +3,13 @@
  * by the installed git and goes away with `await using`.
  */
 import { execFile, spawn } from 'node:child_process';
-import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { sshdBinaries, type SshdBinaries } from '../lab/build-sshd.ts';
 
 const run = promisify(execFile);
 
@@ -297,7 +298,7 @@ export interface SshStandIn {
 
 /**
  * A program named `ssh` that notes its arguments and runs the command on this machine: git's whole SSH transport, but for
- * the wire. For machines without sshd.
+ * the wire. For machines where no sshd can be had.
  */
 export async function sshStandIn(directory: string): Promise<SshStandIn> {
   const bin = join(directory, 'bin');
@@ -314,50 +315,83 @@ export interface SshGitServer {
   readonly url: (path: string) => string;
   readonly keyFile: string;
   readonly knownHostsFile: string;
+  /** The server's words so far, one line each: who came with which key. */
+  readonly said: () => readonly string[];
+  /** From here on it shows another host key, as a server that was set up anew, or one in the middle. */
+  readonly changeHostKey: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-/** Where sshd is installed, as a whole path, which it insists on; null when it is not or cannot be started by us. */
-export async function findSshd(): Promise<string | null> {
-  // As root it wants this directory, which the distribution's start script makes.
-  if (process.getuid?.() === 0 && !(await access('/run/sshd').then(() => true, () => false))) return null;
-  for (const folder of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']) {
-    const path = join(folder, 'sshd');
-    if (await access(path).then(() => true, () => false)) return path;
-  }
-  return null;
+/** A real sshd that can be started here, or why there is none, as `NOT RUN: ...` for a test to skip with. */
+export async function findSshd(): Promise<SshdBinaries | string> {
+  const found = await sshdBinaries();
+  if (typeof found === 'string') return `NOT RUN: ${found}`;
+  const { program, before } = launch(found);
+  // Root asks for a user namespace; some containers have none.
+  return before.length === 0 || await run(program, [...before, 'true']).then(() => true, () => false) ? found : 'NOT RUN: sshd is not installed, and without user namespaces root cannot run an unpacked one';
+}
+
+/**
+ * How an sshd is started. As root it wants a user `sshd` and a directory below /run, which only an installed one has: an
+ * unpacked one runs in a user namespace where we are nobody special, and files of root are our own.
+ */
+function launch({ sshd, unpacked }: SshdBinaries): { readonly program: string; readonly before: readonly string[]; readonly args: readonly string[]; readonly uid: number; readonly gid: number } {
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  if (unpacked === null || uid !== 0) return { program: sshd, before: [], args: [], uid, gid };
+  const before = ['--user', '--map-user=1000', '--map-group=1000', '--'];
+  return { program: 'unshare', before, args: [...before, sshd], uid: 1000, gid: 1000 };
 }
 
 /** A real sshd on loopback with a key of its own and one key that may enter, both made in `directory`. */
-export async function sshGitServer(directory: string, sshd: string): Promise<SshGitServer> {
+export async function sshGitServer(directory: string, binaries: SshdBinaries): Promise<SshGitServer> {
   const file = (name: string): string => join(directory, name);
+  const { program, args, uid, gid } = launch(binaries);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  for (const name of ['host-key', 'user-key']) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file(name)]);
+  for (const name of ['host-key', 'other-host-key', 'user-key']) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file(name)]);
   await writeFile(file('authorized'), await readFile(file('user-key.pub')), { mode: 0o600 });
+  await writeFile(file('passwd'), `git:x:${uid}:${gid}::${directory}:/bin/sh\n`);
+  await writeFile(file('group'), `git:x:${gid}:\n`);
+  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '' };
+  if (binaries.unpacked !== null) {
+    const { wrapper, libraries } = binaries.unpacked;
+    Object.assign(env, { LD_LIBRARY_PATH: libraries.join(':'), LD_PRELOAD: wrapper, NSS_WRAPPER_PASSWD: file('passwd'), NSS_WRAPPER_GROUP: file('group') });
+  }
   const port = await freePort();
-  await writeFile(file('config'), [
-    `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${file('host-key')}`, `AuthorizedKeysFile ${file('authorized')}`,
-    'PasswordAuthentication no', 'UsePAM no', 'StrictModes no', `PidFile ${file('pid')}`, '',
-  ].join('\n'));
-  await writeFile(file('known_hosts'), `[127.0.0.1]:${port} ${(await readFile(file('host-key.pub'), 'utf8')).trim()}\n`);
-  const server = spawn(sshd, ['-D', '-e', '-f', file('config')], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const ended = new Promise<void>((resolve) => { server.on('exit', () => { resolve(); }); });
-  let said = '';
-  await new Promise<void>((resolve, reject) => {
-    server.stderr.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (said.includes('Server listening')) resolve();
+  const said: string[] = [];
+  const listen = async (hostKey: string): Promise<() => Promise<void>> => {
+    await writeFile(file('config'), [
+      `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${file(hostKey)}`, `AuthorizedKeysFile ${file('authorized')}`, 'PasswordAuthentication no',
+      'KbdInteractiveAuthentication no', 'UsePAM no', 'StrictModes no', 'PidFile none', `SetEnv PATH=${env['PATH']} GIT_CONFIG_NOSYSTEM=1`, '',
+    ].join('\n'));
+    const server = spawn(program, [...args, '-D', '-e', '-f', file('config')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const ended = new Promise<void>((resolve) => { server.on('exit', () => { resolve(); }); });
+    let text = '';
+    await new Promise<void>((resolve, reject) => {
+      server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        const lines = text.split('\n');
+        text = lines.pop() ?? '';
+        said.push(...lines.map((line) => line.trimEnd()));
+        if (lines.some((line) => line.includes('Server listening'))) resolve();
+      });
+      server.on('error', reject);
+      server.on('exit', () => { reject(new Error(`sshd ended: ${said.join('\n')}`)); });
     });
-    server.on('error', reject);
-    server.on('exit', () => { reject(new Error(`sshd ended: ${said}`)); });
-  });
-  return {
-    port, keyFile: file('user-key'), knownHostsFile: file('known_hosts'),
-    url: (path) => `ssh://${userInfo().username}@127.0.0.1:${port}${path}`,
-    [Symbol.asyncDispose]: async () => {
+    return async () => {
       server.kill();
       await ended;
+    };
+  };
+  await writeFile(file('known_hosts'), `[127.0.0.1]:${port} ${(await readFile(file('host-key.pub'), 'utf8')).trim()}\n`);
+  let stop = await listen('host-key');
+  return {
+    port, keyFile: file('user-key'), knownHostsFile: file('known_hosts'), said: () => said,
+    url: (path) => `ssh://${binaries.unpacked === null ? userInfo().username : 'git'}@127.0.0.1:${port}${path}`,
+    changeHostKey: async () => {
+      await stop();
+      stop = await listen('other-host-key');
     },
+    [Symbol.asyncDispose]: () => stop(),
   };
 }
 

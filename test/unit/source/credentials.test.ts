@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { inspect } from 'node:util';
-import { findSshd, git, httpGitServer, repoWithWorkTree, sshGitServer, sshStandIn, temporaryDirectory } from '../../rig/git.ts';
+import type { Credentials } from '../../../daemon/source/credentials.ts';
+import type { SshdBinaries } from '../../lab/build-sshd.ts';
+import { type BareRepo, findSshd, git, httpGitServer, repoWithWorkTree, type SshGitServer, sshGitServer, sshStandIn, type TemporaryDirectory, temporaryDirectory } from '../../rig/git.ts';
 import { never, openTestSource, statusCommit, testRedactor } from './open.ts';
 
 const TOKEN = 's3cr3t-T0ken/with?signs';
@@ -153,19 +155,73 @@ test('over ssh the key, the hosts and nothing else of the machine are used', asy
 
 const sshd = await findSshd();
 
-test('a real sshd lets the right key in and is held to its host key', { skip: sshd === null && 'sshd is not installed, or not prepared for root' }, async () => {
-  await using dir = await temporaryDirectory();
-  const { bare, work } = await repoWithWorkTree(dir.path);
-  await work.commit({ 'a.yaml': '1' });
-  await work.push();
-  await using server = await sshGitServer(join(dir.path, 'ssh'), sshd ?? '');
-  const { keyFile: sshKeyFile, knownHostsFile } = server;
-  await using source = await openTestSource(dir.path, server.url(bare.path), { credentials: { sshKeyFile, knownHostsFile } });
-  assert.equal((await source.fetch(never)).branch, 'main');
-  assert.ok(await source.commit(statusCommit({ 'a.yaml': '1' }), never));
-  await writeFile(join(dir.path, 'nobody'), '');
-  await using stranger = await openTestSource(join(dir.path, '2'), server.url(bare.path), { credentials: { sshKeyFile, knownHostsFile: join(dir.path, 'nobody') } });
-  await assert.rejects(stranger.fetch(never), { code: 'source/auth', message: /known_hosts/ });
-  await using keyless = await openTestSource(join(dir.path, '3'), server.url(bare.path), { credentials: { sshKeyFile: join(dir.path, 'ssh/host-key'), knownHostsFile } });
-  await assert.rejects(keyless.fetch(never), { code: 'source/auth', message: /Permission denied/ });
+suite('a real sshd', { skip: typeof sshd === 'string' && sshd }, () => {
+  let dir: TemporaryDirectory;
+  let server: SshGitServer;
+  let bare: BareRepo;
+  before(async () => {
+    dir = await temporaryDirectory();
+    const made = await repoWithWorkTree(dir.path);
+    bare = made.bare;
+    await made.work.commit({ 'a.yaml': '1' });
+    await made.work.push();
+    server = await sshGitServer(join(dir.path, 'ssh'), sshd as SshdBinaries);
+  });
+  after(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await dir?.[Symbol.asyncDispose]();
+  });
+  /** A source of its own with these credentials, in a folder of its own. */
+  const open = (name: string, credentials: Credentials, url = server.url(bare.path)): ReturnType<typeof openTestSource> => openTestSource(join(dir.path, name), url, { credentials });
+
+  test('lets the right key in, for what is read and for what is written', async () => {
+    await using source = await open('right', { sshKeyFile: server.keyFile, knownHostsFile: server.knownHostsFile });
+    assert.equal((await source.fetch(never)).branch, 'main');
+    assert.ok(await source.commit(statusCommit({ 'a.yaml': '1' }), never));
+    assert.deepEqual(await bare.files('lateen-status'), ['a.yaml']);
+    assert.ok(server.said().some((line) => line.startsWith('Accepted publickey for ')));
+  });
+
+  test('sends another key away', async () => {
+    await using source = await open('keyless', { sshKeyFile: join(dir.path, 'ssh/host-key'), knownHostsFile: server.knownHostsFile });
+    await assert.rejects(source.fetch(never), { code: 'source/auth', message: /Permission denied \(publickey\)/ });
+  });
+
+  test('is not given a key that others can read, and the reason is told', async () => {
+    const open644 = join(dir.path, 'readable-key');
+    await writeFile(open644, await readFile(server.keyFile), { mode: 0o644 });
+    await using source = await open('readable', { sshKeyFile: open644, knownHostsFile: server.knownHostsFile });
+    await assert.rejects(source.fetch(never), { code: 'source/auth', message: /readable-key.*chmod 600/ });
+  });
+
+  test('is not asked with a key that is not there or is none', async () => {
+    await writeFile(join(dir.path, 'no-key'), 'ssh-ed25519 is something else\n', { mode: 0o600 });
+    for (const [name, message] of [['missing-key', /missing-key is not there/], ['no-key', /no-key is no private key/]] as const) {
+      await using source = await open(`with ${name}`, { sshKeyFile: join(dir.path, name), knownHostsFile: server.knownHostsFile });
+      await assert.rejects(source.fetch(never), { code: 'source/auth', message });
+    }
+  });
+
+  test('has no such repository, and that is told', async () => {
+    await using source = await open('absent', { sshKeyFile: server.keyFile, knownHostsFile: server.knownHostsFile }, server.url(join(dir.path, 'absent.git')));
+    await assert.rejects(source.fetch(never), { code: 'source/not-found' });
+  });
+
+  test('is held to its host key: one that is not known, one that has changed, one that was accepted before', async () => {
+    const nobody = join(dir.path, 'nobody');
+    await writeFile(nobody, '');
+    await using stranger = await open('stranger', { sshKeyFile: server.keyFile, knownHostsFile: nobody });
+    await assert.rejects(stranger.fetch(never), { code: 'source/auth', message: /host key is not known.*known_hosts/ });
+    await using trusting = await open('trusting', { sshKeyFile: server.keyFile, acceptNewHosts: true });
+    await trusting.fetch(never);
+    await using strict = await open('strict', { sshKeyFile: server.keyFile, knownHostsFile: server.knownHostsFile });
+    await strict.fetch(never);
+    const before_ = await bare.head('lateen-status');
+    await server.changeHostKey();
+    for (const source of [trusting, strict]) {
+      await assert.rejects(source.fetch(never), { code: 'source/auth', message: /host key that has changed/ });
+      await assert.rejects(source.commit(statusCommit({ 'b.yaml': '2' }), never), { code: 'source/auth' });
+    }
+    assert.equal(await bare.head('lateen-status'), before_);
+  });
 });
