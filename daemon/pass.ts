@@ -17,7 +17,7 @@ import type { Catalog, Revision } from './model/catalog.ts';
 import type { Clusters } from './model/clusters.ts';
 import type { CueEvaluator } from './model/cue.ts';
 import { endsTurn, toFault, type Diagnostic } from './model/fault.ts';
-import { keyText, type KubeObject, type ObjectKey } from './model/object.ts';
+import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Redactor, Register, Repo, Transport } from './model/ports.ts';
 import type { ApplicationReport, Observation, Report } from './model/status.ts';
@@ -146,7 +146,7 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
     const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];
     const gone = only === null ? await leaveAll(leaving, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : [];
     memory.reports = new Map([...(only === null ? [] : memory.reports), ...[...reports, ...broken].map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
-    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(objectsIn(hub, memory.reports.values()), signal)]);
+    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend([...objectsIn(hub, memory.reports.values()), ...leavingClusters(clusters)], signal)]);
     const applications = [...memory.reports.values()].map(doors.members.withCarried);
     const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
     const told = doors.members.reports(clusters, applications);
@@ -163,6 +163,9 @@ export async function pass(doors: Doors, memory: Memory, revision: Revision, opt
 
 /** What this instance keeps: what it kept before this pass, and what the pass has made. */
 const objectsIn = (hub: Remembered, reports: Iterable<ApplicationReport>): readonly ObjectKey[] => [...hub.kept, ...[...reports].flatMap((app) => app.objects.map(({ key }) => key))];
+
+/** A cluster that is deleted may wait for us whoever it belongs to. */
+const leavingClusters = ({ members }: Clusters): readonly ObjectKey[] => members.flatMap(({ object }) => (object?.metadata.deletionTimestamp === undefined ? [] : keyOf(LOCAL, object)));
 
 const liveOf = (observation: Observation | undefined): KubeObject | null => (observation !== undefined && 'live' in observation ? observation.live : null);
 const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };

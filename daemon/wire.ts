@@ -34,6 +34,7 @@ import { openClusters } from './transport/clusters.ts';
 import { openHttp } from './transport/http.ts';
 import { findVelaCore, prepareHub, readDefinitions, readMemberDefinitions } from './transport/hub.ts';
 import { connect, connectInCluster, type KubeClient } from './transport/kube.ts';
+import { klusterletController } from './transport/klusterlet.ts';
 import { openLease } from './transport/lease.ts';
 import { openTender } from './transport/managed-cluster.ts';
 import { objectsOf } from './transport/objects.ts';
@@ -176,7 +177,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const objects = objectsOf(client);
   const register = openRegister({ hub: client, effects, redactor, clock });
   const controllers = options.writes
-    ? openControllers({ hub: objects, controllers: controllersFor(base, { objects, register, effects }), clock, log, graceMs: options.onChange === null ? 10_000 : 1_000, onNews: (key) => options.onChange?.(key) })
+    ? openControllers({ hub: objects, controllers: controllersFor(base, { hub: client, objects, register, effects }), clock, log, graceMs: options.onChange === null ? 10_000 : 1_000, onNews: (key) => options.onChange?.(key) })
     : NO_CONTROLLERS;
   const doors = {
     members, controllers, register, given: { values: config.values, hubServer: client.server, builtIns: await readBuiltIns() },
@@ -229,11 +230,12 @@ export async function wireView(base: Base): Promise<View> {
   return { records: openRecords(client, effects, redactor), transport, members: (signal) => viewClusters(client, registry, signal), [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-function controllersFor({ config, clock, redactor }: Base, doors: { readonly objects: Objects; readonly register: Register; readonly effects: Effects }): readonly Controller[] {
+function controllersFor({ config, clock, redactor }: Base, doors: { readonly hub: KubeClient; readonly objects: Objects; readonly register: Register; readonly effects: Effects }): readonly Controller[] {
   const { pollMs, outcomeWindowMs, endpoint } = config.cloud;
   return [
     configurationController({ hub: doors.objects, effects: doors.effects, clock, redactor, openCloud: openAlibaba({ endpoint, clock }), pollMs, outcomeWindowMs }),
     clusterRegisterJobController({ ...doors, redactor, clock }),
+    klusterletController({ hub: doors.hub, effects: doors.effects, redactor, clock }),
   ];
 }
 

@@ -19,7 +19,7 @@ import { probe, type Report } from './managed-cluster-probe.ts';
 import { keepDefaultSets, keepSetStatus, saveStatus } from './managed-cluster-sets.ts';
 import { wantedSpecPatch, wantedStatus, withCondition, type Condition } from './managed-cluster-status.ts';
 import { renewedMs } from './ocm-evidence.ts';
-import { CLUSTER_FINALIZERS, CLUSTER_LEASE, CLUSTER_NAME_LABEL, SET_API, WORK_API } from './ocm-kinds.ts';
+import { ABANDON_ANNOTATION, CLUSTER_FINALIZERS, CLUSTER_LEASE, CLUSTER_NAME_LABEL, SET_API, WORK_API } from './ocm-kinds.ts';
 import { tendPlacements } from './placement-writing.ts';
 import { forgetConnection } from './register-direct.ts';
 
@@ -59,11 +59,6 @@ const ROUND_WAIT_MS = 5_000;
 const PROBE_PERIOD_MS = 60_000;
 const ROUND_MIN_MS = 500;
 const ROUND_MAX_MS = 10_000;
-/**
- * On a ManagedCluster that is being deleted: `"true"` gives up what is on the cluster. For one that never comes back;
- * with OCM its works, and their finalizers, have to be taken off by hand.
- */
-const ABANDON_ANNOTATION = 'lateen.dev/abandon';
 const WORK_FINALIZER = 'cluster.open-cluster-management.io/manifest-work-cleanup';
 const LEASE_API = 'coordination.k8s.io/v1';
 

@@ -22,3 +22,8 @@ export const UNAVAILABLE_TAINT = `${CLUSTER_GROUP}/unavailable`;
 /** The Lease in a cluster's namespace, its holder's name too. */
 export const CLUSTER_LEASE = 'managed-cluster-lease';
 export const CLUSTER_FINALIZERS: readonly string[] = [`${CLUSTER_GROUP}/resource-cleanup`, `${CLUSTER_GROUP}/api-resource-cleanup`];
+/**
+ * On a ManagedCluster that is being deleted: `"true"` gives up what is on the cluster. For one that never comes back;
+ * with OCM its works, and their finalizers, have to be taken off by hand.
+ */
+export const ABANDON_ANNOTATION = 'lateen.dev/abandon';

@@ -159,22 +159,6 @@ async function mark(name: string, uid: string, doors: RegisterDoors, signal: Abo
 }
 
 /**
- * Takes a direct cluster off the hub: first the ManagedCluster, whose deletion clears the cluster's works, then the
- * Secret that this needs. True once both are gone; false while finalizers hold the first: then it is called again.
- * The namespace stays, as with OCM. Faults: transport/*.
- */
-export async function unregisterDirect(name: string, doors: Pick<RegisterDoors, 'hub' | 'effects'>, signal: AbortSignal): Promise<boolean> {
-  const { hub, effects } = doors;
-  const cluster = clusterTarget(name);
-  const live = await hub.get(cluster, signal);
-  if (live !== null && live.metadata.deletionTimestamp === undefined) await effects.run('delete', `ManagedCluster ${name}`, () => hub.delete(cluster, {}, signal));
-  if (live !== null && (await hub.get(cluster, signal)) !== null) return false;
-  const secret = await hub.get(secretTarget(name), signal);
-  if (secret !== null) await removeSecret(name, secret, doors, signal);
-  return true;
-}
-
-/**
  * Removes the connection Secret of a cluster that was registered here and whose ManagedCluster is gone since; never one
  * that carries no mark, or whose cluster is there or is being registered again. What it found: `gone` when there is no
  * such Secret (any more), `foreign` when it is not Lateen's to remove, `used` while there is a ManagedCluster.

@@ -18,13 +18,14 @@ import type { JsonObject, KubeObject } from '../model/object.ts';
 import type { ClusterRegistration, Register } from '../model/ports.ts';
 import { clientConfigOf } from './clusters-connection.ts';
 import { installDefinitions } from './hub.ts';
+import { hold, keepConnection, klusterletOn, serverOf, type Found } from './klusterlet.ts';
 import type { KubeClient } from './kube.ts';
 import { CLUSTER_NAME_LABEL, CLUSTER_SET_LABEL } from './ocm-kinds.ts';
 import { approvedConditions, judgeRequests } from './register-csr.ts';
-import { clusterTarget, connectTo, ensureOnHub, reach, setObjects, type RegisterDoors } from './register-direct.ts';
+import { connectTo, ensureOnHub, reach, setObjects, type RegisterDoors } from './register-direct.ts';
 import { ensureAll, hubPlace, patchTo, patchWith, standing, type Place } from './register-objects.ts';
 import {
-  AGENT_NAMESPACE, AGENT_SECRET, BOOTSTRAP_ACCOUNT, BOOTSTRAP_SECRET, BOOTSTRAP_USER, bootstrapSecret, EXPIRES_ANNOTATION, HUB_OBJECTS, KLUSTERLET, KLUSTERLET_API, KLUSTERLET_DEFINITION,
+  AGENT_NAMESPACE, BOOTSTRAP_ACCOUNT, BOOTSTRAP_SECRET, BOOTSTRAP_USER, bootstrapSecret, EXPIRES_ANNOTATION, HUB_OBJECTS, KLUSTERLET, KLUSTERLET_DEFINITION,
   klusterletOf, MEMBER_NAMESPACES, OPERATOR_NAMESPACE, operatorObjects,
 } from './register-ocm-objects.ts';
 
@@ -69,7 +70,7 @@ export function openOcmRegistration(doors: RegisterDoors, settings: OcmSettings)
   return async (registration, live, signal) => {
     const { name, clusterSet } = registration;
     const isJoined = live !== null && standing(name, live).available;
-    let changed = isJoined ? false : await prepareMember(registration, signal);
+    let changed = isJoined ? await keepConnection(registration, doors, signal) : await prepareMember(registration, signal);
     const asked = isJoined ? '' : await answerRequest(name, doors, signal);
     if (asked === APPROVED) changed = true;
     if (live === null) {
@@ -78,8 +79,10 @@ export function openOcmRegistration(doors: RegisterDoors, settings: OcmSettings)
     }
     const set = clusterSet ?? live.metadata.labels?.[CLUSTER_SET_LABEL] ?? 'default';
     changed = (await ensureOnHub(setObjects(registration, set), doors, signal)) || changed;
-    const patch = patchTo(live, wantedFields(registration));
-    const now = patch === null ? live : await patchWith(live, patch, hubPlace(hub, effects), signal);
+    const held = await hold(live, doors, signal);
+    changed ||= held !== live;
+    const patch = patchTo(held, wantedFields(registration));
+    const now = patch === null ? held : await patchWith(held, patch, hubPlace(hub, effects), signal);
     const state = standing(name, now);
     if (state.available) looks.delete(name);
     return { available: state.available, changed: changed || patch !== null, message: state.available || asked === '' || asked === APPROVED ? state.message : `${state.message}: ${asked}` };
@@ -101,33 +104,13 @@ async function joinMember(registration: ClusterRegistration, member: Place, door
   const found = await klusterletOn(member, signal);
   const klusterlet = klusterletOf(name, clientConfigOf(connection), registry);
   refuseForeign(name, hub.server, connection.endpoint, found);
-  let changed = false;
+  let changed = await keepConnection(registration, doors, signal);
   const secret = await freshSecret(hub, found, doors, signal);
   changed = (await ensureAll(MEMBER_NAMESPACES, member, signal)) || changed;
   changed = (await installDefinitions(member.client, [KLUSTERLET_DEFINITION], member.name, member.effects, doors.clock, signal)).length > 0 || changed;
   if (!found.hasOperator) changed = (await ensureAll(operatorObjects(registry), member, signal)) || changed;
   if (secret !== null) changed = (await ensureAll([{ object: secret, onlyWhenAbsent: false }], member, signal)) || changed;
   return (await ensureAll([{ object: klusterlet, onlyWhenAbsent: false }], member, signal)) || changed;
-}
-
-/** What there is of OCM on a member. */
-interface Found {
-  readonly klusterlet: KubeObject | null;
-  readonly bootstrap: KubeObject | null;
-  /** The agent has a certificate, and needs no token. */
-  readonly hasCertificate: boolean;
-  readonly hasOperator: boolean;
-}
-
-async function klusterletOn({ client }: Place, signal: AbortSignal): Promise<Found> {
-  const secretOf = (name: string): Promise<KubeObject | null> => client.get({ apiVersion: 'v1', kind: 'Secret', namespace: AGENT_NAMESPACE, name }, signal);
-  const isServed = (await client.findResource(KLUSTERLET_API, 'Klusterlet', signal)) !== null;
-  const [klusterlet, bootstrap, agent, operator] = await Promise.all([
-    isServed ? client.get({ apiVersion: KLUSTERLET_API, kind: 'Klusterlet', namespace: '', name: KLUSTERLET }, signal) : null,
-    secretOf(BOOTSTRAP_SECRET), secretOf(AGENT_SECRET),
-    client.get({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: OPERATOR_NAMESPACE, name: KLUSTERLET }, signal),
-  ]);
-  return { klusterlet, bootstrap, hasCertificate: dataOf(agent, 'tls.crt') !== '', hasOperator: operator !== null };
 }
 
 function refuseForeign(name: string, server: string, endpoint: string, { klusterlet, bootstrap }: Found): void {
@@ -219,41 +202,4 @@ async function operatorNote(client: KubeClient, signal: AbortSignal): Promise<st
   const operator = await client.get({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: OPERATOR_NAMESPACE, name: KLUSTERLET }, signal);
   const status = isRecord(operator?.['status']) ? operator['status'] : {};
   return Number(status['readyReplicas'] ?? 0) > 0 ? '' : `Deployment ${OPERATOR_NAMESPACE}/${KLUSTERLET} there is not ready`;
-}
-
-function dataOf(secret: KubeObject | null, key: string): string {
-  const data = isRecord(secret?.['data']) ? secret['data'] : {};
-  const value = data[key];
-  return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : '';
-}
-
-/** The hub that a bootstrap Secret leads to; "" when it cannot be read. */
-function serverOf(bootstrap: KubeObject | null): string {
-  try {
-    return readKubeconfigText(dataOf(bootstrap, 'kubeconfig')).server;
-  } catch {
-    return '';
-  }
-}
-
-/**
- * Takes a cluster off a hub with OCM: first the ManagedCluster, whose works OCM clears, then the Klusterlet on the member
- * and the Secret that it joined by, where `connection` leads there (null: they stay). OCM's namespaces and its operator
- * stay. True once all is gone; false while finalizers hold something: then it is called again. Faults: transport/*.
- */
-export async function unregisterOcm(name: string, connection: ClusterRegistration['connection'] | null, doors: RegisterDoors, signal: AbortSignal): Promise<boolean> {
-  const { hub, effects } = doors;
-  const live = await hub.get(clusterTarget(name), signal);
-  if (live !== null && live.metadata.deletionTimestamp === undefined) await effects.run('delete', `ManagedCluster ${name}`, () => hub.delete(clusterTarget(name), {}, signal));
-  if (live !== null && (await hub.get(clusterTarget(name), signal)) !== null) return false;
-  if (connection === null) return true;
-  await using client = connectTo(connection, doors);
-  const { klusterlet, bootstrap } = await klusterletOn({ name, client, effects }, signal);
-  const spec = isRecord(klusterlet?.['spec']) ? klusterlet['spec'] : {};
-  if (klusterlet !== null && spec['clusterName'] !== name) return true;
-  const remove = (object: KubeObject, namespace: string): Promise<KubeObject | null> =>
-    effects.run('delete', `${object.kind} ${object.metadata.name ?? ''} on ${name}`, () => client.delete({ apiVersion: object.apiVersion, kind: object.kind, namespace, name: object.metadata.name ?? '' }, {}, signal));
-  if (klusterlet !== null && (await remove(klusterlet, '')) !== null) return false;
-  if (bootstrap !== null) await remove(bootstrap, AGENT_NAMESPACE);
-  return true;
 }

@@ -17,7 +17,7 @@ import type { KubeClient } from '../../daemon/transport/kube.ts';
 import { openTender, type Tended, type Tender } from '../../daemon/transport/managed-cluster.ts';
 import { translateVersions } from '../../daemon/transport/ocm-versions.ts';
 import { readDecisions } from '../../daemon/transport/placement-writing.ts';
-import { registerDirect, unregisterDirect } from '../../daemon/transport/register-direct.ts';
+import { registerDirect } from '../../daemon/transport/register-direct.ts';
 import { openTransport } from '../../daemon/transport/transport.ts';
 import type { KubeObject as LabObject } from '../lab/client.ts';
 import { createAuthority, issueClient } from '../lab/pki.ts';
@@ -354,7 +354,7 @@ test('registering again changes nothing, and a deleted cluster takes its works w
   assert.deepEqual(effects, []);
   await client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'held', namespace: 'm1', finalizers: ['example.org/held'] }, spec: { workload: { manifests: [] } } });
   await client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'stuck', namespace: 'm1', finalizers: [`${CLUSTER}/manifest-work-cleanup`] }, spec: { workload: { manifests: [] } } });
-  assert.equal(await unregisterDirect('m1', doors, signal), false);
+  await client.delete('managedclusters/m1');
   const remaining = (object: LabObject | undefined): string => /the remaining count is (\d+)/.exec(JSON.stringify(object?.status?.conditions ?? []))?.[1] ?? '';
   const leaving = await tendUntil('managedclusters/m1', (object) => conditionOf(object, 'Deleting') === 'False');
   assert.match(JSON.stringify(leaving.status.conditions), /The resource manifestworks is remaning, the remaining count is 2, the finalizer pending count is 2/);
@@ -364,7 +364,7 @@ test('registering again changes nothing, and a deleted cluster takes its works w
   assert.equal(await client.find('manifestworks/m1/stuck'), undefined);
   await client.patch('manifestworks/m1/held', { metadata: { finalizers: null } });
   await tendUntil('managedclusters/m1', (object) => object === undefined);
-  assert.equal(await unregisterDirect('m1', doors, signal), true);
+  await tender.tend(signal);
   assert.equal(await client.find('secrets/vela-system/m1'), undefined);
   await tender.tend(signal);
   await assert.rejects(registry.client('m1'), /failed to get cluster m1: not found/);

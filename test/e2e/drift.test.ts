@@ -69,7 +69,7 @@ suite('a change by hand', () => {
     assert.equal(once.code, 0, once.stderr);
     await hub.client.patch(ref, { metadata: { labels: { 'lateen.dev/documents': null } } });
     await using daemon = it.run({}, ...DEAF);
-    await hub.client.until(ref, (object) => object?.metadata.labels?.['lateen.dev/documents'] !== undefined, { timeoutMs: 60_000 });
+    await hub.client.until(ref, (object) => object?.metadata['labels']?.['lateen.dev/documents'] !== undefined, { timeoutMs: 60_000 });
     for (const color of ['red', 'green']) {
       await hub.client.patch(ref, { data: { color } });
       await hub.client.until(ref, (object) => object?.data.color === 'blue', { timeoutMs: 60_000 });

@@ -9,7 +9,7 @@ import { readKubeconfigText } from '../../daemon/lib/kubeconfig-text.ts';
 import type { ClusterRegistration, Effects, Register } from '../../daemon/model/ports.ts';
 import { installDefinitions, prepareHub, readDefinitions, readMemberDefinitions } from '../../daemon/transport/hub.ts';
 import type { KubeClient } from '../../daemon/transport/kube.ts';
-import { unregisterOcm } from '../../daemon/transport/register-ocm.ts';
+import { klusterletController } from '../../daemon/transport/klusterlet.ts';
 import { openRegister } from '../../daemon/transport/register.ts';
 import { hasCondition } from '../lab/client.ts';
 import { useLab, type Lab } from '../lab/lab.ts';
@@ -73,7 +73,8 @@ if (missing.length > 0) {
       const labels = cluster.metadata['labels'];
       assert.deepEqual([labels['purpose'], labels[`${CLUSTER}/clusterset`], cluster.metadata['annotations']['lateen.dev/delivery']], ['test', 'prod', 'ocm']);
       assert.ok(await lab.planes.hub.client.get('managedclustersetbindings/default/prod'));
-      assert.equal(await lab.planes.hub.client.find('secrets/vela-system/m1'), undefined, 'the hub keeps no connection to it');
+      assert.equal(await lab.planes.hub.client.find('secrets/vela-system/m1'), undefined, 'nothing is delivered past OCM');
+      assert.ok(cluster.metadata['finalizers'].includes('lateen.dev/klusterlet'));
     });
 
     test('called again it writes nothing, and no message holds a secret', async () => {
@@ -87,14 +88,22 @@ if (missing.length > 0) {
       assert.ok(messages.every((message) => !message.includes(token) && message === redactor.text(message)));
     });
 
-    test('a work reaches the member by it, and unregistering takes it away again', async () => {
+    test('a work reaches the member by it, and deleting the cluster takes work and klusterlet away again', async (t) => {
       const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'sent', namespace: 'default' }, data: { a: 'b' } };
       await lab.planes.hub.client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'sent', namespace: 'm1' }, spec: { workload: { manifests: [map] } } });
       await lab.planes.m1.client.until('configmaps/default/sent', (live) => live !== undefined, { timeoutMs: PATIENCE_MS });
       const doors = { hub, effects, redactor, clock };
-      await until('the cluster is off the hub', async () => ((await unregisterOcm('m1', wanted.connection, doors, signal)) ? true : undefined), PATIENCE_MS);
+      await lab.planes.hub.client.delete('managedclusters/m1');
+      const controller = klusterletController(doors);
+      await until('the cluster is off the hub', async () => {
+        const cluster = await lab.planes.hub.client.find('managedclusters/m1');
+        if (cluster !== undefined) messages.push((await controller.turn(cluster, signal)).message);
+        return cluster === undefined ? true : undefined;
+      }, PATIENCE_MS);
+      t.diagnostic([...new Set(messages)].join(' | '));
       const { m1, hub: plane } = lab.planes;
       assert.deepEqual([await plane.client.find('managedclusters/m1'), await m1.client.find('configmaps/default/sent')], [undefined, undefined]);
+      assert.equal(await plane.client.find('secrets/vela-system/lateen-klusterlet-m1'), undefined);
       assert.deepEqual([await m1.client.list('klusterlets'), await m1.client.find('secrets/open-cluster-management-agent/bootstrap-hub-kubeconfig')], [[], undefined]);
       assert.ok(await m1.client.get('namespaces/open-cluster-management-agent'));
     });

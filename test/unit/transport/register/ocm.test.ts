@@ -5,7 +5,8 @@ import { createRedactor } from '../../../../daemon/lib/redact.ts';
 import { Fault } from '../../../../daemon/model/fault.ts';
 import type { KubeObject } from '../../../../daemon/model/object.ts';
 import type { ClusterRegistration } from '../../../../daemon/model/ports.ts';
-import { unregisterOcm, type OcmSettings } from '../../../../daemon/transport/register-ocm.ts';
+import { klusterletController } from '../../../../daemon/transport/klusterlet.ts';
+import type { OcmSettings } from '../../../../daemon/transport/register-ocm.ts';
 import { openRegister } from '../../../../daemon/transport/register.ts';
 import { createAuthority, issueClient } from '../../../lab/pki.ts';
 import { certificateRequest } from '../../../rig/certificate-request.ts';
@@ -67,6 +68,7 @@ test('a member gets OCM\'s operator, a Klusterlet with its own address, and a to
   const first = await it.register(wanted, signal);
   assert.deepEqual(first, { available: false, changed: true, message: 'cluster c1 has not asked to join yet (Deployment open-cluster-management/klusterlet there is not ready)' });
   assert.deepEqual(it.done, [
+    'system Secret vela-system/lateen-klusterlet-c1',
     'system Namespace open-cluster-management', 'system ServiceAccount open-cluster-management/agent-registration-bootstrap', 'system ClusterRole open-cluster-management:bootstrap', 'system ClusterRoleBinding open-cluster-management:bootstrap:agent-registration-bootstrap',
     'system token of ServiceAccount open-cluster-management/agent-registration-bootstrap',
     `system Namespace ${AGENTS} on c1`, 'system Namespace open-cluster-management on c1', 'system CustomResourceDefinition klusterlets.operator.open-cluster-management.io on c1',
@@ -88,7 +90,7 @@ test('its request is approved, it is accepted, labelled and bound, and then noth
   it.done.length = 0;
   const second = await it.register(wanted, signal);
   assert.deepEqual([second.available, second.changed, second.message], [false, true, 'cluster c1 is not yet joined, and not yet available']);
-  assert.deepEqual(it.done, ['system CertificateSigningRequest c1-aaaaa', 'system ManagedClusterSet prod', 'system ManagedClusterSetBinding default/prod', 'system ManagedCluster c1']);
+  assert.deepEqual(it.done, ['system CertificateSigningRequest c1-aaaaa', 'system ManagedClusterSet prod', 'system ManagedClusterSetBinding default/prod', 'system ManagedCluster c1', 'system ManagedCluster c1']);
   const { metadata, spec } = managed(it) as KubeObject & { readonly spec: { readonly hubAcceptsClient: boolean; readonly managedClusterClientConfigs: unknown } };
   assert.deepEqual([metadata.labels, metadata.annotations, spec.hubAcceptsClient, spec.managedClusterClientConfigs], [{ purpose: 'test', [`${CLUSTER}/clusterset`]: 'prod' }, { 'lateen.dev/delivery': 'ocm' }, true, [{ url: wanted.connection.endpoint }]]);
   const approved = it.hub.find('CertificateSigningRequest', 'c1-aaaaa')?.['status'] as { conditions: readonly { type: string }[] };
@@ -192,15 +194,79 @@ test('a wrong address is told before anything is written', async () => {
   assert.deepEqual(it.done, []);
 });
 
-test('unregistering takes the ManagedCluster, then what was put on the member', async () => {
+const FINALIZER = 'lateen.dev/klusterlet';
+const turnOf = (it: World): ReturnType<ReturnType<typeof klusterletController>['turn']> => klusterletController(it.doors).turn(managed(it), signal);
+/** Deleted as it is once OCM has cleared it, or before. */
+function remove(it: World, finalizers: readonly string[] = [FINALIZER]): void {
+  it.hub.put({ ...managed(it), metadata: { ...managed(it).metadata, finalizers: [...finalizers], deletionTimestamp: '2026-11-23T05:00:00Z' } });
+  it.done.length = 0;
+}
+
+test('a ManagedCluster that is deleted is held until OCM has cleared it and its klusterlet is off the member', async () => {
   const it = world();
   await it.register(wanted, signal);
   join(it);
-  it.hub.put({ ...managed(it), metadata: { ...managed(it).metadata, finalizers: ['held'] } });
-  it.done.length = 0;
-  assert.equal(await unregisterOcm('c1', wanted.connection, it.doors, signal), false);
-  it.hub.objects.delete('ManagedCluster c1');
-  assert.equal(await unregisterOcm('c1', wanted.connection, it.doors, signal), true);
-  assert.deepEqual(it.done, ['delete ManagedCluster c1', 'delete Klusterlet klusterlet on c1', 'delete Secret bootstrap-hub-kubeconfig on c1']);
+  await it.register(wanted, signal);
+  assert.deepEqual(managed(it).metadata.finalizers, [FINALIZER]);
+  assert.equal(klusterletController(it.doors).isMine(managed(it)), true);
+  assert.deepEqual([await turnOf(it), it.member.find('Klusterlet', 'klusterlet') === undefined], [{ retryAfterMs: null, changed: false, message: '', fault: null }, false]);
+  remove(it, ['somebody/elses', FINALIZER]);
+  assert.match((await turnOf(it)).message, /^cluster c1 is being cleared \(somebody\/elses\); its klusterlet goes after that$/);
+  assert.deepEqual(it.done, []);
+  remove(it);
+  assert.equal((await turnOf(it)).fault, null);
+  assert.deepEqual(it.done, ['delete Klusterlet klusterlet on c1', 'delete Secret bootstrap-hub-kubeconfig on c1', 'delete Secret vela-system/lateen-klusterlet-c1', 'system ManagedCluster c1']);
+  assert.deepEqual([managed(it).metadata.finalizers, it.hub.find('Secret', 'lateen-klusterlet-c1', 'vela-system')], [[], undefined]);
   assert.ok(it.member.find('Namespace', AGENTS));
+});
+
+test('the klusterlet of a deleted cluster goes also when the daemon was killed at any of its effects', async () => {
+  for (let cut = 1; cut <= 4; cut += 1) {
+    const it = world();
+    await it.register(wanted, signal);
+    join(it);
+    await it.register(wanted, signal);
+    remove(it);
+    let count = 0;
+    const run: typeof it.doors.effects.run = async (kind, subject, effect) => {
+      const result = await it.doors.effects.run(kind, subject, effect);
+      count += 1;
+      if (count === cut) throw new Fault('loop/cancelled', 'killed');
+      return result;
+    };
+    await assert.rejects(klusterletController({ ...it.doors, effects: { run } }).turn(managed(it), signal), { code: 'loop/cancelled' });
+    await turnOf(it);
+    assert.deepEqual([managed(it).metadata.finalizers, it.member.find('Klusterlet', 'klusterlet'), it.member.find('Secret', 'bootstrap-hub-kubeconfig', AGENTS), it.hub.find('Secret', 'lateen-klusterlet-c1', 'vela-system')], [[], undefined, undefined, undefined]);
+    assert.equal(new Set(it.done).size, it.done.length, 'nothing is done twice');
+  }
+});
+
+test('a member that does not answer keeps its ManagedCluster until somebody gives it up, and no secret is told', async () => {
+  const it = world();
+  await it.register(wanted, signal);
+  join(it);
+  await it.register(wanted, signal);
+  remove(it);
+  const away = { ...it.doors, connect: () => ({ ...it.member.client, findResource: () => Promise.reject(new Fault('transport/unreachable', 'https://10.0.0.5:6443: nothing listens there')) }) };
+  const { fault, retryAfterMs, message } = await klusterletController(away).turn(managed(it), signal);
+  assert.deepEqual([fault?.code, retryAfterMs, it.done], ['transport/unreachable', 10_000, []]);
+  assert.equal(message, 'the klusterlet of cluster c1 is not taken off it: https://10.0.0.5:6443: nothing listens there; the annotation lateen.dev/abandon: "true" on ManagedCluster c1 gives it up');
+  assert.equal(it.redactor.text(`<${user.keyPem.trim()}>`), '<***>');
+  it.hub.put({ ...managed(it), metadata: { ...managed(it).metadata, annotations: { 'lateen.dev/abandon': 'true' } } });
+  await klusterletController(away).turn(managed(it), signal);
+  assert.deepEqual([managed(it).metadata.finalizers, it.hub.find('Secret', 'lateen-klusterlet-c1', 'vela-system')], [[], undefined]);
+  assert.ok(it.member.find('Klusterlet', 'klusterlet'));
+});
+
+test('what others have put on a member stays: a klusterlet of another cluster, and one that Lateen did not bring', async () => {
+  const it = world();
+  await it.register(wanted, signal);
+  join(it);
+  await it.register(wanted, signal);
+  const klusterlet = it.member.find('Klusterlet', 'klusterlet') ?? assert.fail('no Klusterlet');
+  it.member.put({ ...klusterlet, spec: { ...(klusterlet['spec'] as object), clusterName: 'another' } });
+  remove(it);
+  await turnOf(it);
+  assert.deepEqual([managed(it).metadata.finalizers, it.member.find('Klusterlet', 'klusterlet') === undefined], [[], false]);
+  assert.equal(klusterletController(it.doors).isMine({ ...managed(it), metadata: { name: 'c1', finalizers: ['cluster.open-cluster-management.io/api-resource-cleanup'] } }), false);
 });
