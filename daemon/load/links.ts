@@ -4,12 +4,11 @@ import { groupOf } from '../model/object.ts';
 import { configuredDialect } from '../model/catalog.ts';
 import type { RepositoryConfig } from '../model/catalog.ts';
 import type { ApplicationSpecPart } from '../../schemas/types.ts';
-import { didYouMeanHint, listed } from '../lib/text.ts';
 import { findCycle } from './cycle.ts';
 import type { Item } from './file.ts';
 import { dependenciesExist, dependenciesOf, initializersByName } from './initializers.ts';
-import { SPEC_AT, namedSteps, reportRepeated, reporterFor, specOf } from './rules.ts';
-import type { NamedStep, Report } from './rules.ts';
+import { SPEC_AT, reportRepeated, reporterFor, specOf } from './rules.ts';
+import type { Report } from './rules.ts';
 
 /** Mistakes by the item that they spoil. */
 export type Findings = Map<Item, Diagnostic[]>;
@@ -32,7 +31,6 @@ export function linkRules(items: readonly Item[], config: RepositoryConfig, buil
   applicationsAreMadeOnce(items, findings);
   const linked = items.flatMap((item) => linkedOf(item, findings));
   for (const application of linked) componentNamesAreUnique(application, config);
-  workflowsAndPoliciesExist(linked, items);
   const known = initializersByName(items);
   for (const { item, report } of linked) if (item.shelf === 'initializers') dependenciesExist(item, known, builtIns, report);
   initializersAreNoCircle(items, findings);
@@ -86,37 +84,6 @@ function applicationsAreMadeOnce(items: readonly Item[], findings: Findings): vo
     say(item, `Application ${name} is also made by the Initializer at ${initializer.origin.path}:${initializer.origin.line}`);
     say(initializer, `Application ${name}, which this Initializer makes, is also declared at ${item.origin.path}:${item.origin.line}`);
   }
-}
-
-/** `workflow.ref`, and the policies that a step names (KubeVela 1.10: `deploy`): of the application, or a document of its namespace. */
-function workflowsAndPoliciesExist(linked: readonly Linked[], items: readonly Item[]): void {
-  const workflows = namesByNamespace(items, 'workflows');
-  const policies = namesByNamespace(items, 'policies');
-  for (const { item, spec, at, report } of linked) {
-    const ref = spec.workflow?.ref ?? '';
-    const known = workflows.get(item.namespace) ?? [];
-    if (ref !== '' && !known.includes(ref)) report('load/reference', [...at, 'workflow', 'ref'], `there is no Workflow "${ref}" in namespace ${item.namespace}`, { hint: hintFor(ref, known) });
-    const named = namedSteps(spec.workflow?.steps, [...at, 'workflow', 'steps']).flatMap(policiesNamed);
-    if (named.length === 0) continue;
-    const there = [...(spec.policies ?? []).flatMap((policy) => policy.name ?? []), ...(policies.get(item.namespace) ?? [])];
-    for (const { name, path } of named) if (!there.includes(name)) report('load/reference', path, `there is no policy "${name}"`, { hint: hintFor(name, there) });
-  }
-}
-
-/** Names on a shelf. A broken document is there all the same: what names it must not be blamed for it. */
-function namesByNamespace(items: readonly Item[], shelf: Item['shelf']): ReadonlyMap<string, readonly string[]> {
-  const onShelf = Map.groupBy(items.filter((item) => item.shelf === shelf), (item) => item.namespace);
-  return new Map([...onShelf].map(([namespace, members]) => [namespace, members.map((item) => item.name)]));
-}
-
-function policiesNamed({ step, path }: NamedStep): { readonly name: string; readonly path: readonly (string | number)[] }[] {
-  const policies = step.type === 'deploy' ? step.properties?.['policies'] : undefined;
-  if (!Array.isArray(policies)) return [];
-  return policies.flatMap((name: unknown, index) => (typeof name === 'string' ? [{ name, path: [...path, 'properties', 'policies', index] }] : []));
-}
-
-function hintFor(name: string, known: readonly string[]): string {
-  return didYouMeanHint(name, known) ?? (known.length === 0 ? 'There is none at all.' : `There is ${listed(known)}.`);
 }
 
 /** KubeVela 1.1 would wait for ever. */

@@ -14,7 +14,7 @@ import type { Shelf } from './kinds.ts';
 export type Report = (code: Code, path: Path, message: string, options?: { readonly hint?: string | undefined; readonly severity?: Diagnostic['severity']; readonly part?: 'key' | 'value' }) => void;
 
 /** One named step, wherever it stands. */
-export interface NamedStep {
+interface NamedStep {
   readonly name: string;
   readonly step: SubStepPart;
   readonly path: Path;
@@ -33,7 +33,7 @@ interface Subject {
 type Rule = (subject: Subject, report: Report) => void;
 
 /** All steps with the names that KubeVela gives to those without (1.10: `step-<i>`, `step-<i>-<j>`; `at` is the path of the list). */
-export function namedSteps(steps: readonly StepPart[] | undefined, at: Path): NamedStep[] {
+function namedSteps(steps: readonly StepPart[] | undefined, at: Path): NamedStep[] {
   return (steps ?? []).flatMap((step, index) => {
     const own: NamedStep = { name: nameOr(step.name, `step-${index}`), step, path: [...at, index] };
     const inner = (step.subSteps ?? []).map((sub, place) => ({ name: nameOr(sub.name, `step-${index}-${place}`), step: sub, path: [...at, index, 'subSteps', place] }));

@@ -64,7 +64,7 @@ export function decide(asked: Wanted, observation: Observation, owner: Owner, fi
   if ('fault' in observation) return refuse(wanted, null, observation.fault);
   const { rules } = wanted;
   if ('absent' in observation) {
-    if (rules.readOnly) return refuse(wanted, null, new Fault('plan/ownership', `${wanted.key.kind} (${wanted.key.name}) is marked as read-only but does not exist`));
+    if (rules.readOnly) return refuse(wanted, null, new Fault('plan/ownership', `${wanted.key.kind} (${wanted.key.name}) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy`));
     return { action: 'create', key: wanted.key, reason: 'not there yet', wanted, live: null, fields: [], fault: null };
   }
   const live = observation.live;

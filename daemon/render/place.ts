@@ -3,8 +3,8 @@ import { Fault } from '../model/fault.ts';
 import type { Diagnostic } from '../model/fault.ts';
 import type { Clusters, Member } from '../model/clusters.ts';
 import { LOCAL, type JsonObject } from '../model/object.ts';
-import type { ComponentRef, Deployment, DeploymentOptions, PlacementRef, PolicyRef } from '../model/plan.ts';
-import { asObject, asText, type ApplicationSpec } from './application.ts';
+import type { ComponentRef, Deployment, DeploymentOptions, PlacementRef, PolicyRef, Step } from '../model/plan.ts';
+import { asObject, asText, asTexts, type ApplicationSpec } from './application.ts';
 import { nameOf } from './diagnose.ts';
 import { overrideComponents, overrideOf, replicated } from './patch.ts';
 import { suggestion } from './rules.ts';
@@ -35,6 +35,18 @@ export function policyDiagnostics(app: ApplicationSpec): readonly Diagnostic[] {
     const unknown = Object.keys(policy.properties).filter((field) => !known.includes(field)).map((field) => say(['properties', field], `unknown field "${field}"${suggestion(field, known)}`, `A ${policy.type} policy has: ${known.join(', ')}.`));
     if (policy.type === 'override' && Object.keys(policy.properties).length === 0) return [say(['type'], `override policy ${policy.name} must not have empty properties`, 'Give components to change, or a selector.', 'value')];
     return unknown;
+  });
+}
+
+/** Policies that deploy steps name and nobody has written: of the Application, or documents of its namespace (`shared`). */
+export function namedPoliciesExist(app: ApplicationSpec, steps: readonly Step[], shared: readonly PolicyRef[], path: readonly (string | number)[] = ['spec', 'workflow', 'steps']): readonly Diagnostic[] {
+  const there = [...app.policies, ...shared].map((policy) => policy.name);
+  return steps.flatMap((step, i) => {
+    const names = step.type === 'deploy' && step.template === null ? asTexts(step.properties['policies']) : [];
+    const missing = names.flatMap((name, at): readonly Diagnostic[] => (there.includes(name) ? [] : [{
+      code: 'render/policy', severity: 'error', application: nameOf(app), message: `there is no policy "${name}"${suggestion(name, there)}`, origin: app.document.locate([...path, i, 'properties', 'policies', at]), hint: there.length === 0 ? 'There is none at all.' : `There is ${there.join(', ')}.`,
+    }]));
+    return [...missing, ...namedPoliciesExist(app, step.subSteps, shared, [...path, i, 'subSteps'])];
   });
 }
 

@@ -117,14 +117,6 @@ const MISTAKES: readonly Mistake[] = [
     says: ['x.yaml:7:29 error load/cycle components wait for each other: a -> a | Take one of the dependsOn entries out.'],
   },
   {
-    title: 'a workflow that is not there', text: application('x', '  components: []\n  workflow:\n    ref: relase\n'), broken: ['Application default/x'],
-    says: ['x.yaml:8:10 error load/reference there is no Workflow "relase" in namespace default | Did you mean "release"?'],
-  },
-  {
-    title: 'a policy that is not there', text: application('x', '  components: []\n  policies:\n  - {name: staging, type: topology}\n  workflow:\n    steps:\n    - type: deploy\n      properties:\n        policies: [stagin]\n'), broken: ['Application default/x'],
-    says: ['x.yaml:13:20 error load/reference there is no policy "stagin" | Did you mean "staging"?'],
-  },
-  {
     title: 'an input that nobody gives', text: application('x', steps('    - type: suspend\n      outputs: [{name: url, valueFrom: a.b}]\n    - type: suspend\n      inputs: [{from: uri}]\n')), usable: ['default/x'],
     says: ['x.yaml:12:23 warning load/reference no output is called "uri" | Did you mean "url"?'],
   },

@@ -96,6 +96,22 @@ describe('a type that nobody defines', () => {
   }
 });
 
+describe('what a workflow names and nobody has written', () => {
+  const WEB = '    - name: web\n      type: worker\n      properties: {image: x}\n';
+  it('a Workflow', async () => {
+    const found = await app({ 'shop.yaml': APP(`${WEB}  workflow: {ref: relase}\n`) });
+    assert.deepEqual([told(found), found.diagnostics[0]?.message, found.fault?.code], [['shop.yaml:9:19 error load/reference'], 'there is no Workflow "relase" in namespace default', 'load/reference']);
+  });
+
+  it('a policy, also in a group; one that a document of the namespace has is there', async () => {
+    const found = await app({
+      'shop.yaml': APP(`${WEB}  policies:\n  - {name: staging, type: topology}\n  workflow:\n    steps:\n    - name: all\n      type: step-group\n      subSteps:\n      - name: ship\n        type: deploy\n        properties: {policies: [stagin, elsewhere]}\n`),
+      'policy.yaml': 'apiVersion: core.oam.dev/v1alpha1\nkind: Policy\nmetadata: {name: elsewhere}\ntype: topology\nproperties: {clusters: [local]}\n',
+    });
+    assert.deepEqual([told(found), found.diagnostics[0]?.message, found.diagnostics[0]?.hint], [['shop.yaml:18:33 error render/policy'], 'there is no policy "stagin" (did you mean "staging"?)', 'There is staging, elsewhere.']);
+  });
+});
+
 describe('a mistake in a template', () => {
   const USE = '    - name: web\n      type: thing\n      properties: {size: 1}\n';
   const withTemplate = (template: string): Readonly<Record<string, string>> => ({ 'shop.yaml': APP(USE), 'thing.yaml': DEFINITION('thing', template) });
