@@ -17,7 +17,7 @@ import { definitionsOf, type Definition, type Definitions, type KnownDefinitions
 import { nameOf, unknownTypeDiagnostic } from './diagnose.ts';
 import { ENV_BINDING, envBindingProperties, environmentStepDiagnostics, placementObjects, renderEnvironments } from './environment.ts';
 import { renderLabels, withMeta } from './names.ts';
-import { deploymentOf, isDeployPolicy, policyDiagnostics } from './place.ts';
+import { deploymentOf, isDeployPolicy, namedPoliciesExist, policyDiagnostics } from './place.ts';
 import { hubComponents, placedObjects } from './place-known.ts';
 import { nameRevision } from './revision.ts';
 import { OBJECT_POLICIES } from './rules.ts';
@@ -93,7 +93,7 @@ async function renderApplication(input: RenderInput, environment: RenderEnvironm
   const isKnown = hit !== undefined && hit.key === key && hit.desired.document === app.document;
   const renderFor = isKnown ? hit.renderFor : rememberingRenderer(environment, app, revision);
   const base = isKnown ? hit.desired : baseOf(environment, app, plan, { revision, shared, renderFor, used: all });
-  const errors = [...diagnostics, ...plan.diagnostics, ...environmentStepDiagnostics(app, plan.steps), ...policyDiagnostics(app)];
+  const errors = [...diagnostics, ...plan.diagnostics, ...environmentStepDiagnostics(app, plan.steps), ...policyDiagnostics(app), ...namedPoliciesExist(app, plan.steps, shared)];
   if (errors.some((item) => item.severity === 'error')) return broken(base, errors, null);
   try {
     const desired = isKnown ? base : await renderParts(environment, app, base, renderFor);
