@@ -27,7 +27,7 @@ import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } f
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import { LATE_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
-import { heedHub, withResumed, withSuspended } from './resumption.ts';
+import { heedHub, overdue, withResumed, withSuspended } from './resumption.ts';
 import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
 import { runCoded, isCoded } from './steps/coded.ts';
@@ -179,13 +179,19 @@ class Run {
   }
 
   /**
-   * Resumes suspended steps whose time is up or that an Approval names; with none left, the workflow goes on. What a
-   * person has suspended while no step was, a person resumes. A group is suspended by what is in it, not by itself.
+   * Resumes suspended steps whose time is up or that an Approval names, and fails those that have waited too long; with
+   * none left, the workflow goes on. What a person has suspended while no step was, a person resumes. A group is suspended
+   * by what is in it, not by itself.
    */
   #resumeWhatMay(): void {
     const now = this.#doors.clock.now();
     const suspended = [...this.#statuses].filter(([, status]) => status.phase === 'suspending' && status.type !== 'step-group');
-    for (const [name, status] of suspended) {
+    const { late, nextMs } = overdue(this.#doors.desired.steps, this.#statuses, now);
+    for (const step of late) this.#endLate(step);
+    if (nextMs !== null) this.#soon(nextMs);
+    for (const [name] of suspended) {
+      const status = this.#statuses.get(name);
+      if (status?.phase !== 'suspending') continue;
       const due = this.#journal.timers[`${status.id}/resume`];
       if (due !== undefined && Date.parse(due) > now) this.#soon(Date.parse(due) - now);
       if ((due !== undefined && Date.parse(due) <= now) || this.#doors.resumes(name)) {
@@ -253,15 +259,16 @@ class Run {
     const now = this.#doors.clock.now();
     if (status.firstExecuteTime === '') this.#set(step.name, { ...status, firstExecuteTime: timeText(now), phase: 'running' });
     const since = Date.parse(this.#status(step).firstExecuteTime);
-    if (step.timeoutMs !== null && now - since > step.timeoutMs) {
-      // KubeVela 1.10: what still runs in a group ends with it.
-      const begun = step.subSteps.filter((sub) => !isFinished(this.#status(sub)) && this.#status(sub).phase !== 'pending');
-      for (const late of [...begun, step]) this.#finish(late, { phase: 'failed', reason: 'Timeout', message: '' });
-      return;
-    }
+    if (step.timeoutMs !== null && now - since > step.timeoutMs) return this.#endLate(step);
     if (step.timeoutMs !== null) this.#soon(since + step.timeoutMs - now + 1000);
     if (step.type === 'step-group') return this.#runGroup(step);
     await this.#runLeaf(step, group, context);
+  }
+
+  /** KubeVela 1.10: what still runs in a group ends with it. */
+  #endLate(step: Step): void {
+    const begun = step.subSteps.filter((sub) => !isFinished(this.#status(sub)) && this.#status(sub).phase !== 'pending');
+    for (const late of [...begun, step]) this.#finish(late, { phase: 'failed', reason: 'Timeout', message: '' });
   }
 
   /** KubeVela 1.10: the status of a group follows from those of its sub-steps. */

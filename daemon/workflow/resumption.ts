@@ -1,4 +1,5 @@
 /** A step that waits for a person, and who let it go on: the hub's status alone does not say. Pure. */
+import type { Step } from '../model/plan.ts';
 import type { Journal, StepStatus } from '../model/status.ts';
 
 /** The journal with a note that the step with this id waits, for so long where it says how long. */
@@ -32,4 +33,18 @@ export function heedHub(journal: Journal, statuses: ReadonlyMap<string, StepStat
     next = { ...next, suspend: true, state: 'suspending', finished: false, endTime: '' };
   }
   return { journal: next, again };
+}
+
+/**
+ * The steps and groups that wait for longer than their `timeout`, and in how many milliseconds the next will. KubeVela
+ * 1.10: waiting for a person is no excuse; the step has failed, reason Timeout.
+ */
+export function overdue(steps: readonly Step[], statuses: ReadonlyMap<string, StepStatus>, nowMs: number): { readonly late: readonly Step[]; readonly nextMs: number | null } {
+  const waiting = steps.flatMap((step) => [step, ...step.subSteps]).flatMap((step) => {
+    const status = statuses.get(step.name);
+    // Times are kept in whole seconds.
+    return status?.phase !== 'suspending' || step.timeoutMs === null ? [] : [{ step, leftMs: Date.parse(status.firstExecuteTime) + step.timeoutMs - nowMs }];
+  });
+  const left = waiting.filter(({ leftMs }) => leftMs >= 0);
+  return { late: waiting.filter(({ leftMs }) => leftMs < 0).map(({ step }) => step), nextMs: left.length === 0 ? null : Math.min(...left.map(({ leftMs }) => leftMs)) + 1000 };
 }

@@ -272,6 +272,34 @@ describe('time', () => {
     await run.pass();
     assert.deepEqual([told(run.journal), run.journal.state], [['all failed Timeout', 'a failed Timeout', 'b succeeded'], 'failed']);
   });
+
+  it('goes on while a step waits for a person, who has no longer than any other', async () => {
+    const run = bench([coded('pause', 'suspend', { timeoutMs: 4000 }), step('b'), step('c', { if: 'status.pause.timeout' })]);
+    assert.deepEqual([(await run.pass()).retryAfterMs, run.journal.suspend], [5000, true]);
+    run.nowMs += 4000;
+    assert.deepEqual([(await run.pass()).retryAfterMs, told(run.journal), run.journal.suspend], [1000, ['pause suspending Suspend'], true]);
+    run.nowMs += 1;
+    assert.deepEqual([(await run.pass()).retryAfterMs, told(run.journal), run.journal.suspend, run.journal.state], [null, ['pause failed Timeout', 'b skipped Skip', 'c succeeded'], false, 'failed']);
+  });
+
+  it('of a group ends the person\'s time in it; another step that waits beside it goes on waiting', async () => {
+    const run = bench([group('all', [coded('ask', 'suspend'), step('a')], { timeoutMs: 4000 }), coded('beside', 'suspend')], DAG);
+    await run.pass();
+    run.nowMs += 4001;
+    await run.pass();
+    assert.deepEqual([told(run.journal), run.journal.suspend], [['all failed Timeout', 'ask failed Timeout', 'a succeeded', 'beside suspending Suspend'], true]);
+    run.approved.add('beside');
+    await run.pass();
+    assert.deepEqual([told(run.journal).at(-1), run.journal.suspend, run.journal.state], ['beside succeeded', false, 'failed']);
+  });
+
+  it('is not up for one who was quick', async () => {
+    const run = bench([coded('pause', 'suspend', { timeoutMs: 4000 }), step('b')]);
+    await run.pass();
+    run.nowMs += 3000;
+    run.approved.add('pause');
+    assert.deepEqual([told((await run.pass()).journal), run.journal.state], [['pause succeeded', 'b succeeded'], 'succeeded']);
+  });
 });
 
 describe('a suspended workflow', () => {
