@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CueJson } from '../../../daemon/model/cue.ts';
 import { component, cue, trait } from './evaluator.ts';
 
 const WORKLOAD = `
@@ -107,6 +108,24 @@ describe('traits', () => {
 
   it('may fill what the component left without a value', async () => {
     assert.deepEqual((await component('output: image: string', { traits: [trait('patch: image: "nginx"')] })).output, { image: 'nginx' });
+  });
+
+  it('make what was asked for where another loop has nothing to go through', async () => {
+    const many = `outputs: {
+	for v in parameter.files {"file-\\(v)": name: v}
+	for v in parameter.keys {"key-\\(v)": name: v}
+}
+parameter: {
+	files?: [...string]
+	keys?: [...string]
+}`;
+    const names = async (given: CueJson): Promise<unknown> => {
+      const { outputs, errors } = await component('output: a: 1', { traits: [trait(many, given)] });
+      return errors.length > 0 ? errors : outputs.map((item) => item.name);
+    };
+    assert.deepEqual([await names({ files: ['a', 'b'] }), await names({ keys: ['k'] }), await names({})], [['file-a', 'file-b'], ['key-k'], []]);
+    const { errors } = await component('output: a: 1', { traits: [trait('outputs: {for v in parameter.fiels {"\\(v)": name: v}}\nparameter: files?: [...string]', { files: ['a'] })] });
+    assert.deepEqual(errors.map(({ message, line }) => `${line} ${message}`), ['1 undefined field: fiels']);
   });
 
   it('may do nothing at all', async () => {

@@ -85,6 +85,15 @@ func isSummary(e errors.Error) bool {
 	return strings.HasSuffix(text, "errors in empty disjunction:")
 }
 
+// onlyNotGiven tells whether all that is wrong is an optional parameter that nobody gave: a loop over it is no mistake of
+// its author. KubeVela 1.10 takes what the other loops of `outputs` make (trait storage).
+func onlyNotGiven(err error) bool {
+	return !slices.ContainsFunc(errors.Errors(err), func(e errors.Error) bool {
+		text, _ := e.Msg()
+		return !strings.HasPrefix(text, "cannot reference optional field")
+	})
+}
+
 // templatePosition finds where in the template an error arose.
 func templatePosition(e errors.Error) token.Pos {
 	for _, pos := range append([]token.Pos{e.Position()}, e.InputPositions()...) {

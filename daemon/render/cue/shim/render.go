@@ -169,12 +169,14 @@ func (x *renderer) readOutputs(trait int, typeName string, u *unit) {
 		return
 	}
 	fields, err := outputs.Fields()
-	if err != nil {
+	if err == nil {
+		err = outputs.Err()
+	}
+	if err != nil && !onlyNotGiven(err) {
 		x.fail(trait, u.templateFailures(err, []string{"outputs"})...)
 		return
 	}
-	if err := outputs.Err(); err != nil {
-		x.fail(trait, u.templateFailures(err, []string{"outputs"})...)
+	if fields == nil {
 		return
 	}
 	for fields.Next() {
