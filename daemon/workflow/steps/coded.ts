@@ -1,8 +1,9 @@
 /** The step types whose behaviour is code. The larger ones have a file each; here are those that deliver components one by one, and suspend. */
 import { Fault } from '../../model/fault.ts';
 import type { Json, JsonObject } from '../../model/object.ts';
+import type { ComponentRef } from '../../model/plan.ts';
 import type { ServiceHealth } from '../../model/status.ts';
-import { setPath } from '../conditions.ts';
+import { parsePath, setPath } from '../conditions.ts';
 import type { StepContext } from '../run.ts';
 import { deploy } from './deploy.ts';
 import { deployEnvironment } from './environment.ts';
@@ -16,10 +17,8 @@ const applyComponent: Coded = async (context, found) => {
   const name = text(properties['component']);
   const spec = context.desired.componentSpecs.find((component) => component.name === name);
   if (spec === undefined) throw new Fault('load/reference', `component ${name} not found`);
-  const value = properties['value'] as JsonObject | undefined;
-  // Inputs were put below `value.properties`; they go over what the Application says.
-  const patched = value === undefined ? undefined : mergeOver(spec.properties, value['properties'] ?? {});
-  const rendered = await renderedIn(context, name, placementIn(context, text(properties['cluster']), text(properties['namespace'])), patched);
+  const component = withInputsOf(context, spec);
+  const rendered = await renderedIn(context, component === spec ? name : component, placementIn(context, text(properties['cluster']), text(properties['namespace'])), component === spec ? undefined : component.properties);
   const outcome = await context.delivery.component(rendered);
   found(serviceKey(outcome.health), outcome.health);
   if (outcome.fault !== null) throw outcome.fault;
@@ -28,13 +27,17 @@ const applyComponent: Coded = async (context, found) => {
   return { ...DONE, ...(await outputsOf(context, context.step.outputs, outcome)) };
 };
 
-function mergeOver(base: Json, over: Json): Json {
-  if (over === null || typeof over !== 'object' || Array.isArray(over)) return over;
-  return Object.entries(over as JsonObject).reduce<Json>((target, [key, item]) => {
-    const inner = target !== null && typeof target === 'object' && !Array.isArray(target) ? (target as JsonObject)[key] : undefined;
-    return setPath(target, [key], inner === undefined ? item : mergeOver(inner, item));
-  }, base);
+/** The component with the step's inputs, which were put below `value`, over what the Application says: a list keeps its other items. */
+function withInputsOf(context: StepContext, spec: ComponentRef): ComponentRef {
+  const { step, properties } = context;
+  const paths = step.inputs.map((input) => parsePath(input.parameterKey)).filter(([first, second]) => first === 'value' && (second === 'properties' || second === 'traits'));
+  if (paths.length === 0) return spec;
+  const filled = paths.reduce<Json>((target, path) => setPath(target, path.slice(1), valueAt(properties, path)), { properties: spec.properties, traits: spec.traits as unknown as Json });
+  const { properties: own, traits } = filled as unknown as Pick<ComponentRef, 'properties' | 'traits'>;
+  return { ...spec, properties: own, traits };
 }
+
+const valueAt = (value: Json, path: readonly (string | number)[]): Json => path.reduce<Json>((at, part) => (at as JsonObject | null)?.[String(part)] ?? null, value);
 
 /** Every component at once, or those that no step names (apply-remaining). KubeVela: legacy steps. */
 const applyAll = (names: (context: StepContext) => readonly string[]): Coded => async (context, found) => {

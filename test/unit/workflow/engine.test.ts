@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Fault, type Code } from '../../../daemon/model/fault.ts';
-import type { Step } from '../../../daemon/model/plan.ts';
+import type { ComponentRef, Step } from '../../../daemon/model/plan.ts';
 import { runNameOf } from '../../../daemon/workflow/engine.ts';
 import { readJournal, journalSecret, shownWorkflow } from '../../../daemon/workflow/journal.ts';
 import type { Outcome, StepContext } from '../../../daemon/workflow/run.ts';
@@ -123,6 +123,21 @@ describe('outputs and inputs', () => {
     });
     await run.pass();
     assert.deepEqual([run.journal.variables, patched], [{ ready: 2 }, [{ image: 'a', env: { x: 1, replicas: 2 } }]]);
+  });
+
+  it('of a component reach into its lists and its traits, and leave the rest there as it is', async () => {
+    const db: ComponentRef = { name: 'db', type: 'webservice', properties: { image: 'a', ports: [{ port: 1, name: 'p' }, { port: 2 }] }, traits: [{ type: 'labels', properties: { a: 'b' } }, { type: 'scaler', properties: { replicas: 1, max: 9 } }], dependsOn: [], inputs: [], outputs: [], at: ['spec', 'components', 0], replicaKey: '' };
+    const asked: unknown[] = [];
+    const inputs = [{ from: 'n', parameterKey: 'value.properties.ports[0].port' }, { from: 'n', parameterKey: 'value.traits[1].properties.replicas' }];
+    const run = bench([step('make', { outputs: [{ name: 'n', valueFrom: 'n' }] }), applies('db', { inputs })], {
+      componentSpecs: [db], render: async (component, _placement, properties) => {
+        asked.push(properties, typeof component === 'string' ? component : component.traits);
+        throw new Fault('transport/unreachable', 'enough seen');
+      },
+    });
+    run.does.set('make', () => done({ n: 7 }));
+    await run.pass();
+    assert.deepEqual(asked, [{ image: 'a', ports: [{ port: 7, name: 'p' }, { port: 2 }] }, [{ type: 'labels', properties: { a: 'b' } }, { type: 'scaler', properties: { replicas: 7, max: 9 } }]]);
   });
 });
 
