@@ -25,6 +25,7 @@ import { definitionHashes } from './status/definition-hashes.ts';
 import { carriedHealth, healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
 import { applicationStatus } from './status/hub.ts';
 import { conditionsOf, phaseOf } from './status/phase.ts';
+import { actingTransport } from './transport/acting.ts';
 import { ACTIONS } from './workflow/actions/actions.ts';
 import { deliveryFor } from './workflow/delivery.ts';
 import { timeText } from './lib/text.ts';
@@ -114,7 +115,14 @@ async function mirror(desired: DesiredApplication, record: ApplicationRecord, do
   return doors.records.save('application', wanted, doors.signal);
 }
 
+/** KubeVela 1.10: what an Application delivers and reads, it does with the rights of the service account that it names. */
+function transportOf(desired: DesiredApplication, transport: Transport): Transport {
+  const account = desired.dialect === '1.10' ? (desired.object.metadata.annotations?.['app.oam.dev/service-account-name'] ?? '') : '';
+  return account === '' ? transport : actingTransport(transport, `system:serviceaccount:${desired.namespace}:${account}`);
+}
+
 async function converge(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<void> {
+  const transport = transportOf(desired, doors.transport);
   const application = progress.application as KubeObject;
   const inventory = inventoryOf(desired, record, application, progress, doors);
   const revision = revisionObject(desired, application, componentRevisionsText(desired));
@@ -128,7 +136,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   const owner: Owner = { namespace: desired.namespace, name: desired.name, dialect: desired.dialect };
   const rules = fieldRules(doors.config, doors.drift, { object: desired.object, origin: desired.document.origin });
   const delivery = deliveryFor({
-    desired, transport: doors.transport, observed: progress.observed, touched: progress.touched, signal: doors.signal,
+    desired, transport, observed: progress.observed, touched: progress.touched, signal: doors.signal,
     decide: (wanted, observation) => decide(wanted, observation, owner, rules),
     track: inventory.track, untrack: inventory.untrack, isKeeping: () => progress.journal?.finished === true, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
   });
@@ -146,7 +154,7 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   }
   progress.journal = before;
   const result = await runWorkflow(before, {
-    desired, delivery, transport: doors.transport, cue: doors.cue, http: doors.http, register: doors.register, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, isLost: isLostOfSteps(progress), signal: doors.signal,
+    desired, delivery, transport, cue: doors.cue, http: doors.http, register: doors.register, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, isLost: isLostOfSteps(progress), signal: doors.signal,
     hubResumes: doors.hubResumes ?? true,
     resumes: (step) => {
       const approval = doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash);

@@ -7,6 +7,7 @@ import type { KubeObject, ObjectKey } from '../model/object.ts';
 import type { Transport } from '../model/ports.ts';
 import type { Observation } from '../model/status.ts';
 import { keyText } from '../model/object.ts';
+import { asOurselves } from './acting.ts';
 import type { KubeClient } from './kube.ts';
 import { CLUSTER_GROUP, PLACEMENT_API, SET_API } from './ocm-kinds.ts';
 
@@ -38,7 +39,7 @@ export function translateVersions(transport: Transport, clusters: (name: string)
   const served = async (cluster: string, apiVersion: string, kind: string, signal: AbortSignal): Promise<string> => {
     if (!isMovable(apiVersion, kind)) return apiVersion;
     try {
-      return await servedVersion(await clusters(cluster), apiVersion, kind, signal);
+      return await servedVersion(await asOurselves(() => clusters(cluster)), apiVersion, kind, signal);
     } catch {
       // Whatever it is, the transport meets it too and knows whose fault it is.
       return apiVersion;
@@ -65,6 +66,11 @@ export function translateVersions(transport: Transport, clusters: (name: string)
       if (moved.apiVersion === key.apiVersion) return transport.apply(request, signal);
       const receipt = await transport.apply({ ...request, key: moved, object: as(object, moved.apiVersion), live: live === null ? null : as(live, moved.apiVersion) }, signal);
       return { ...receipt, key, object: as(receipt.object, key.apiVersion) };
+    },
+    async rehearse(request, signal) {
+      const { key, object, live } = request;
+      const moved = await move(key, signal);
+      await transport.rehearse?.(moved.apiVersion === key.apiVersion ? request : { ...request, key: moved, object: as(object, moved.apiVersion), live: live === null ? null : as(live, moved.apiVersion) }, signal);
     },
     async remove(key, uid, propagation, signal, mark) {
       return transport.remove(await move(key, signal), uid, propagation, signal, mark);

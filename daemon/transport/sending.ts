@@ -2,6 +2,7 @@
 import { stringify } from '../lib/json.ts';
 import { Fault } from '../model/fault.ts';
 import type { Clock } from '../model/ports.ts';
+import { actingUser } from './acting.ts';
 import { ApiFault, faultOfAnswer } from './faults.ts';
 import type { Subject } from './faults.ts';
 import type { Credentials } from './kubeconfig.ts';
@@ -37,11 +38,13 @@ export function sender(sockets: Sockets, credentials: Credentials, clock: Clock,
 
   async function once(request: RawRequest, signal: AbortSignal): Promise<Incoming> {
     const body = request.body === undefined ? null : stringifyFast(request.body);
+    const user = actingUser();
     const headers = {
       accept: request.accept ?? 'application/json',
       'user-agent': 'lateen',
       ...(body === null ? {} : { 'content-type': request.contentType ?? 'application/json' }),
       ...(await credentials.headers()),
+      ...(user === '' ? {} : { 'Impersonate-User': user }),
     };
     await gate.enter(signal);
     try {

@@ -6,6 +6,7 @@ import { describeKey, keyText } from '../model/object.ts';
 import type { KubeObject, ObjectKey } from '../model/object.ts';
 import type { ApplyRequest, Effects, Receipt, Redactor, Transport } from '../model/ports.ts';
 import type { Observation } from '../model/status.ts';
+import { actingUser, asOurselves } from './acting.ts';
 import { applyObject, rehearseObject } from './apply.ts';
 import type { ObjectCache } from './cache.ts';
 import type { Resource } from './discovery.ts';
@@ -27,7 +28,8 @@ export interface TransportOptions {
 const LIST_FROM = 8;
 
 export function openTransport(options: TransportOptions): Transport {
-  const { clusters, effects, redactor, cache } = options;
+  const { effects, redactor } = options;
+  const clusters = (name: string): Promise<KubeClient> => asOurselves(() => options.clusters(name));
   const memory = openMemory();
 
   const learn = (object: KubeObject): KubeObject => {
@@ -68,6 +70,8 @@ export function openTransport(options: TransportOptions): Transport {
   ): Promise<void> {
     const [first] = keys;
     if (first === undefined) return;
+    // What is watched was read with our own rights: who acts for another asks anew.
+    const cache = actingUser() === '' ? options.cache : null;
     const known =
       cache !== null && scope.verbs.includes('watch')
         ? await cache.read(first.cluster, client, scope, signal)
@@ -91,7 +95,7 @@ export function openTransport(options: TransportOptions): Transport {
   async function observeOne(client: KubeClient, key: ObjectKey, signal: AbortSignal): Promise<Observation> {
     try {
       const live = await client.get(key, signal);
-      if (live !== null) cache?.seen(key, live);
+      if (live !== null) options.cache?.seen(key, live);
       return live === null ? { absent: true } : { live };
     } catch (error) {
       return { fault: toFault(error) };
@@ -104,7 +108,7 @@ export function openTransport(options: TransportOptions): Transport {
     const wantedHash = hashOf(request.object);
     if (live !== null && memory.saysEqual(key, wantedHash, live)) return { key, object: live, changed: false, warnings: memory.warnings(key) };
     const client = await clusters(key.cluster);
-    const end = cache?.begin(key);
+    const end = options.cache?.begin(key);
     try {
       const done = await applyObject(client, request, effects, signal);
       memory.remember(key, wantedHash, done.object, done.warnings);
@@ -126,7 +130,7 @@ export function openTransport(options: TransportOptions): Transport {
   async function remove(key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal, mark: Readonly<Record<string, string>> | null = null): Promise<boolean> {
     const client = await clusters(key.cluster);
     if ((await client.findResource(key.apiVersion, key.kind, signal)) === null) return true;
-    const end = cache?.begin(key);
+    const end = options.cache?.begin(key);
     try {
       const left = await effects.run('delete', describeKey(key), () => removeExactly(client, key, uid, { propagation, mark }, signal));
       memory.forget(key);

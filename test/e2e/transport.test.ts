@@ -13,8 +13,9 @@ import { keyOf, keyText } from '../../daemon/model/object.ts';
 import type { KubeObject, ObjectKey } from '../../daemon/model/object.ts';
 import { PLAIN_RULES } from '../../daemon/model/plan.ts';
 import type { ApplyRules } from '../../daemon/model/plan.ts';
-import type { Clock, Effects, Redactor, Transport } from '../../daemon/model/ports.ts';
+import type { ApplyRequest, Clock, Effects, Redactor, Transport } from '../../daemon/model/ports.ts';
 import type { Observation } from '../../daemon/model/status.ts';
+import { actingTransport } from '../../daemon/transport/acting.ts';
 import { openCache } from '../../daemon/transport/cache.ts';
 import { findVelaCore, prepareHub, readDefinitions } from '../../daemon/transport/hub.ts';
 import { connect } from '../../daemon/transport/kube.ts';
@@ -430,6 +431,48 @@ test('a user without rights is denied, and reads what he may one by one', async 
   assert.equal(fault.code, 'transport/denied');
   assert.match(fault.message, /User "mary" cannot patch resource "deployments"/);
   await mary[Symbol.asyncDispose]();
+});
+
+test('who acts for a service account has its rights and no more', async () => {
+  const namespace = await scratch();
+  const kube = lab.planes.hub.client;
+  await kube.applyYaml(`apiVersion: v1
+kind: ServiceAccount
+metadata: {name: small, namespace: ${namespace}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: small, namespace: ${namespace}}
+rules: [{apiGroups: [apps], resources: [deployments], verbs: [get, list, create, patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: small, namespace: ${namespace}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: small}
+subjects: [{kind: ServiceAccount, name: small, namespace: ${namespace}}]
+`);
+  const small = actingTransport(transport, `system:serviceaccount:${namespace}:small`);
+  const secret: KubeObject = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'theirs', namespace }, stringData: { a: 'b' } };
+  await put(secret, null);
+  await put(deployment(namespace, 'web'), null, {}, small);
+  const written = await faultOf(put({ ...secret, metadata: { name: 'mine', namespace } }, null, {}, small));
+  const seen = (await small.observe([keyOf('local', secret)], signal)).get(keyText(keyOf('local', secret)));
+  assert.ok(seen !== undefined && 'fault' in seen);
+  const user = `User "system:serviceaccount:${namespace}:small"`;
+  assert.deepEqual([written.code, seen.fault.code], ['transport/denied', 'transport/denied']);
+  assert.ok(written.message.includes(`${user} cannot patch resource "secrets"`) && seen.fault.message.includes(`${user} cannot get resource "secrets"`), `${written.message} / ${seen.fault.message}`);
+  await put(secret, null);
+});
+
+test('a rehearsal tells what the server would refuse, and writes nothing', async () => {
+  const namespace = await scratch();
+  const requestFor = (object: KubeObject): ApplyRequest => ({ key: keyOf('local', object), object, rules: PLAIN_RULES, live: null, owned: false });
+  const ask = async (object: KubeObject): Promise<string> => (await transport.rehearse?.(requestFor(object), signal).then(() => 'taken', (error: unknown) => (error as Fault).code)) ?? 'cannot be asked';
+  const twice = deployment(namespace, 'twice', { env: [{ name: 'X', value: '1' }, { name: 'X', value: '2' }] });
+  const odd = deployment(namespace, 'Odd Name');
+  assert.deepEqual([await ask(deployment(namespace, 'web')), await ask(odd), await ask(deployment('not-there', 'web')), await ask({ apiVersion: 'example.com/v1', kind: 'Nothing', metadata: { name: 'a', namespace } })], ['taken', 'transport/invalid', 'transport/no-namespace', 'transport/no-kind']);
+  assert.equal(await ask(twice), 'taken', 'what server-side apply cannot take is asked about as it is made');
+  assert.equal(await lab.planes.hub.client.find(`deployments/${namespace}/web`), undefined);
 });
 
 test("KubeVela's kinds are installed where they are absent, with its columns, and left alone where they are not", async () => {
