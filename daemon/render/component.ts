@@ -94,7 +94,7 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
     component: {
       name: component.name, type: component.type, workload: workloadIdentity(found.component, result.output),
       cluster: placement.cluster === '' ? LOCAL : placement.cluster, namespace: placement.namespace === '' ? app.namespace : placement.namespace, replicaKey: placement.replicaKey,
-      objects, template, parameter: component.properties, context, status: configuration === null ? statusTemplatesOf(found.component.object) : TERRAFORM_STATUS[app.dialect],
+      objects, template, parameter: component.properties, context, status: app.dialect === '1.10' && isManaged(found) ? {} : configuration === null ? statusTemplatesOf(found.component.object) : TERRAFORM_STATUS[app.dialect],
       traits: component.traits.map((trait, i): RenderedTrait => ({
         type: trait.type, template: found.traits[i]?.template ?? '', parameter: trait.properties,
         status: statusTemplatesOf(found.traits[i]?.object ?? found.component.object), stage: stageOf(found.traits[i]),
@@ -120,6 +120,9 @@ function stageOf(definition: Definition | undefined): RenderedTrait['stage'] {
   return stage === 'PreDispatch' || stage === 'PostDispatch' ? stage : 'DefaultDispatch';
 }
 
+/** A trait with manageWorkload delivers the workload itself: the rendered one is not applied, nor is its health looked at. KubeVela: rollout. */
+const isManaged = (found: Found): boolean => found.traits.some((trait) => (trait.object['spec'] as JsonObject)['manageWorkload'] === true);
+
 interface Circumstances {
   readonly placement: PlacementRef;
   readonly revision: RevisionRef;
@@ -128,9 +131,7 @@ interface Circumstances {
 
 async function wantedObjects(env: RenderEnvironment, app: ApplicationSpec, component: ComponentRef, { placement, revision, path }: Circumstances, found: Found, output: CueObject | null, outputs: readonly CueAuxiliary[]): Promise<readonly Wanted[]> {
   const parts: { part: Part; object: KubeObject; manages: boolean; controlPlane: boolean }[] = [];
-  // A trait with manageWorkload delivers the workload itself, so the rendered one is not applied. KubeVela: rollout.
-  const managed = found.traits.some((trait) => (trait.object['spec'] as JsonObject)['manageWorkload'] === true);
-  if (output !== null && !managed) {
+  if (output !== null && !isManaged(found)) {
     parts.push({ part: { component: component.name, workloadType: component.type, traitType: '', output: '' }, object: output as unknown as KubeObject, manages: false, controlPlane: false });
   }
   for (const aux of outputs) {
