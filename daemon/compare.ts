@@ -30,6 +30,7 @@ import { recordsOf, simulate } from './plan/simulate.ts';
 import { hubDocument, onHub } from './plan/shown.ts';
 import { outcomeOf, placed, wishesOf } from './plan/spread.ts';
 import { touchedApplications } from './plan/touched.ts';
+import type { Twins } from './plan/twins.ts';
 import type { KnownDefinitions } from './render/definitions.ts';
 import { render, type RenderInput, type RenderMemo } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
@@ -254,13 +255,15 @@ async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (Side
   const names = [...new Set([...(base?.keys() ?? []), ...(head?.keys() ?? [])])].sort();
   const wrote = new Set(catalogs.base?.applications.map(({ object }) => `${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
   const renders = { left: rendersMax };
+  // What is live differs by more than the commit does.
+  const twins: Twins | undefined = ground.live === null ? new Map() : undefined;
   const found = await mapLimit(names, APPLICATIONS_AT_ONCE_MAX, async (name): Promise<readonly [string, Facts]> => {
     const after = head?.get(name) ?? null;
     // What the base wrote and was not rendered is the same as in the head.
     const before = base?.get(name) ?? (wrote.has(name) ? after : null);
     const views = (app: DesiredApplication | null): ReturnType<typeof environmentsOf> => (app === null || !moving.has(name) ? Promise.resolve([]) : environmentsOf(app, ground.clusters, ground.signal));
     const [baseEnvironments, headEnvironments] = [await views(before), await views(after)];
-    const why = after === null || after.fault !== null || before === after || !moving.has(name) ? null : await blameFor(looked, catalogs, before, after, renders);
+    const why = after === null || after.fault !== null || before === after || !moving.has(name) ? null : await blameFor(looked, catalogs, [before, after], { renders, ...(twins === undefined ? {} : { twins }) });
     const touchesPatch = why?.changes.some(({ path }) => path[0] === 'spec' && path[1] === 'policies') === true;
     const matrix = after === null || !moving.has(name) ? null : matrixOf(looked.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
     return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix }];
@@ -269,7 +272,7 @@ async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (Side
 }
 
 /** Against what the base wrote, or without a base against the Application that the hub shows. */
-async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: headCatalog }: Catalogs, before: DesiredApplication | null, after: DesiredApplication, renders: { left: number }): Promise<Blame | null> {
+async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: headCatalog }: Catalogs, [before, after]: readonly [DesiredApplication | null, DesiredApplication], { renders, twins }: { readonly renders: { left: number }; readonly twins?: Twins }): Promise<Blame | null> {
   const head: Source = { ...sourceOf(headCatalog), application: { ...after.document, object: after.object } };
   const renderOne = async (source: Source): Promise<DesiredApplication> => {
     renders.left -= 1;
@@ -277,7 +280,7 @@ async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: 
     const [only] = (await rendered(ground, catalog, records, new Map(), new Set([nameOf(after)]))).applications;
     return only as DesiredApplication;
   };
-  const shared = { head, desired: after, render: renderOne, rendersMax: Math.max(0, Math.min(RENDERS_MAX, renders.left)) };
+  const shared = { head, desired: after, render: renderOne, rendersMax: Math.max(0, Math.min(RENDERS_MAX, renders.left)), ...(twins === undefined ? {} : { twins }) };
   if (baseCatalog !== null) {
     if (before === null || before.fault !== null) return null;
     return blame({ ...shared, base: { ...sourceOf(baseCatalog), application: { ...before.document, object: before.object }, isWritten: true }, before: outcomeOf(before) });

@@ -8,20 +8,21 @@
  *
  * Anybody may push such a ref: it is read under the base's lateen.yaml, no cluster is asked, no template reaches the
  * network, what the operator has given (values, addresses) is not shown to it, and what it calls a Secret is masked in its
- * own plan and nowhere else. It all happens behind the passes (I12): one evaluation at a time, each plan bounded in time.
+ * own plan and nowhere else. It all happens behind the passes (I12): one evaluation at a time and more on threads that stand
+ * idle, each plan bounded in time.
  */
 import { compare, emptyCompareMemory, type CompareDoors } from './compare.ts';
 import type { Log } from './lib/log.ts';
-import { serialQueue } from './lib/queue.ts';
 import { createRedactor } from './lib/redact.ts';
 import { CONFIG_PATH, DEFAULT_CONFIG, readConfig } from './load/config.ts';
 import { isUnder, type Revision, type Tree } from './model/catalog.ts';
-import type { CueCallOptions, CueEvaluator } from './model/cue.ts';
+import type { CueEvaluator } from './model/cue.ts';
 import { endsTurn, Fault, toFault } from './model/fault.ts';
 import type { Clock, PlanRefs, PlanTip, Redactor, Repo } from './model/ports.ts';
 import type { StatusCommit } from './model/status.ts';
 import { hasChanges } from './plan/compare.ts';
 import { code, planMarkdown } from './print-plan-markdown.ts';
+import { besidePasses } from './render/cue/beside.ts';
 import { PLAN_INDEX, planFile, planIndex, plannedIn, quotedRef } from './status/plan-files.ts';
 
 export interface RefPlanDoors extends Omit<CompareDoors, 'repo' | 'redactor'> {
@@ -30,6 +31,8 @@ export interface RefPlanDoors extends Omit<CompareDoors, 'repo' | 'redactor'> {
   readonly commit: Repo['commit'];
   readonly clock: Clock;
   readonly log: Log;
+  /** How many of the evaluator's threads have nothing to do; absent: plans have one of them, whatever the others do. */
+  readonly idleEvaluators?: () => number;
 }
 
 export interface RefPlans {
@@ -47,14 +50,12 @@ const GATHERED_MAX_MS = 2_000;
 const PLANS_MAX = 200;
 /** New text that a ref may bring: it is read in one piece, and meanwhile the daemon does nothing else. */
 const TEXT_MAX_BYTES = 3 * 1024 * 1024;
-/** Evaluations that wait for their turn. */
-const WAITING_MAX = 10_000;
 const MESSAGE_MAX = 1_000;
 
 /** Opens the plans of refs; nothing is asked before the first look. */
 export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans {
   const memory = emptyCompareMemory();
-  const cue = oneAtATime(doors.cue);
+  const cue = besidePasses(doors.cue, doors.idleEvaluators ?? (() => 0), doors.clock);
   let planned: Map<string, string> | null = null;
   let next: Revision | null = null;
   let running: Promise<void> | null = null;
@@ -188,16 +189,6 @@ function newBytes(tree: Tree, base: Tree): number {
   const known = new Set(base.files.map((file) => file.oid));
   const added = tree.files.filter(({ path, oid, text }) => text !== null && !known.has(oid) && paths.some((prefix) => isUnder(path, prefix)) && !ignore.some((prefix) => isUnder(path, prefix)));
   return added.reduce((sum, file) => sum + file.sizeBytes, 0);
-}
-
-/** An evaluator that has one of the threads at most, and a place in the queue for one call: passes go on beside it. */
-function oneAtATime(cue: CueEvaluator): CueEvaluator {
-  const queue = serialQueue(WAITING_MAX);
-  const inTurn = <Request, Result>(ask: (request: Request, call?: CueCallOptions) => Promise<Result>) => (request: Request, call?: CueCallOptions): Promise<Result> => queue.run('', () => ask(request, call), call?.signal);
-  return {
-    renderComponent: inTurn(cue.renderComponent.bind(cue)), renderObject: inTurn(cue.renderObject.bind(cue)), evaluateStatus: inTurn(cue.evaluateStatus.bind(cue)),
-    evaluateStep: inTurn(cue.evaluateStep.bind(cue)), evaluateExpression: inTurn(cue.evaluateExpression.bind(cue)), vet: inTurn(cue.vet.bind(cue)),
-  };
 }
 
 /** What `action` gives. Fault: render/timeout when it takes longer, however much of it had come to an end. */

@@ -77,7 +77,7 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   const { repo } = wired.doors;
   // A judge of its own, for a judge remembers the commit that it was asked about.
   const approvals = openApprovals({ repo: { tree: repo.planTree, broughtBy: repo.broughtBy }, clock, approvers: wireApprovers(base) });
-  const refPlans = openRefPlans({ ...wired.doors, approvals, cloudPlan, commit: repo.commit }, signal);
+  const refPlans = openRefPlans({ ...wired.doors, approvals, cloudPlan, commit: repo.commit, idleEvaluators: () => wired.doors.cue.figures().free }, signal);
   loop = new Loop(wired.doors, wired.memory, {
     resyncMs: config.intervalMs, debounceMs: 20,
     onFetched: (revision) => refPlans.look(revision),

@@ -119,7 +119,7 @@ export type EffectsDecorator = (effects: Effects) => Effects;
 
 /** Everything that a pass needs, over one hub. */
 export interface Wired extends AsyncDisposable {
-  readonly doors: Doors & { readonly repo: Source };
+  readonly doors: Doors & { readonly repo: Source; readonly cue: Cue };
   readonly memory: Memory;
   readonly client: KubeClient;
   readonly transport: Transport;

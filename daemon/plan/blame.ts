@@ -7,7 +7,7 @@
  *                                                             v
  *                                              what is left: take one over ──> a field is as in the head: its cause
  */
-import { diffFields, equal, hashOf, isRecord } from '../lib/json.ts';
+import { equal, hashOf, isRecord } from '../lib/json.ts';
 import type { Document, RepositoryConfig } from '../model/catalog.ts';
 import type { Origin } from '../model/fault.ts';
 import type { Json, KubeObject } from '../model/object.ts';
@@ -17,6 +17,7 @@ import type { Cause, DocumentChange, FieldDiff } from './comparison.ts';
 import { documentChanges, withoutChanges } from './document-changes.ts';
 import { namedPointer, valueAtPointer } from './named-path.ts';
 import { outcomeOf } from './spread.ts';
+import { answerOf, differences, fieldKey, renaming, twinKey, type Answers, type Twins } from './twins.ts';
 
 /** All that the rendering of one application depends on in the repository. */
 export interface Source {
@@ -39,6 +40,8 @@ export interface BlameInput {
   readonly render: (source: Source) => Promise<DesiredApplication>;
   /** So many renderings at most; every change is in some group all the same. */
   readonly rendersMax: number;
+  /** What was found out about the other applications of the comparison; absent: each is looked into by itself. */
+  readonly twins?: Twins;
 }
 
 export interface Blame {
@@ -76,6 +79,10 @@ function without(head: Source, suspects: readonly Suspect[]): Source {
 
 type Outcome = ReadonlyMap<string, KubeObject>;
 
+const CONFIG_TEXT = 'lateen.yaml: kubevela';
+/** More changes than these are looked at in groups, and each application by itself. */
+const RENDERS_OF_TWINS_MAX = 40;
+
 /** What became of the head without a suspect, or of the base with it; null: it cannot be rendered so. */
 interface Effect {
   readonly suspect: Suspect;
@@ -84,12 +91,42 @@ interface Effect {
 
 /** Finds the causes of all that differs between `before` and the head. Throws what `render` throws. */
 export async function blame(input: BlameInput): Promise<Blame> {
-  const { head, before, rendersMax } = input;
+  const { desired, before, head, twins } = input;
   const suspects = suspectsOf(input);
-  const after = outcomeOf(input.desired);
+  const after = outcomeOf(desired);
+  const isAlone = twins === undefined || suspects.length < 2 || suspects.length > RENDERS_OF_TWINS_MAX || suspects.some(({ text }) => text === CONFIG_TEXT);
+  const key = isAlone ? '' : twinKey(desired, head.application.object, suspects, before, after);
+  if (isAlone || key === '') return (await lookInto(input, suspects, after)).blame;
+  const rename = renaming(desired);
+  const first = twins.get(key);
+  const { promise, resolve } = Promise.withResolvers<Answers | null>();
+  if (first === undefined) twins.set(key, promise);
+  const answers = first === undefined ? null : await first;
+  if (answers !== null) {
+    const effects = suspects.map((suspect): Effect => ({ suspect, outcome: null }));
+    return told({ input, after, effects, alone: [], known: (text, path) => answerOf(answers, rename, text, path) }, 0, '');
+  }
+  try {
+    const { blame: own, found } = await lookInto(input, suspects, after);
+    resolve(found === null || own.note !== '' ? null : new Map(differences(before, after).map(({ text, path }) => [fieldKey(rename, text, path), blamed(found, text, path).map((suspect) => suspects.indexOf(suspect))])));
+    return own;
+  } finally {
+    // Who waits for what never came to an end looks for itself.
+    resolve(null);
+  }
+}
+
+interface Looked {
+  readonly blame: Blame;
+  /** Null: nobody looked. */
+  readonly found: Found | null;
+}
+
+async function lookInto(input: BlameInput, suspects: readonly Suspect[], after: Outcome): Promise<Looked> {
+  const { head, before, rendersMax } = input;
   const changes = suspects.flatMap((suspect) => suspect.changes);
   const nothing = (): readonly Cause[] => [];
-  if (suspects.length > 1 && rendersMax < 2) return { changes, renderCount: 0, ofObject: nothing, ofField: nothing, note: 'what set its fields was not looked for: too many applications change' };
+  if (suspects.length > 1 && rendersMax < 2) return { found: null, blame: { changes, renderCount: 0, ofObject: nothing, ofField: nothing, note: 'what set its fields was not looked for: too many applications change' } };
   let renderCount = 0;
   let isSlow = false;
   const outcomeWithout = async (left: readonly Suspect[]): Promise<Outcome | null> => {
@@ -116,13 +153,14 @@ export async function blame(input: BlameInput): Promise<Blame> {
   }
   const isCoarse = effects.some(({ suspect }) => suspect.members.length > 0);
   const inGroups = `${suspects.length} changes of its documents were looked at in groups: it is rendered at most ${rendersMax} times to find out what set a field`;
-  return {
-    changes, renderCount,
-    ofObject: (text) => causesOf(found, text, '', undefined),
-    ofField: (text, field) => causesOf(found, text, field.path, field.to),
-    note: isSlow ? 'what set its fields was not looked for to the end: a rendering took too long' : isCoarse ? inGroups : '',
-  };
+  return { found, blame: told(found, renderCount, isSlow ? 'what set its fields was not looked for to the end: a rendering took too long' : isCoarse ? inGroups : '') };
 }
+
+const told = (found: Found, renderCount: number, note: string): Blame => ({
+  changes: found.effects.flatMap(({ suspect }) => suspect.changes), renderCount, note,
+  ofObject: (text) => causesOf(found, text, '', undefined),
+  ofField: (text, field) => causesOf(found, text, field.path, field.to),
+});
 
 // ------------------------------------------------------------------------------------------------------ suspects
 
@@ -153,7 +191,7 @@ function sharedSuspects(base: BlameInput['base'], head: Source, desired: Desired
   };
   const put = (to: readonly Document[], from: readonly Document[], name: string): readonly Document[] => [...to.filter((item) => nameOf(item) !== name), ...from.filter((item) => nameOf(item) === name)];
   const isNear = ({ object }: Document): boolean => (object.metadata.namespace ?? 'default') === desired.namespace;
-  const config: Suspect = { kind: 'policy', text: 'lateen.yaml: kubevela', origin: null, isInBase: false, changes: [], swap: (source) => ({ ...source, config: base.config }), members: [] };
+  const config: Suspect = { kind: 'policy', text: CONFIG_TEXT, origin: null, isInBase: false, changes: [], swap: (source) => ({ ...source, config: base.config }), members: [] };
   return [
     ...differing(base.definitions, head.definitions, (item) => desired.definitions.has(nameOf(item)), 'definition', (source, name) => ({ ...source, definitions: put(source.definitions, base.definitions, name) })),
     ...differing(base.policies, head.policies, isNear, 'policy', (source, name) => ({ ...source, policies: put(source.policies, base.policies, name) })),
@@ -196,6 +234,8 @@ interface Found {
   readonly effects: readonly Effect[];
   /** The base with each: only looked at where leaving out one does not tell. */
   readonly alone: Effect[];
+  /** The answers of an application that changes alike, as places in `effects`: in place of outcomes. */
+  readonly known?: (text: string, path: string) => readonly number[];
 }
 
 const isSame = (a: Outcome, b: Outcome): boolean => hashOf(Object.fromEntries(a)) === hashOf(Object.fromEntries(b));
@@ -208,19 +248,13 @@ function agree(outcome: Outcome, other: Outcome, text: string, path: string): bo
 }
 
 /** The suspects without which this is not as in the head; where there is none, those that alone make it so. */
-function blamed({ effects, alone, after }: Found, text: string, path: string): readonly Suspect[] {
+function blamed({ effects, alone, after, known }: Found, text: string, path: string): readonly Suspect[] {
+  if (known !== undefined) return known(text, path).flatMap((place) => effects[place]?.suspect ?? []);
   const needed = effects.filter(({ outcome }) => outcome !== null && !agree(outcome, after, text, path)).map(({ suspect }) => suspect);
   return needed.length > 0 ? needed : alone.filter(({ outcome }) => outcome !== null && agree(outcome, after, text, path)).map(({ suspect }) => suspect);
 }
 
-function isAnyLeft(found: Found): boolean {
-  const { before } = found.input;
-  return [...new Set([...before.keys(), ...found.after.keys()])].some((text) => {
-    const [from, to] = [before.get(text), found.after.get(text)];
-    if (from === undefined || to === undefined) return blamed(found, text, '').length === 0;
-    return diffFields(from, to).some((field) => blamed(found, text, namedPointer(field.to === undefined ? from : to, field.path)).length === 0);
-  });
-}
+const isAnyLeft = (found: Found): boolean => differences(found.input.before, found.after).some(({ text, path }) => blamed(found, text, path).length === 0);
 
 function causesOf(found: Found, text: string, path: string, value: Json | undefined): readonly Cause[] {
   const { input, effects } = found;

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: figures and ratios of runs side by side, on one lab hub. Prints, asserts nothing: speed is not a test.
  *
- *   npm run bench [-- cue pass apply members status] [--applications 200] [--members 20] [--seconds 120] [--over file|http]
+ *   npm run bench [-- cue pass apply members status plan] [--applications 200] [--members 20] [--seconds 120] [--over file|http]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,9 +21,10 @@ import { stamp } from '../../daemon/lib/stamp.ts';
 import { wire, wireBase } from '../../daemon/wire.ts';
 import { useLab, type ControlPlane } from '../lab/lab.ts';
 import { registerMembers } from '../rig/members.ts';
+import { benchPlan } from './plan.ts';
 import { benchStatus } from './status.ts';
 
-const PARTS = ['cue', 'pass', 'apply', 'members', 'status'];
+const PARTS = ['cue', 'pass', 'apply', 'members', 'status', 'plan'];
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { applications: { type: 'string', default: '200' }, only: { type: 'string' }, members: { type: 'string', default: '20' }, seconds: { type: 'string', default: '120' }, instances: { type: 'string', default: '5' }, over: { type: 'string', default: 'http' }, branches: { type: 'string', default: 'own' } } });
 const COUNT = Number(values.applications);
 const MEMBERS = Number(values.members);
@@ -204,3 +205,4 @@ if (only.has('pass') || only.has('apply')) {
 }
 if (only.has('members')) await benchMembers();
 if (only.has('status')) await benchStatus({ seconds: Number(values.seconds), instances: Number(values.instances), over: values.over === 'file' ? 'file' : 'http', branches: values.branches === 'shared' ? 'shared' : 'own' }, say);
+if (only.has('plan')) await benchPlan(COUNT, say);

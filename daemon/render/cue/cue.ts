@@ -8,6 +8,7 @@ import type {
 import { Fault } from '../../model/fault.ts';
 import type { Clock } from '../../model/ports.ts';
 import { evaluatorModule, type BuildOptions } from './build.ts';
+import { seenByComponent, seenByObject } from './context-use.ts';
 import { CuePool, type PoolFigures, type PoolLimits } from './pool.ts';
 
 export interface CueOptions extends BuildOptions {
@@ -45,8 +46,8 @@ export function openCue(options: CueOptions): Cue {
     return cache.get(hash('sha256', text, 'base64url'), call?.signal, async () => pool.call(text, { ...call, subject }), (answer) => deepFreeze(answerOf<T>(answer, subject)));
   };
   return {
-    renderComponent: (request: CueComponentRequest, call) => cached<CueComponentResult>('component', request, `component ${request.component.name} (${request.component.type})`, call),
-    renderObject: (request: CueObjectRequest, call) => cached<CueComponentResult>('object', request, 'the template', call),
+    renderComponent: (request: CueComponentRequest, call) => cached<CueComponentResult>('component', seenByComponent(request), `component ${request.component.name} (${request.component.type})`, call),
+    renderObject: (request: CueObjectRequest, call) => cached<CueComponentResult>('object', seenByObject(request), 'the template', call),
     evaluateStatus: (request: CueStatusRequest, call) => ask<CueStatusResult>('status', request, 'the status template', call),
     evaluateStep: (request: CueStepRequest, call) => ask<CueStepResult>('step', request, 'the step template', call),
     evaluateExpression: (request: CueExpressionRequest, call) => ask<CueExpressionResult>('expression', request, 'the expression', call),

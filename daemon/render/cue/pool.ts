@@ -62,6 +62,8 @@ export interface PoolFigures {
   readonly workers: number;
   readonly idle: number;
   readonly waiting: number;
+  /** Calls that could begin at once. */
+  readonly free: number;
   readonly calls: number;
   readonly killed: number;
   readonly recycled: number;
@@ -121,7 +123,7 @@ export class CuePool implements AsyncDisposable {
   figures(): PoolFigures {
     let memoryBytes = 0;
     for (const slot of this.#slots) memoryBytes += slot.memoryBytes;
-    return { workers: this.#slots.size, idle: this.#idle.length, waiting: this.#turns.length, calls: this.#calls, killed: this.#killed, recycled: this.#recycled, memoryBytes };
+    return { workers: this.#slots.size, idle: this.#idle.length, waiting: this.#turns.length, free: Math.max(0, this.#limits.workers - this.#open), calls: this.#calls, killed: this.#killed, recycled: this.#recycled, memoryBytes };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

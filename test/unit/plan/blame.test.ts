@@ -1,6 +1,7 @@
 /** What set a field: found by rendering with one change left out at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { openTestCue } from '../cue/evaluator.ts';
 import { application } from '../load/trees.ts';
 import { compareFiles, counting, fieldsOf, onlyOf } from './comparing.ts';
 
@@ -152,6 +153,40 @@ describe('renderings', () => {
     // Twice each for the commits; what is begun at the same time does not count each other.
     assert.ok(count() <= 2 * 8 + 4 * 2, String(count()));
     assert.deepEqual([applications.length, applications[0]?.notes, applications.at(-1)?.notes], [8, [], ['what set its fields was not looked for: too many applications change']]);
+  });
+
+  it('are as many for many applications that change alike as for one; each has the answer at its own lines', async () => {
+    const app = (i: number, image: string, replicas: number): string => `${i % 2 === 0 ? '' : '# odd\n'}${application(`app-${i}`, component(image, `      env:\n      - {name: NUMBER, value: "${i}"}\n${scaler(replicas)}`).replace('name: web', `name: web-${i}`))}`;
+    const files = (count: number, image: string, replicas: number): Readonly<Record<string, string>> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`a${i}.yaml`, app(i, image, replicas)]));
+    const { cue, count } = counting();
+    const comparison = await compareFiles(files(9, 'nginx:1', 1), files(9, 'nginx:2', 2), {}, { cue });
+    assert.equal(count(), 2 * 9 + 2);
+    assert.equal(comparison.applications.length, 9);
+    for (const [i, shop] of comparison.applications.entries()) {
+      assert.deepEqual(fieldsOf(shop), [
+        '/spec/replicas: 1 -> 2', `  trait | trait scaler of component web-${i}, property replicas | a${i}.yaml:${15 + (i % 2)}`, `${IMAGE}: "nginx:1" -> "nginx:2"`, `  property | property image of component web-${i} | a${i}.yaml:${10 + (i % 2)}`,
+      ]);
+    }
+  });
+
+  it('are each application\'s own where the same changes have another outcome, or are the same twice', async () => {
+    const template = 'output: {apiVersion: "v1", kind: "ConfigMap", data: {if parameter.mode == "a" {x: parameter.a}, if parameter.mode == "b" {x: parameter.b}}}\nparameter: {mode: string, a: string, b: string}';
+    const definition = JSON.stringify({ apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: 'pick' }, spec: { workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } }, schematic: { cue: { template } } } });
+    const names = ['p', 'q', 'r', 's'];
+    const files = (a: string, b: string): Readonly<Record<string, string>> => ({ 'd.json': definition, ...Object.fromEntries(names.map((name, i) => [`${name}.yaml`, application(name, `  components:\n  - name: m-${name}\n    type: pick\n    properties: {mode: ${i % 2 === 0 ? 'a' : 'b'}, a: "${a}", b: "${b}"}\n`)])) });
+    const causes = async (from: readonly [string, string], to: readonly [string, string]): Promise<readonly (string | undefined)[]> => (await compareFiles(files(...from), files(...to))).applications.map((app) => fieldsOf(app)[1]?.split(' | ')[1]);
+    const own = names.map((name, i) => `property ${i % 2 === 0 ? 'a' : 'b'} of component m-${name}`);
+    assert.deepEqual(await causes(['1', '1'], ['2', '2']), own, 'the same change twice');
+    assert.deepEqual(await causes(['1', '5'], ['2', '6']), own);
+  });
+
+  it('leave out what no change touches: another component', async () => {
+    const two = (image: string, replicas: number, other: string): string => `${component(image, scaler(replicas))}  - name: api\n    type: webservice\n    properties: {image: "${other}"}\n`;
+    await using own = openTestCue();
+    const comparison = await compareFiles({ 'a.yaml': application('shop', two('nginx:1', 1, 'api:1')) }, { 'a.yaml': application('shop', two('nginx:2', 2, 'api:2')) }, {}, { cue: own });
+    assert.deepEqual(fieldsOf(onlyOf(comparison)).filter((line) => line.startsWith('  ')).map((line) => line.split(' | ')[1]), ['property image of component api', 'trait scaler of component web, property replicas', 'property image of component web']);
+    // Both as they were and as they are, and one component without each of its two changes: the other's change is none of its.
+    assert.equal(own.figures().calls, 2 + 2 + 2);
   });
 
   it('are as many as there are changes below that', async () => {
