@@ -8,6 +8,7 @@
  */
 import { isRecord } from '../lib/json.ts';
 import { connectionOfText, readKubeconfigText, serverUrl, type KubeconfigText } from '../lib/kubeconfig-text.ts';
+import { timeText } from '../lib/text.ts';
 import { endsTurn, Fault, toFault } from '../model/fault.ts';
 import { describeKey, keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { ClusterRegistration, Clock, Controller, Effects, Objects, Redactor, Register, Turn } from '../model/ports.ts';
@@ -86,12 +87,12 @@ export function clusterRegisterJobController(doors: RegisterJobDoors): Controlle
 /** The Job with its startTime. */
 async function begin(job: KubeObject, doors: RegisterJobDoors, signal: AbortSignal): Promise<KubeObject> {
   if (isRecord(job['status']) && typeof job['status']['startTime'] === 'string') return job;
-  return saveStatus(job, { startTime: seconds(doors.clock.now()) }, doors, signal);
+  return saveStatus(job, { startTime: timeText(doors.clock.now()) }, doors, signal);
 }
 
 /** Kubernetes 1.31 and later: SuccessCriteriaMet comes with Complete, and both need the times. */
 async function complete(job: KubeObject, cluster: string, doors: RegisterJobDoors, signal: AbortSignal): Promise<void> {
-  const now = seconds(doors.clock.now());
+  const now = timeText(doors.clock.now());
   const condition = (type: string): JsonObject => ({ type, status: 'True', lastProbeTime: now, lastTransitionTime: now, reason: 'CompletionsReached', message: `Lateen has registered cluster ${cluster}` });
   const status = isRecord(job['status']) ? job['status'] : {};
   const others = Array.isArray(status['conditions']) ? status['conditions'].filter((one): one is JsonObject => isRecord(one) && one['type'] !== 'Suspended') : [];
@@ -103,8 +104,6 @@ function saveStatus(job: KubeObject, status: JsonObject, { objects, effects }: R
   const body: JsonObject = { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status };
   return effects.run('system', describeKey(keyOf(LOCAL, job)), () => objects.patch(targetOf(job), body, signal, 'status'));
 }
-
-const seconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** The cluster that a Job is to register, "" when it names none. Pure. */
 export const clusterOfJob = (job: KubeObject): string => flagsOf(job).get('cluster-name') ?? '';

@@ -1,6 +1,7 @@
 /** Connections of member clusters as cluster-gateway keeps them: Secrets in vela-system, read and written. Pure. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isRecord } from '../lib/json.ts';
+import { timeText } from '../lib/text.ts';
 import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
 import { LOCAL, type KubeObject } from '../model/object.ts';
@@ -68,8 +69,8 @@ export function readConnection(secret: KubeObject, options: { readonly nowMs: nu
   if (cert === '' || key === '') refuse('lacks tls.crt or tls.key');
   const certificate = certificateOf(cert);
   if (certificate === null) return refuse('has a tls.crt that is no certificate');
-  if (certificate.validToDate.getTime() <= options.nowMs) refuse(`has a client certificate that expired on ${certificate.validToDate.toISOString().slice(0, 19)}Z`);
-  if (certificate.validFromDate.getTime() > options.nowMs) refuse(`has a client certificate that is not valid before ${certificate.validFromDate.toISOString().slice(0, 19)}Z`);
+  if (certificate.validToDate.getTime() <= options.nowMs) refuse(`has a client certificate that expired on ${timeText(certificate.validToDate.getTime())}`);
+  if (certificate.validFromDate.getTime() > options.nowMs) refuse(`has a client certificate that is not valid before ${timeText(certificate.validFromDate.getTime())}`);
   if (!fits(certificate, key)) refuse('has a tls.key that does not belong to its tls.crt');
   return { endpoint, ca: ca === '' ? null : ca, login: { cert, key } };
 }

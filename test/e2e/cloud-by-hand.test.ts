@@ -87,6 +87,10 @@ suite('deleted by hand', () => {
     await until('the Initializer is a success', async () => ((await it.hub.get(`initializers.core.oam.dev/${it.namespace}/cluster`)).status?.status === 'success' ? true : undefined), 120_000);
     assert.equal(conditionOf(await it.hub.get(`managedclusters.cluster.open-cluster-management.io/${name}`), 'ManagedClusterConditionAvailable'), 'True');
     assert.equal(ground.cloud.state().clusters.filter((cluster) => cluster.name === name).length, 1);
+    // The Job is complete, and what it stands for is taken away.
+    await deleteByHand(`managedclusters.cluster.open-cluster-management.io/${name}`);
+    await until('the cluster is registered again', async () => (conditionOf(await it.hub.find(`managedclusters.cluster.open-cluster-management.io/${name}`), 'ManagedClusterConditionAvailable') === 'True' ? true : undefined), 60_000).catch(async (error: unknown) => { throw new Error(`${String(error)}\n${daemon.stderr().slice(-4000)}\n${JSON.stringify(await it.status('cluster'), null, 1)}`); });
+    await until('the Job is complete again', async () => ((await it.hub.find(job))?.status?.succeeded === 1 ? true : undefined), 60_000);
   });
 });
 

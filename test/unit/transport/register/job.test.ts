@@ -8,6 +8,7 @@ import { differences } from '../../../../daemon/lib/subset.ts';
 import { Fault } from '../../../../daemon/model/fault.ts';
 import { keyOf, keyText, LOCAL, type KubeObject } from '../../../../daemon/model/object.ts';
 import { PLAIN_RULES } from '../../../../daemon/model/plan.ts';
+import { decide, isStamped } from '../../../../daemon/plan/decide.ts';
 import type { ClusterRegistration, Register, Transport } from '../../../../daemon/model/ports.ts';
 import { carryOutJobs } from '../../../../daemon/transport/cluster-register-apply.ts';
 import { clusterRegisterJobController, isRegisterJob, registrationOf } from '../../../../daemon/transport/cluster-register-job.ts';
@@ -122,11 +123,11 @@ test('key, certificate and token of a Job are known to the redactor, its address
 });
 
 /** A transport over objects in memory; `keeps` says which of the added fields the server knows. */
-function transportOver(live: KubeObject | null, keeps: readonly string[] = ['managedBy', 'suspend']): { readonly transport: Transport; readonly log: string[]; readonly sent: KubeObject[]; state: { object: KubeObject | null; isHeld: boolean } } {
-  const [log, sent, state]: [string[], KubeObject[], { object: KubeObject | null; isHeld: boolean }] = [[], [], { object: live, isHeld: false }];
+function transportOver(live: KubeObject | null, keeps: readonly string[] = ['managedBy', 'suspend']): { readonly transport: Transport; readonly log: string[]; readonly sent: KubeObject[]; state: { object: KubeObject | null; isHeld: boolean; hasCluster: boolean } } {
+  const [log, sent, state]: [string[], KubeObject[], { object: KubeObject | null; isHeld: boolean; hasCluster: boolean }] = [[], [], { object: live, isHeld: false, hasCluster: true }];
   const unused = (): Promise<never> => Promise.reject(new Error('not in this test'));
   const transport: Transport = {
-    observe: async (keys) => new Map(keys.map((key) => [keyText(key), state.object === null ? { absent: true } : { live: state.object }])),
+    observe: async (keys) => new Map(keys.map((key) => [keyText(key), key.kind === 'ManagedCluster' ? (state.hasCluster ? { live: { apiVersion: key.apiVersion, kind: key.kind, metadata: { name: key.name } } } : { absent: true }) : state.object === null ? { absent: true } : { live: state.object }])),
     apply: async ({ key, object }) => {
       log.push('apply');
       sent.push(object);
@@ -211,6 +212,37 @@ test('a second cluster under the same name of a Job: what is complete is replace
     assert.deepEqual([again.changed, again.object['spec'], (again.object['status'] as { succeeded: number }).succeeded], [false, one['spec'], 1]);
   }
   assert.equal(log.length, 3);
+});
+
+test('a complete Job whose cluster somebody has taken off the hub is carried out once more, and goes like any other when it is to go', async () => {
+  const { transport, log, state } = transportOver(null);
+  const wrapped = carryOutJobs(transport, createRedactor());
+  const wanted = { key: keyOf(LOCAL, job()), object: job(), rules: PLAIN_RULES, origin: null, component: '', trait: '', output: '' };
+  const pass = async (): Promise<string> => {
+    const seen = (await wrapped.observe([wanted.key], signal)).get(keyText(wanted.key)) ?? assert.fail();
+    const { action, wanted: stamped, live } = decide(wanted, seen, { namespace: 'default', name: '', dialect: '1.1' });
+    if (action !== 'keep') await applied(wrapped, stamped?.object ?? assert.fail(), live);
+    return action;
+  };
+  const complete = (): void => { state.object = { ...(state.object ?? assert.fail()), status: COMPLETE }; };
+  await pass();
+  state.hasCluster = false;
+  assert.equal(await pass(), 'keep', 'it is on its way');
+  complete();
+  state.hasCluster = true;
+  assert.equal(await pass(), 'keep');
+  state.hasCluster = false;
+  const live = await observed(wrapped, job());
+  assert.ok(isStamped(live), 'else it would stay when its application leaves');
+  assert.equal(await pass(), 'update');
+  assert.deepEqual([log, state.object?.['status']], [['apply', 'remove new', 'apply'], undefined]);
+  assert.ok(bench().controller.isMine(state.object ?? assert.fail()));
+  // Of two with one name, the one that is not there now as well.
+  complete();
+  const two = job({ 'cluster-name': 'poc-02' });
+  await applied(wrapped, two, await observed(wrapped, job()));
+  complete();
+  assert.equal((await applied(wrapped, job(), await observed(wrapped, job()))).changed, true);
 });
 
 test('new credentials for the same cluster replace a Job that could not be carried out with the old', async () => {
