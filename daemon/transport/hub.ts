@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { hashOf, isRecord, parseJson } from '../lib/json.ts';
 import { SYSTEM_NAMESPACE } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
-import type { KubeObject } from '../model/object.ts';
-import type { Clock, Effects } from '../model/ports.ts';
+import { keyOf, keyText, LOCAL, type KubeObject } from '../model/object.ts';
+import type { Clock, Effects, Transport } from '../model/ports.ts';
 import type { KubeClient } from './kube.ts';
 import { targetOf } from './kube.ts';
+import { installViews } from './views.ts';
 import { FIELD_MANAGER } from '../lib/stamp.ts';
 
 /** On a CRD of ours: the hash of the file that it was made from. A CRD without it is KubeVela's own and stays as it is. */
@@ -34,8 +35,8 @@ async function readFolder(folder: string): Promise<readonly KubeObject[]> {
 }
 
 /**
- * Creates what is absent: the namespace `vela-system` and the CRDs, as {@link installDefinitions} does. Gives the names
- * of what was written, sorted. Faults: transport/*.
+ * Creates what is absent: the namespace `vela-system`, the CRDs, as {@link installDefinitions} does, and what the `vela` CLI
+ * looks for. Gives the names of what was written, sorted. Faults: transport/*.
  */
 export async function prepareHub(
   client: KubeClient,
@@ -48,7 +49,20 @@ export async function prepareHub(
   const isThere = (await client.get(targetOf(namespace), signal)) !== null;
   if (!isThere) await effects.run('system', `Namespace ${SYSTEM_NAMESPACE}`, () => client.apply(namespace, { fieldManager: FIELD_MANAGER, force: true }, signal));
   const written = await installDefinitions(client, definitions, '', effects, clock, signal);
-  return [...(isThere ? [] : [SYSTEM_NAMESPACE]), ...written].sort();
+  const views = await installViews(client, effects, signal);
+  return [...(isThere ? [] : [SYSTEM_NAMESPACE]), ...written, ...views].sort();
+}
+
+/** A hub as a verb that only looks has to see it: what {@link prepareHub} would first write is there. Nothing is written. */
+export function asPrepared(transport: Transport, definitions: readonly KubeObject[]): Transport {
+  const ours = new Map(definitions.map((definition) => [keyText(keyOf(LOCAL, definition)), definition]));
+  return {
+    ...transport,
+    observe: async (keys, signal) => new Map([...(await transport.observe(keys, signal))].map(([key, seen]) => {
+      const live = ours.get(key);
+      return [key, live !== undefined && 'absent' in seen ? { live } : seen] as const;
+    })),
+  };
 }
 
 /**
