@@ -96,3 +96,29 @@ function replacedInList(wanted: readonly unknown[], live: readonly unknown[], pa
     return changed === NOTHING ? [] : [changed];
   });
 }
+
+/**
+ * Where these pointers lead in an object, as plain JSON Pointers: a list's item by its place. In an order in which they may
+ * be taken out one after the other, so that none moves what a later one names.
+ */
+export function placesIn(object: KubeObject, pointers: readonly FieldPointer[]): readonly string[] {
+  const found = new Map(pointers.flatMap((pointer) => placesOf(object, pointer, { field: '', kind: object.kind }, [])).map((parts) => [parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''), parts]));
+  return [...found].sort(([, a], [, b]) => b.length - a.length || inOrder(b, a)).map(([text]) => text);
+}
+
+/** Numbers by their value, words by their letters. */
+function inOrder(a: readonly string[], b: readonly string[]): number {
+  const at = a.findIndex((part, index) => part !== b[index]);
+  const [x = '', y = ''] = [a[at], b[at]];
+  return Number(x) - Number(y) || (x < y ? -1 : x === y ? 0 : 1);
+}
+
+function placesOf(value: unknown, [part, ...rest]: FieldPointer, at: At, path: readonly string[]): readonly (readonly string[])[] {
+  if (part === undefined) return [path];
+  if (Array.isArray(value)) {
+    const keyOf = listKey(at.field, value, at.kind);
+    return value.flatMap((item: unknown, index) => (part === '*' || part === String(index) || (keyOf !== null && part === keyOf(item)) ? placesOf(item, rest, at, [...path, String(index)]) : []));
+  }
+  if (!isRecord(value)) return [];
+  return Object.entries(value).flatMap(([key, inner]) => (part === '*' || part === key ? placesOf(inner, rest, { field: key, kind: at.kind }, [...path, key]) : []));
+}

@@ -4,6 +4,7 @@
  */
 import { groupOf, keyOf, LOCAL, type Json, type JsonObject, type KubeObject, type ObjectKey } from '../model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Environment, type RenderedComponent, type StatusTemplates, type Wanted } from '../model/plan.ts';
+import { placesIn, type FieldPointer } from './field-pointer.ts';
 import { hashOf, isRecord, stableStringify, type Fields } from './json.ts';
 
 export const WORK_API = 'work.open-cluster-management.io/v1';
@@ -99,6 +100,31 @@ export function inWorks(app: Pick<DesiredApplication, 'name' | 'namespace'>, ren
 }
 
 /**
+ * A work that leaves to others what the rules say of its manifests (`ignored`); without such a rule the very same work. OCM
+ * 1.3: ServerSideApply with ignoreFields, applied with the object when it is made, and without these fields when the rest
+ * of the manifest changes. Two things come with it: the agent keeps nothing else of such an object either until its
+ * manifest changes, and a field that nobody has taken over by then falls back to what the server has for it. `force` as with
+ * OCM's Update. What the work already says about a manifest's updates stays. Pure.
+ */
+export function leavingToOthers(work: KubeObject, ignored: (manifest: KubeObject, key: ObjectKey) => readonly FieldPointer[]): KubeObject {
+  const configs = listOf(fieldOf(work['spec'], 'manifestConfigs'));
+  let changed = configs;
+  for (const manifest of listOf(fieldOf(fieldOf(work['spec'], 'workload'), 'manifests')) as unknown as readonly KubeObject[]) {
+    const key = keyOf(work.metadata.namespace ?? '', manifest);
+    const jsonPointers = placesIn(manifest, ignored(manifest, key));
+    if (jsonPointers.length === 0) continue;
+    const resourceIdentifier = identifierOf(key);
+    const own = changed.find((config) => stableStringify(config['resourceIdentifier']) === stableStringify(resourceIdentifier));
+    if (own?.['updateStrategy'] !== undefined) continue;
+    const config = { resourceIdentifier, ...own, updateStrategy: { type: 'ServerSideApply', serverSideApply: { force: true, ignoreFields: [{ condition: 'OnSpokePresent', jsonPointers }] } } };
+    changed = own === undefined ? [...changed, config] : changed.map((item) => (item === own ? config : item));
+  }
+  return changed === configs ? work : { ...work, spec: { ...(work['spec'] as Fields), manifestConfigs: changed } };
+}
+
+const identifierOf = ({ apiVersion, kind, name, namespace }: ObjectKey): JsonObject => ({ group: groupOf(apiVersion), resource: pluralOf(kind), name, namespace });
+
+/**
  * Fields by which kstatus judges an object, beside those of its health policy. `conditions.X` is the status of the
  * condition X, a number the place in a list: see {@link pathOf} and {@link withValue}.
  */
@@ -137,12 +163,12 @@ function feedbackOf(wanted: Wanted, rendered: RenderedComponent): readonly JsonO
   const fields = [...new Set([...known, ...templates.flatMap((item) => fieldsRead(item, wanted.trait === '' ? '' : wanted.output))])];
   if (fields.length === 0) return [];
   return [{
-    resourceIdentifier: { group: groupOf(wanted.key.apiVersion), resource: pluralOf(wanted.key.kind), name: wanted.key.name, namespace: wanted.key.namespace },
+    resourceIdentifier: identifierOf(wanted.key),
     feedbackRules: [{ type: 'JSONPaths', jsonPaths: fields.map((field) => ({ name: field, path: pathOf(field) })) }],
   }];
 }
 
-/** The plural as nearly every kind has it; a wrong one only costs the feedback. */
+/** The plural as nearly every kind has it; a wrong one only costs the feedback, and the rules about its fields. */
 function pluralOf(kind: string): string {
   const name = kind.toLowerCase();
   if (name.endsWith('y') && !/[aeiou]y$/.test(name)) return `${name.slice(0, -1)}ies`;

@@ -1,6 +1,7 @@
 /** What is to be done about one object: the decision of stage 4, pure. */
 import { withValuesOf } from '../lib/field-path.ts';
 import { withLiveAt } from '../lib/field-pointer.ts';
+import { leavingToOthers } from '../lib/manifest-work.ts';
 import { FIELD_MANAGER, renderHashOf, stamp, RENDER_HASH_ANNOTATION } from '../lib/stamp.ts';
 import { differences } from '../lib/subset.ts';
 import { Fault } from '../model/fault.ts';
@@ -59,7 +60,7 @@ const refuse = (wanted: Wanted, live: KubeObject | null, fault: Fault): Change =
  * then: left out it would be released, and the server would take away what nobody else has set.
  */
 export function decide(asked: Wanted, observation: Observation, owner: Owner, fieldRules: FieldRules = PLAIN_FIELD_RULES): Change {
-  const whole = finalForm(asked);
+  const whole = finalForm(owner.name === '' ? asked : withCarriedRules(asked, fieldRules));
   const wanted = 'live' in observation ? { ...whole, object: withLiveAt(whole.object, observation.live, fieldRules.ignored(asked)) } : whole;
   if ('fault' in observation) return refuse(wanted, null, observation.fault);
   const { rules } = wanted;
@@ -87,6 +88,13 @@ export function decide(asked: Wanted, observation: Observation, owner: Owner, fi
   const put = changedFields({ ...wanted, object: withValuesOf(wanted.object, live, rules.keepOnDrift) }, live);
   if (!fieldRules.corrects(asked) || put.length === 0) return keep('drift, only reported', drift);
   return { action: 'update', key: wanted.key, reason: 'drift', wanted: { ...wanted, rules: { ...rules, keepOnUpdate: rules.keepOnDrift } }, live, fields: put, fault: null };
+}
+
+/** What is left to others of the objects in a ManifestWork stands in the work: whoever applies them has no other word of it. */
+function withCarriedRules(asked: Wanted, { ignored }: FieldRules): Wanted {
+  if (asked.key.kind !== 'ManifestWork') return asked;
+  const object = leavingToOthers(asked.object, (manifest, key) => ignored({ ...asked, object: manifest, key }));
+  return object === asked.object ? asked : { ...asked, object };
 }
 
 const OUR_ANNOTATIONS = /^\/metadata\/annotations\/(oam\.dev~1render-hash|app\.oam\.dev~1last-applied-configuration)$/;

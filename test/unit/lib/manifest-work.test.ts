@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { carriedBy, carriedObject, fieldsRead, inWorks, manifestWorks, partsOf, workHealth } from '../../../daemon/lib/manifest-work.ts';
+import { carriedBy, carriedObject, fieldsRead, inWorks, leavingToOthers, manifestWorks, partsOf, workHealth } from '../../../daemon/lib/manifest-work.ts';
 import { keyOf, type JsonObject, type KubeObject } from '../../../daemon/model/object.ts';
 import { PLAIN_RULES, type RenderedComponent, type Wanted } from '../../../daemon/model/plan.ts';
 
@@ -103,5 +103,35 @@ suite('a work', () => {
   test('names the object that is to blame', () => {
     assert.deepEqual(workHealth(work([condition('Applied', 'False', 'Failed to apply manifest work')], [manifest('ConfigMap', 'Applied', 'True', ''), manifest('Secret', 'Applied', 'False', 'Failed to apply manifest: no')])), { health: 'InProgress', message: 'Secret n/x: Failed to apply manifest: no' });
     assert.deepEqual(workHealth(work([condition('Applied', 'True'), condition('Available', 'False', '1 of 2 resources are not available')])), { health: 'InProgress', message: '1 of 2 resources are not available' });
+  });
+});
+
+suite('fields that are left to others', () => {
+  const deployment: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'n' }, spec: { replicas: 2, template: { spec: { containers: [{ name: 'a', image: 'a:1' }, { name: 'b', image: 'b:1', args: ['x', 'y'] }] } } } };
+  const of = (configs: readonly JsonObject[] = []): KubeObject => manifestWorks({ name: 'w', cluster: 'far', labels: {}, manifests: [config('c'), deployment], configs })[0] ?? assert.fail();
+  const configsOf = (work: KubeObject): unknown => (work['spec'] as JsonObject)['manifestConfigs'];
+  const identifier = { group: 'apps', resource: 'deployments', name: 'web', namespace: 'n' };
+  const strategy = (...jsonPointers: readonly string[]): JsonObject => ({ type: 'ServerSideApply', serverSideApply: { force: true, ignoreFields: [{ condition: 'OnSpokePresent', jsonPointers }] } });
+
+  test('are named in the work, in OCM\'s words, by places in the manifest', () => {
+    const pointers = [['spec', 'replicas'], ['spec', 'template', 'spec', 'containers', 'b', 'image'], ['spec', 'template', 'spec', 'containers', '*', 'args', '*'], ['spec', 'paused']];
+    const left = leavingToOthers(of(), (manifest, key) => (key.kind === 'Deployment' && key.cluster === 'far' && manifest === deployment ? pointers : []));
+    const at = '/spec/template/spec/containers/1';
+    assert.deepEqual(configsOf(left), [{ resourceIdentifier: identifier, updateStrategy: strategy(`${at}/args/1`, `${at}/args/0`, `${at}/image`, '/spec/replicas') }]);
+  });
+
+  test('stand beside what the agent is asked about, and are none where the work says how it is updated', () => {
+    const feedback = { resourceIdentifier: identifier, feedbackRules: [{ type: 'WellKnownStatus' }] };
+    const rule = (): readonly (readonly string[])[] => [['spec', 'replicas']];
+    assert.deepEqual(configsOf(leavingToOthers(of([feedback]), rule)), [{ ...feedback, updateStrategy: strategy('/spec/replicas') }]);
+    const chosen = { ...feedback, updateStrategy: { type: 'CreateOnly' } };
+    assert.deepEqual(configsOf(leavingToOthers(of([chosen]), rule)), [chosen]);
+  });
+
+  test('are none where no rule is about a manifest, and the work is the very same', () => {
+    for (const rule of [(): readonly [] => [], () => [['spec', 'paused']]]) {
+      const work = of();
+      assert.equal(leavingToOthers(work, rule), work);
+    }
   });
 });
