@@ -29,7 +29,8 @@ import { actingTransport } from './transport/acting.ts';
 import { ACTIONS } from './workflow/actions/actions.ts';
 import { deliveryFor } from './workflow/delivery.ts';
 import { timeText } from './lib/text.ts';
-import { freshJournal, runWorkflow } from './workflow/engine.ts';
+import { freshJournal } from './workflow/beginning.ts';
+import { runWorkflow } from './workflow/engine.ts';
 import { hidesNothing, isJournalKept, journalSecret, shownWorkflow } from './workflow/journal.ts';
 import type { Delivered } from './workflow/run.ts';
 

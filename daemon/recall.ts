@@ -8,7 +8,7 @@ import type { DesiredApplication } from './model/plan.ts';
 import type { ApplicationRecord, Records, Transport } from './model/ports.ts';
 import type { Journal } from './model/status.ts';
 import { trackerName } from './plan/records.ts';
-import { runNameOf } from './workflow/engine.ts';
+import { runNameOf } from './workflow/beginning.ts';
 import { readJournal, shownWorkflow } from './workflow/journal.ts';
 
 /** What the Application's status says of the run of this content; null when there is none, or somebody restarted it. */

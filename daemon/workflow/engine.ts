@@ -16,17 +16,17 @@
  * One step: pending -> running -> succeeded | failed | skipped | suspending (-> running when resumed).
  */
 import { timeText } from '../lib/text.ts';
-import { createHash } from 'node:crypto';
 import { mapLimit } from '../lib/queue.ts';
 import { consequence, endsTurn, Fault, toFault } from '../model/fault.ts';
 import type { Clusters } from '../model/clusters.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
 import type { Json } from '../model/object.ts';
 import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
-import { EMPTY_JOURNAL, type Clock, type Http, type Register, type Transport } from '../model/ports.ts';
+import type { Clock, Http, Register, Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import { LATE_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
+import { stepContextObject, stepId } from './beginning.ts';
 import { heedHub, overdue, withResumed, withSuspended } from './resumption.ts';
 import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
@@ -74,22 +74,6 @@ const TRIES_MAX = 3;
 const LATE_RETRY_MAX_MS = 60_000;
 /** Suspended steps that one pass goes on with; what is left goes on in the next. */
 const SUSPENSIONS_MAX = 20;
-
-/** Ten characters like KubeVela's step ids, but the same for the same run, so that a restart finds its own objects. */
-function stepId(desired: DesiredApplication, startTime: string, step: string): string {
-  const digest = createHash('sha256').update([desired.namespace, desired.name, desired.revision.name, startTime, step].join('/')).digest();
-  return [...digest.subarray(0, 10)].map((byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join('');
-}
-
-/** The name of the run that this content belongs to. KubeVela 1.10: publishVersion when it is set. */
-export function runNameOf(desired: DesiredApplication): string {
-  return desired.object.metadata.annotations?.['app.oam.dev/publishVersion'] ?? desired.revision.name;
-}
-
-/** A journal for a run that begins now. */
-export function freshJournal(desired: DesiredApplication, nowMs: number): Journal {
-  return { ...EMPTY_JOURNAL, appRevision: runNameOf(desired), mode: `${desired.mode.steps}-${desired.mode.subSteps}`, state: 'executing', startTime: timeText(nowMs) };
-}
 
 /** Goes on with `journal` as far as it is possible now. Throws only for what holds up the whole application. */
 export async function runWorkflow(journal: Journal, doors: EngineDoors): Promise<EngineResult> {
@@ -408,12 +392,4 @@ class Run {
     const show = (step: Step): StepStatus => ({ ...this.#status(step), subSteps: step.subSteps.filter(isReached).map(show) });
     return { ...this.#journal, steps: this.#doors.desired.steps.filter(isReached).map(show) };
   }
-}
-
-/** The `context` that a step's `if` and inputs may read. */
-export function stepContextObject(desired: DesiredApplication): CueObject {
-  return {
-    name: desired.name, namespace: desired.namespace, appName: desired.name, appRevision: desired.revision.name, appRevisionNum: desired.revision.number,
-    workflowName: desired.name, publishVersion: runNameOf(desired), appLabels: { ...desired.object.metadata.labels }, appAnnotations: { ...desired.object.metadata.annotations },
-  };
 }

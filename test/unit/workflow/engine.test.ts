@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Fault, type Code } from '../../../daemon/model/fault.ts';
 import type { ComponentRef, Step } from '../../../daemon/model/plan.ts';
-import { runNameOf } from '../../../daemon/workflow/engine.ts';
+import { runNameOf } from '../../../daemon/workflow/beginning.ts';
 import { readJournal, journalSecret, shownWorkflow } from '../../../daemon/workflow/journal.ts';
 import type { Outcome, StepContext } from '../../../daemon/workflow/run.ts';
 import { applicationOf } from '../plan/things.ts';
