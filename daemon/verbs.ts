@@ -5,11 +5,12 @@ import { refusedBeforehand } from './findings.ts';
 import { openHook } from './hook.ts';
 import { hookSecrets, serveHttp } from './http.ts';
 import { concealed } from './lib/redact.ts';
-import { didYouMean } from './lib/text.ts';
+import { didYouMean, didYouMeanHint } from './lib/text.ts';
 import { printYaml } from './lib/yaml.ts';
 import { load } from './load/load.ts';
 import { ANY_HUB_SERVER } from './load/placeholders.ts';
 import { Loop, settle, settlementOf, type Settlement } from './loop.ts';
+import type { Catalog } from './model/catalog.ts';
 import type { Redactor } from './model/ports.ts';
 import { CODES, Fault, type Code, type Diagnostic } from './model/fault.ts';
 import { keyText, LOCAL, type JsonObject, type ObjectKey } from './model/object.ts';
@@ -160,15 +161,19 @@ export async function onceVerb(flags: Flags, waitMs: number | null, output: Outp
   const { result, settlement } = await settle(wired.doors, wired.memory, waitMs, signal);
   const say = (text: string): void => terminal.out(base.redactor.text(text));
   say(inForm(reportData(result.report), output, () => reportText(result.report)));
+  if (settlement === 'timeout' && output === 'text') say('\nTime is up: not everything has come to an end. The next `once` or `run` goes on from here.\n');
   if (result.report.fault !== null) say(`${result.report.fault.code}: ${result.report.fault.message}\n`);
   if (result.pushFault !== null) say(`${result.pushFault.code}: ${result.pushFault.message}\n`);
   return CODE_OF[settlement];
 }
 
+/** Of the report, as `lateen status` has them. */
+const sortedApplications = (report: Report): readonly Report['applications'][number][] => [...report.applications, ...report.leaving].sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+
 const readyOf = (app: Report['applications'][number]): string => app.conditions.find((item) => item.type === 'Ready')?.status ?? 'Unknown';
 
 function reportText(report: Report): string {
-  const rows = [...report.applications, ...report.leaving].map((app) => [app.namespace, app.name, app.phase, readyOf(app), app.conditions.find((item) => item.type === 'Ready')?.message ?? '']);
+  const rows = sortedApplications(report).map((app) => [app.namespace, app.name, app.phase, readyOf(app), app.conditions.find((item) => item.type === 'Ready')?.message ?? '']);
   const findings = sortDiagnostics(report.diagnostics).map(diagnosticText);
   return `${rows.length === 0 ? 'No Applications.\n' : table(['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'MESSAGE'], rows)}${findings.length === 0 ? '' : `\n${findings.join('\n')}\n`}`;
 }
@@ -176,12 +181,12 @@ function reportText(report: Report): string {
 function reportData(report: Report): unknown {
   return {
     commit: report.revision?.sha ?? '', diagnostics: sortDiagnostics(report.diagnostics),
-    applications: [...report.applications, ...report.leaving].map((app) => ({ namespace: app.namespace, name: app.name, phase: app.phase, ready: readyOf(app), conditions: app.conditions, revision: app.latestRevision, objects: app.objects.map((object) => ({ ...object.key, health: object.health, message: object.message })) })),
+    applications: sortedApplications(report).map((app) => ({ namespace: app.namespace, name: app.name, phase: app.phase, ready: readyOf(app), conditions: app.conditions, revision: app.latestRevision, objects: app.objects.map((object) => ({ ...object.key, health: object.health, message: object.message })) })),
   };
 }
 
 /** A plain directory through load and render, without a cluster. */
-async function renderDirectory(path: string, base: Base, signal: AbortSignal): Promise<{ readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
+async function renderDirectory(path: string, base: Base, signal: AbortSignal): Promise<{ readonly catalog: Catalog; readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
   const catalog = load(await readDirectory(path), { values: base.config.values, hubServer: ANY_HUB_SERVER, builtIns: await readBuiltIns() });
   await using cue = wireCue(base);
   const desired = await render({
@@ -189,7 +194,7 @@ async function renderDirectory(path: string, base: Base, signal: AbortSignal): P
     environment: { cue, clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' }, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)), signal },
   });
   secretsOf(desired).forEach(base.redactor.learnSecret);
-  return { desired, diagnostics: sortDiagnostics([...catalog.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)]) };
+  return { catalog, desired, diagnostics: sortDiagnostics([...catalog.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)]) };
 }
 
 /** `lateen check [DIR]`: findings, one a line. 1 when there is an error among them. */
@@ -200,17 +205,29 @@ export async function checkVerb(flags: Flags, path: string, output: Output, term
   // Who refuses says more than a warning at the same place.
   const isTold = ({ severity, origin }: Diagnostic): boolean => severity === 'warning' && refused.some((item) => item.origin?.path === origin?.path && item.origin?.line === origin?.line);
   const diagnostics = sortDiagnostics([...rendered.diagnostics.filter((item) => !isTold(item)), ...refused]);
-  terminal.out(base.redactor.text(inForm(diagnostics, output, () => diagnostics.map((item) => `${diagnosticText(item)}\n`).join(''))));
+  terminal.out(base.redactor.text(inForm(diagnostics, output, () => (diagnostics.length === 0 ? `${nothingWrong(rendered.catalog, path)}\n` : diagnostics.map((item) => `${diagnosticText(item)}\n`).join('')))));
   return diagnostics.some((item) => item.severity === 'error') ? 1 : 0;
+}
+
+/** That all is well, and with how much: a folder in which nothing was found looks just as well otherwise. */
+function nothingWrong({ applications, definitions, policies, workflows, approvals, objects, initializers }: Catalog, path: string): string {
+  const builtIn = initializers.filter(({ isBuiltIn }) => isBuiltIn).length;
+  const count = [applications, definitions, policies, workflows, approvals, objects].reduce((sum, list) => sum + list.length, 0) - builtIn;
+  return count === 0 ? `${path} has no documents for Lateen.` : `Nothing wrong in ${count} document${count === 1 ? '' : 's'}, ${applications.length - builtIn} of them applications.`;
 }
 
 /** `lateen render [DIR] [--application NAME]`: the objects as YAML documents. Values of Secrets are shown as `***`. */
 export async function renderVerb(flags: Flags, path: string, only: string | undefined, output: Output, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags), terminal);
   const { desired, diagnostics } = await renderDirectory(path, base, terminal.signal);
+  const chosen = desired.applications.filter((app) => only === undefined || app.name === only || `${app.namespace}/${app.name}` === only);
+  if (only !== undefined && chosen.length === 0 && diagnostics.every(({ application }) => application !== only && application?.endsWith(`/${only}`) !== true)) {
+    const names = desired.applications.map(({ name }) => name);
+    throw new Fault('load/reference', `there is no application "${only}" in ${path}${names.length === 0 ? '' : `; ${didYouMeanHint(only, names) ?? `it has ${names.join(', ')}`}`}`);
+  }
   const wanted = [
     ...(only === undefined ? desired.objects : []),
-    ...desired.applications.filter((app) => only === undefined || app.name === only || `${app.namespace}/${app.name}` === only).flatMap((app) => [...app.policyObjects, ...[...app.components.values()].flatMap((component) => component.objects)]),
+    ...chosen.flatMap((app) => [...app.policyObjects, ...[...app.components.values()].flatMap((component) => component.objects)]),
   ];
   const objects = wanted.map(({ object }) => concealed(object));
   terminal.out(base.redactor.text(output === 'json' ? inForm(objects, 'json', () => '') : objects.map((object) => printYaml(object)).join('---\n')));

@@ -32,7 +32,7 @@ import { CLOUD_CREDENTIALS_SECRET, keepCloudCredentials } from './transport/clou
 import { viewClusters, watchClusters } from './transport/clusters-view.ts';
 import { openClusters } from './transport/clusters.ts';
 import { openHttp } from './transport/http.ts';
-import { findVelaCore, prepareHub, readDefinitions, readMemberDefinitions } from './transport/hub.ts';
+import { asPrepared, findVelaCore, prepareHub, readDefinitions, readMemberDefinitions } from './transport/hub.ts';
 import { connect, connectInCluster, type KubeClient } from './transport/kube.ts';
 import { klusterletController } from './transport/klusterlet.ts';
 import { openLease } from './transport/lease.ts';
@@ -169,7 +169,9 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const crds = join(import.meta.dirname, '..', 'schemas', 'crds');
   const definitions = await readMemberDefinitions(crds);
   const tender = openTender({ hub: client, registry, effects, clock, memberDefinitions: definitions });
-  const transport = translateVersions(carryOutJobs(openTransport({ clusters, effects, redactor, cache }), redactor), clusters);
+  const hubDefinitions = await readDefinitions(crds);
+  const opened = translateVersions(carryOutJobs(openTransport({ clusters, effects, redactor, cache }), redactor), clusters);
+  const transport = options.writes ? opened : asPrepared(opened, hubDefinitions);
   const { records, isOwn } = rememberOwnWrites(openRecords(client, effects, redactor));
   const members = options.writes
     ? openMembers({ hub: client, registry, tender, definitions, effects, clock, redactor, log, graceMs: options.onChange === null ? 10_000 : 1_000, isTended: options.onChange !== null, onNews: (works) => works.forEach((key) => options.onChange?.(key)) })
@@ -191,7 +193,7 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
     begin: async (signal) => {
       await effects.run('lease', 'acquire', () => lease.acquire(signal));
       await findVelaCore(client, clock, signal);
-      const written = [...(await prepareHub(client, await readDefinitions(crds), effects, clock, signal))];
+      const written = [...(await prepareHub(client, hubDefinitions, effects, clock, signal))];
       if (config.cloud.credentials !== null && (await keepCloudCredentials(config.cloud.credentials, { hub: objects, effects, redactor }, signal))) written.push(CLOUD_CREDENTIALS_SECRET);
       if (written.length > 0) log.info('hub prepared', { written });
     },

@@ -7,6 +7,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { Fault } from '../model/fault.ts';
 import type { Redactor } from '../model/ports.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -111,6 +112,7 @@ function plainError(error: Error, depth = 0): Record<string, unknown> {
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     message: error.message,
     ...(error.cause instanceof Error && depth < 5 ? { cause: plainError(error.cause, depth + 1) } : {}),
-    ...(depth === 0 && error.stack !== undefined ? { stack: error.stack } : {}),
+    // A Fault says where it comes from by its code; only of what nobody expected is the place worth a line.
+    ...(depth === 0 && error.stack !== undefined && (!(error instanceof Fault) || error.kind === 'bug') ? { stack: error.stack } : {}),
   };
 }

@@ -1,6 +1,7 @@
 /** `lateen.yaml`, the users' configuration at the root of the repository. */
 import { parsePointer } from '../lib/field-pointer.ts';
 import { isRefPattern } from '../lib/ref-pattern.ts';
+import { didYouMeanHint } from '../lib/text.ts';
 import { parseYaml } from '../lib/yaml.ts';
 import type { RepositoryConfig, Tree } from '../model/catalog.ts';
 import type { Diagnostic, Origin } from '../model/fault.ts';
@@ -24,7 +25,9 @@ export function readConfig(tree: Tree): { readonly config: RepositoryConfig | nu
   if (value === undefined) return { config: DEFAULT_CONFIG, diagnostics: [] };
   const diagnostics = validate('config.schema.json', value, locate);
   if (diagnostics.length === 0) diagnostics.push(...mistakesIn(value as ConfigFile, locate));
-  return diagnostics.length > 0 ? { config: null, diagnostics } : { config: withDefaults(value as ConfigFile), diagnostics: [] };
+  if (diagnostics.length > 0) return { config: null, diagnostics };
+  const config = withDefaults(value as ConfigFile);
+  return { config, diagnostics: emptyPaths(tree, config, locate) };
 }
 
 /** What a schema cannot say: whether a pointer can be read, and a ref be asked for. */
@@ -41,6 +44,15 @@ function mistakesIn(file: ConfigFile, locate: (path: readonly (string | number)[
     found.push({ code: 'load/schema', severity: 'error', message: `"${ref}" is neither a branch nor a pattern of refs`, origin: locate(['plan', 'refs', index]), hint: 'Write refs, with * for one part of a name: refs/pull/*/head, refs/heads/env/*.' });
   }
   return found;
+}
+
+/** A path with nothing below it is a slip, and what was below the right one is taken to have left the repository. */
+function emptyPaths(tree: Tree, { paths }: RepositoryConfig, locate: (path: readonly (string | number)[]) => Origin): readonly Diagnostic[] {
+  const folders = new Set(tree.files.flatMap(({ path }) => path.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'))));
+  return paths.flatMap((path, index): Diagnostic[] => (path === '' || folders.has(path) ? [] : [{
+    code: 'load/reference', severity: 'warning', message: `paths: there is no file or folder "${path}", so nothing is read there`, origin: locate(['paths', index]),
+    hint: didYouMeanHint(path, folders) ?? 'Write a path from the root of the repository, without wildcards.',
+  }]));
 }
 
 function withDefaults(file: ConfigFile): RepositoryConfig {

@@ -12,7 +12,7 @@ export interface OwnClone {
   readonly top: string;
   /** A file of the work tree; null when it is not there. */
   readonly read: (path: string) => Promise<string | null>;
-  /** A file of a branch of the remote, fetched anew where it answers; null when it is not there. */
+  /** A file of a branch of the remote, fetched anew where it answers, else of a branch here; null when it is not there. */
   readonly readRemote: (branch: string, path: string) => Promise<string | null>;
   /** Writes one new file and commits it alone, signed or not; what else is staged or changed stays as it is. Gives the commit. */
   readonly commitNew: (path: string, content: string, message: string, options: { readonly sign: boolean }) => Promise<string>;
@@ -46,8 +46,12 @@ export async function openOwnClone(directory: string, environment: Readonly<Reco
       const remote = await remoteName();
       const ref = `refs/remotes/${remote}/${branch}`;
       await git(top, 'fetch', '--quiet', '--no-tags', remote, `+refs/heads/${branch}:${ref}`);
-      const shown = await git(top, 'show', `${ref}:${path}`);
-      return shown.exitCode === 0 ? shown.stdout : null;
+      // The daemon may follow this very repository: then its branch is here and on no remote.
+      for (const at of [ref, `refs/heads/${branch}`]) {
+        const shown = await git(top, 'show', `${at}:${path}`);
+        if (shown.exitCode === 0) return shown.stdout;
+      }
+      return null;
     },
     commitNew: async (path, content, message, { sign }) => {
       const file = join(top, path);

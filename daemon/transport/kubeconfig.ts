@@ -53,10 +53,18 @@ export async function inClusterCredentials(host: string): Promise<Credentials | 
   return credentialsOf(config, false);
 }
 
+/** Contexts are told by name, as kubectl does it: they are no secrets, and nobody knows them by heart. */
+function noCluster(config: KubeConfig): string {
+  const [current, names] = [config.getCurrentContext() ?? '', config.getContexts().map(({ name }) => name)];
+  if (names.includes(current)) return `the context "${current}" of the kubeconfig names a cluster that is not in it`;
+  const what = current === '' ? 'names no current context' : `has no context "${current}"`;
+  return `the kubeconfig ${what}${names.length === 0 ? ' and has none at all' : `; it has ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', ...' : ''}: choose one with --context`}`;
+}
+
 async function credentialsOf(config: KubeConfig, allowExec: boolean): Promise<Credentials> {
   const cluster = config.getCurrentCluster();
   const user = config.getCurrentUser();
-  if (cluster === null) throw new Fault('config/invalid', `the kubeconfig has no usable current context (${JSON.stringify(config.getCurrentContext() ?? '')})`);
+  if (cluster === null) throw new Fault('config/invalid', noCluster(config));
   if ((cluster.proxyUrl ?? '') !== '') throw new Fault('config/invalid', 'the kubeconfig asks for a proxy (proxy-url), which is not supported');
   const provider = user?.authProvider as { readonly name?: string; readonly config?: Readonly<Record<string, unknown>> } | undefined;
   if (!allowExec && (user?.exec !== undefined || provider?.config?.['cmd-path'] !== undefined)) {

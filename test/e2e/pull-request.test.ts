@@ -161,15 +161,15 @@ const approve = (...args: readonly string[]): Promise<Ended> => runDaemon(['appr
 /** A verb that knows a repository and no cluster. */
 const alone = (verb: string, repo: string, ...args: readonly string[]): Promise<Ended> => runDaemon([verb, '--repo', repo, '--git-schemes', 'http,file', ...(['plan', 'at'].includes(verb) ? ['--cue-workers', '1'] : []), ...(verb === 'plan' ? ['--work-dir', join(it.directory, randomBytes(4).toString('hex'))] : ['--instance', it.instance]), ...args]);
 
-/** The repository over ssh: a real sshd where there is one, else git's transport without the wire. */
+/** The repository over ssh: a real sshd where one can be had, else git's transport without the wire. */
 async function sshRemote(t: TestContext): Promise<{ readonly env: Readonly<Record<string, string>>; readonly args: readonly string[] } & AsyncDisposable> {
   const sshd = await findSshd();
-  if (sshd === null) {
-    t.diagnostic('sshd is not installed, or not prepared for root: a stand-in for ssh runs what git asks for');
+  if (typeof sshd === 'string') {
+    t.diagnostic(`${sshd}: a stand-in for ssh runs what git asks for`);
     const { bin } = await sshStandIn(it.directory);
     return { env: { PATH: `${bin}:${process.env['PATH']}` }, args: ['--repo', `ssh://git@git.example.com${it.bare.path}`, '--git-schemes', 'ssh'], [Symbol.asyncDispose]: () => Promise.resolve() };
   }
-  const server = await sshGitServer(join(it.directory, 'ssh'), sshd);
+  const server = await sshGitServer(join(it.directory, `ssh-${randomBytes(4).toString('hex')}`), sshd);
   return { env: {}, args: ['--repo', server.url(it.bare.path), '--git-schemes', 'ssh', '--git-ssh-key', server.keyFile, '--git-known-hosts', server.knownHostsFile], [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
@@ -365,5 +365,24 @@ suite('a day of a team', { skip }, () => {
     const end = await it.verb('once', { env: ssh.env }, '--wait', '60s', ...runArgs, ...ssh.args);
     assert.equal(end.code, 0, end.stdout + end.stderr);
     assert.equal(await it.bare.head(it.statusBranch), before_);
+  });
+
+  test('the next day is over ssh: a signed push, a plan, a signed Approval, and their record pushed', async (t) => {
+    await using ssh = await sshRemote(t);
+    const overSsh = (verb: string, ...args: readonly string[]): Promise<Ended> => runDaemon([verb, ...ssh.args, ...args], { env: ssh.env });
+    daemon = await start({ env: { LATEEN_HOOK_SECRET: SECRET, ...ssh.env } }, '--accept-rewrite', rewritten, ...ssh.args);
+    const sha = await it.push({ 'shop/shop.yaml': shop({ prodImage: 'nginx:1.31' }) }, 'Newer in prod');
+    await untilWaits(sha);
+    const plan = await overSsh('plan', '--base', `${sha}~1`, '--head', sha, '--offline', '--cue-workers', '1', '--work-dir', join(it.directory, 'ssh-plan'));
+    assert.equal(plan.code, 1, plan.stdout + plan.stderr);
+    assert.match(plan.stdout, /\/image: "nginx:1\.28" -> "nginx:1\.31"/);
+    const given = await approve();
+    assert.equal(given.code, 0, given.stdout + given.stderr);
+    await untilShape(prod, 'nginx:1.31', 2);
+    await untilDone(sha);
+    const history = await overSsh('history', '--instance', it.instance, 'shop');
+    assert.equal(history.code, 0, history.stderr);
+    assert.match(history.stdout, new RegExp(`/shop +running +local,prod +\\w+ +Ada +ada@example\\.com approved: resume ${PAUSE}`));
+    assert.equal((await daemon.stop()).code, 0);
   });
 });

@@ -4,6 +4,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cli } from '../../daemon/cli.ts';
+import { runDaemon } from '../rig/daemon.ts';
 import { temporaryDirectory } from '../rig/git.ts';
 
 const SAMPLE = join(import.meta.dirname, '..', '..', 'sample-repo');
@@ -27,7 +28,33 @@ async function check(path: string, from: string, to: string): Promise<Checked> {
 }
 
 test('check finds nothing in the sample repository', async () => {
-  assert.deepEqual(await check('lateen.yaml', 'drift: correct', 'drift: correct'), { code: 0, out: '' });
+  const said = await check('lateen.yaml', 'drift: correct', 'drift: correct');
+  assert.deepEqual([said.code, /^Nothing wrong in \d+ documents, 5 of them applications\.\n$/.test(said.out)], [0, true], said.out);
+});
+
+test('check says so where there is nothing that it could read, and for machines it is an empty list', async () => {
+  await using directory = await temporaryDirectory();
+  const said = async (...args: readonly string[]): Promise<string> => {
+    let out = '';
+    assert.equal(await cli(['check', directory.path, ...args], { out: (part) => { out += part; }, signal: new AbortController().signal }, '0'), 0);
+    return out;
+  };
+  assert.equal(await said(), `${directory.path} has no documents for Lateen.\n`);
+  assert.deepEqual(JSON.parse(await said('-o', 'json')), []);
+});
+
+test('check tells of a path in lateen.yaml with nothing below it', async () => {
+  const { code, out } = await check('lateen.yaml', '# paths: [apps, definitions, namespaces.yaml]', 'paths: [ap, definitions, namespaces.yaml, ./clusters/]');
+  assert.deepEqual([code, out.split('\n')[0]], [0, 'lateen.yaml:8:9: warning: load/reference: paths: there is no file or folder "ap", so nothing is read there']);
+  assert.match(out, /Did you mean "apps"\?|from the root of the repository/);
+});
+
+test('render of an application that is not there says which are', async () => {
+  for (const [name, words] of [['helo', /there is no application "helo" in .*; Did you mean "hello"\?/], ['nothing-like-it', /; it has .*\bhello\b.*\bshop\b/]] as const) {
+    const { code, stderr } = await runDaemon(['render', SAMPLE, '--application', name]);
+    assert.equal(code, 2);
+    assert.match(stderr, words);
+  }
 });
 
 test('check tells of a cloud cluster that will be refused, once, at the property', async () => {

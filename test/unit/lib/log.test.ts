@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { openLog } from '../../../daemon/lib/log.ts';
 import type { Log, LogLevel } from '../../../daemon/lib/log.ts';
 import { createRedactor } from '../../../daemon/lib/redact.ts';
+import { Fault } from '../../../daemon/model/fault.ts';
 
 async function logOf(options: { readonly level?: LogLevel; readonly isPretty?: boolean } = {}): Promise<{ readonly log: Log; readonly written: string[]; readonly learn: (value: string) => void }> {
   const written: string[] = [];
@@ -43,6 +44,13 @@ test('an error is written without what hangs on it', async () => {
   log.error('failed', { error: Object.assign(new Error('refused'), { code: 'ECONNREFUSED', request: { headers: { authorization: 'x' } } }) });
   const { error } = JSON.parse(written[0] ?? '') as { error: Record<string, unknown> };
   assert.deepEqual(Object.keys(error), ['name', 'code', 'message', 'stack']);
+});
+
+test('a fault is told without the lines of our code, but for a bug', async () => {
+  const { log, written } = await logOf();
+  log.warn('not pushed', { error: new Fault('source/push-rejected', 'the branch is protected', { kind: 'denied' }) });
+  log.error('failed', { error: new Fault('loop/bug', 'this cannot be') });
+  assert.deepEqual(written.map((line) => 'stack' in (JSON.parse(line) as { error: object }).error), [false, true]);
 });
 
 test('people get text', async () => {
