@@ -115,7 +115,7 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
   const facts = await factsOf(looked, catalogs, [desired, liveSide], options.rendersMax ?? RENDERS_TOTAL_MAX);
   const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
   const before = new Set(catalogs.base === null || base === null ? [] : findings(catalogs.base, base).map(findingText));
-  const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(desired?.unapproved ?? [])];
+  const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(options.isTrusted ? (desired?.unapproved ?? []) : [])];
   // An Approval is for one content: that every later one outdates it is no news of this commit.
   const given = new Set(catalogs.base?.approvals.map(approvalText) ?? []);
   const spent = new Set(catalogs.head.approvals.filter((document) => given.has(approvalText(document))).map(({ origin }) => origin.path));

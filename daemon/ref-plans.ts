@@ -8,8 +8,9 @@
  *
  * Anybody may push such a ref: it is read under the base's lateen.yaml, no cluster is asked, no template reaches the
  * network, what the operator has given (values, addresses) is not shown to it, and what it calls a Secret is masked in its
- * own plan and nowhere else. It all happens behind the passes (I12): one evaluation at a time and more on threads that stand
- * idle, each plan bounded in time.
+ * own plan and nowhere else. So a plan holds nothing but what stands in the repository, and what the daemon knows to be secret
+ * is not looked for in it: `***` in the place of a guess would say that it is right. It all happens behind the passes (I12):
+ * one evaluation at a time and more on threads that stand idle, each plan bounded in time.
  */
 import { compare, emptyCompareMemory, type CompareDoors } from './compare.ts';
 import type { Log } from './lib/log.ts';
@@ -17,7 +18,7 @@ import { createRedactor } from './lib/redact.ts';
 import { CONFIG_PATH, DEFAULT_CONFIG, readConfig } from './load/config.ts';
 import { isUnder, type Revision, type Tree } from './model/catalog.ts';
 import type { CueEvaluator } from './model/cue.ts';
-import { endsTurn, Fault, toFault } from './model/fault.ts';
+import { CODES, endsTurn, Fault, toFault } from './model/fault.ts';
 import type { Clock, PlanRefs, PlanTip, Redactor, Repo } from './model/ports.ts';
 import type { StatusCommit } from './model/status.ts';
 import { hasChanges } from './plan/compare.ts';
@@ -72,7 +73,9 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
     const gathered = gather(known, revision);
     for (const ref of gone) gathered.drop(ref);
     for (const { ref, sha, fault } of failed) {
-      if (fault.kind !== 'transient') gathered.put(ref, sha, page({ ref, head: sha, base: '' }, failedText(ref, sha, fault)));
+      if (fault.kind === 'transient') continue;
+      doors.log.warn('ref not planned', { ref: quotedRef(ref), commit: sha, error: fault });
+      gathered.put(ref, sha, page({ ref, head: sha, base: '' }, failedText(ref, sha, fault)));
     }
     for (const tip of tips) {
       gathered.put(tip.ref, tip.revision.sha, await planOf(tip, revision));
@@ -209,7 +212,12 @@ async function within<T>(maxMs: number, clock: Clock, signal: AbortSignal, actio
 /** One plan's file. Its first line, which no host shows, is for programs. */
 const page = ({ ref, head, base }: { readonly ref: string; readonly head: string; readonly base: string }, text: string): string => `<!-- lateen plan: ref ${quotedRef(ref)} head ${head}${base === '' ? '' : ` base ${base}`} -->\n${text}`;
 
-const failedText = (ref: string, sha: string, { code: word, message }: Fault): string => `### Plan of ${code(`${sha.slice(0, 10)} (${ref})`)}\n\nIt could not be planned: ${code(`${word}: ${message.slice(0, MESSAGE_MAX)}`)}\n`;
+const failedText = (ref: string, sha: string, fault: Fault): string => `### Plan of ${code(`${sha.slice(0, 10)} (${ref})`)}\n\nIt could not be planned: ${code(`${fault.code}: ${saidOf(fault).slice(0, MESSAGE_MAX)}`)}\n`;
+
+/** Faults whose words are of the ref alone. Git's own may quote what a ref says, masked by what the daemon knows. */
+const OWN_WORDS = /^(?:render\/.*|source\/(?:too-large|no-commit))$/;
+
+const saidOf = ({ code: word, message }: Fault): string => (OWN_WORDS.test(word) ? message : `${CODES[word].meaning} The daemon's log has the details.`);
 
 /** Notes below the title. */
 function withNotes(markdown: string, notes: readonly string[]): string {
@@ -223,5 +231,5 @@ function commitOf(made: readonly string[], dropped: readonly string[], files: St
   const refs = made.map(quotedRef);
   const names = refs.length > 0 ? refs : dropped.map(quotedRef);
   const subject = `${refs.length > 0 ? 'plan' : 'plan removed'}: ${names.length === 1 ? names[0] : `${names.length} refs`}`;
-  return { files, subject, ...(names.length === 1 ? {} : { body: names.slice(0, NAMED_MAX).map((ref) => `- ${ref}`) }), trailers: [['Source-Commit', sha], ...refs.slice(0, NAMED_MAX).map((ref) => ['Planned-Ref', ref] as const)] };
+  return { isOfRepository: true, files, subject, ...(names.length === 1 ? {} : { body: names.slice(0, NAMED_MAX).map((ref) => `- ${ref}`) }), trailers: [['Source-Commit', sha], ...refs.slice(0, NAMED_MAX).map((ref) => ['Planned-Ref', ref] as const)] };
 }

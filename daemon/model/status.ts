@@ -179,6 +179,11 @@ export interface StatusCommit {
   readonly body?: readonly string[];
   /** `Key: value` lines, in this order. */
   readonly trailers: readonly (readonly [string, string])[];
+  /**
+   * Plans of refs: made of what stands in the repository and nothing else, and masked as far as that calls something a
+   * secret. The daemon's own secrets are not looked for: `***` in the place of a guess would tell who wrote it that it is right.
+   */
+  readonly isOfRepository?: boolean;
 }
 
 /** An object's live state when it was looked for: there, absent, or not known. */

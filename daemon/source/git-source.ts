@@ -27,6 +27,8 @@ const PUSH_TRIES_MAX = 12;
 const PUSH_BACKOFF = { baseMs: 50, maxMs: 2_000 };
 /** Loose objects pile up with every commit; git itself decides whether so many are worth packing. */
 const CHANGES_PER_GC = 50;
+/** Where plans of refs lie. */
+const PLANS = 'plans/';
 
 export interface SourceDoors {
   readonly clock: Clock;
@@ -331,8 +333,12 @@ export class GitSource implements Repo, PlanRefs {
     return asked.exitCode === 0;
   }
 
-  /** I9: whatever goes to the remote passes the one point that knows the secrets. */
-  #redacted(commit: StatusCommit): StatusCommit {
+  /** I9: whatever goes to the remote passes the one point that knows the secrets, but for what cannot hold any: see {@link StatusCommit}. */
+  #redacted({ isOfRepository, ...commit }: StatusCommit): StatusCommit {
+    if (isOfRepository === true) {
+      if ([...commit.files.keys()].some((path) => !path.startsWith(PLANS))) throw new Fault('loop/bug', 'only plans of refs go to the status branch without being masked');
+      return commit;
+    }
     const { text } = this.#parts.redactor;
     return {
       files: new Map([...commit.files].map(([path, content]) => [path, content === null ? null : text(content)])),

@@ -195,7 +195,7 @@ async function describeTip(ref: string, sha: string, onto: Revision, { git, stor
   const directory = store().directory;
   const forked = await git.result({ doing: 'comparing commits', directory, args: ['merge-base', onto.sha, sha] }, signal);
   // 1: they have nothing in common; anything else is no commit, or worse.
-  if (forked.exitCode > 1) throw new Fault('source/git', `${ref} points at no commit`, { kind: 'invalid' });
+  if (forked.exitCode > 1) throw new Fault('source/no-commit', `${ref} points at no commit`);
   const baseSha = forked.exitCode === 0 ? forked.stdout.trim() : '';
   if (baseSha === sha) return null;
   const told = await git.text({ doing: 'reading a commit', directory, args: ['log', '--no-walk=unsorted', '--no-show-signature', '--format=%an <%ae>%x00%s', sha, ...(baseSha === '' ? [] : [baseSha])] }, signal);

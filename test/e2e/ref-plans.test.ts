@@ -104,6 +104,24 @@ suite('a ref that lateen.yaml names', () => {
     for (const path of await plansOf(it)) assert.equal((await it.bare.show(it.statusBranch, path))?.includes(CANARY), false, path);
   });
 
+  test('learns nothing of what the daemon knows by guessing it, in a field or in its own name', async () => {
+    await using it = await open('guess');
+    const ns = it.namespace;
+    const token = 'summer2026';
+    await it.push({ 'lateen.yaml': CONFIG, 'shop.yaml': app(ns, 'shop', token) });
+    await using daemon = it.run({ env: { LATEEN_GIT_TOKEN: token } }, '--set', `region=${CANARY}`, '--interval', '1h');
+    await it.untilStatus('shop', (status) => status?.['phase'] === 'running', 60_000);
+    const wrong = await offer(it, 'refs/heads/env/summer2025', { 'shop.yaml': app(ns, 'shop', 'summer2025') });
+    const right = await offer(it, `refs/heads/env/${token}`, { 'shop.yaml': app(ns, 'shop', 'blue'), 'own.yaml': app(ns, 'own', token), 'bad.yaml': `kind: Application\nmetadata: {name: ${token}}\n` });
+    const plans = [await untilPlan(it, 'plans/heads/env/summer2025.md', wrong), await untilPlan(it, `plans/heads/env/${token}.md`, right)];
+    assert.match(plans[0] ?? '', /`"summer2026"` → `"summer2025"`/);
+    assert.match(plans[1] ?? '', /`"summer2026"` → `"blue"`/);
+    assert.doesNotMatch(plans.join('\n') + await it.bare.show(it.statusBranch, 'plans/index.yaml'), /\*\*\*/);
+    assert.deepEqual((await commitsOf(it)).filter((subject) => subject.includes('***')), []);
+    // Whatever else is told, and logged, is masked as ever.
+    assert.equal((await daemon.stop()).stderr.includes(token), false);
+  });
+
   test('may be anything: links, submodules, a tag, a blob, an orphan, nothing at all, and is only told of', async () => {
     await using it = await open('odd');
     const ns = it.namespace;
@@ -133,7 +151,7 @@ suite('a ref that lateen.yaml names', () => {
     assert.match(plans.get('pull/1/head') ?? '', /load\/lfs/);
     assert.doesNotMatch(plans.get('pull/1/head') ?? '', /root:|link\.yaml/);
     assert.match(plans.get('tags/v1') ?? '', /"tagged"/);
-    assert.match(plans.get('pull/2/head') ?? '', /It could not be planned: `source\/git: refs\/pull\/2\/head points at no commit`/);
+    assert.match(plans.get('pull/2/head') ?? '', /It could not be planned: `source\/no-commit: refs\/pull\/2\/head points at no commit`/);
     assert.match(plans.get('pull/3/head') ?? '', /It has no commit in common with `main`/);
     assert.match(plans.get('heads/env/a') ?? '', /"one"/);
     assert.match(plans.get('heads/env/a%2Emd/b') ?? '', /"two"/);

@@ -249,6 +249,26 @@ describe('a hostile ref', () => {
     assert.doesNotMatch(plan, /wider|theirs/);
   });
 
+  it('learns nothing of what the daemon knows: nobody who knows it is asked, and the commit says that nobody needs to be', async () => {
+    const asked: PropertyKey[] = [];
+    const nosy = new Proxy(createRedactor(), { get: (_redactor, name) => { asked.push(name); return () => ''; } });
+    const world = await worldOf({ [PULL]: RED }, { redactor: nosy } as More);
+    await look(world.plans);
+    assert.match(world.plan(), /`"blue"` → `"red"`/);
+    assert.deepEqual([asked, world.made.map(({ isOfRepository }) => isOfRepository)], [[], [true]]);
+    world.refs.clear();
+    await look(world.plans);
+    assert.equal(world.made.at(-1)?.isOfRepository, true);
+  });
+
+  it('gets no words of git, which the daemon has masked and which may quote what the ref says', async () => {
+    const fault = new Fault('source/git', 'reading: fsck error: disallowed submodule url: ***', { kind: 'denied' });
+    const world = await worldOf({}, { tips: () => ({ tips: [], failed: [{ ref: PULL, sha: sha('x'), fault }], gone: [], waiting: 0 }) });
+    await look(world.plans);
+    assert.match(world.plan(), /It could not be planned: `source\/git: Git failed in a way that has no code of its own\. The daemon's log has the details\.`/);
+    assert.match(world.told.join('\n'), /ref not planned .*fsck error/);
+  });
+
   it('approves nothing: what needs an Approval is kept though it brings one', async () => {
     const volume = JSON.stringify({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'shop' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } });
     const approval = `apiVersion: lateen.dev/v1alpha1\nkind: Approval\nmetadata: {name: allow}\nspec: {action: delete, target: {kind: PersistentVolumeClaim, namespace: shop, name: data}, expires: "2099-01-01T00:00:00Z"}\n`;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { StatusCommit } from '../../../daemon/model/status.ts';
 import { type BareRepo, bareRepo, repoWithWorkTree, temporaryDirectory, workTree } from '../../rig/git.ts';
 import { never, openTestSource, statusCommit, testRedactor } from './open.ts';
 
@@ -145,6 +146,26 @@ test('a secret that the redactor knows is in no file and no message of the branc
   await source.commit(statusCommit({ 'a.yaml': 'password: hunter2hunter2\n' }, 'hunter2hunter2 failed', [['Phase', 'hunter2hunter2']]), never);
   assert.equal(await bare.show('lateen-status', 'a.yaml'), 'password: ***\n');
   assert.doesNotMatch(await bare.git('log', '-p', 'lateen-status'), /hunter2/);
+});
+
+test('a plan of a ref is as the ref has it: no word of it tells what the redactor knows', async () => {
+  await using dir = await temporaryDirectory();
+  const bare = await repository(dir.path);
+  const redactor = testRedactor();
+  redactor.learn('hunter2hunter2');
+  await using source = await openTestSource(dir.path, bare.path, {}, redactor);
+  const guess = (files: Readonly<Record<string, string>>): StatusCommit => ({ ...statusCommit(files, 'plan: refs/heads/env/hunter2hunter2', [['Planned-Ref', 'refs/heads/env/hunter2hunter2']]), body: ['- hunter2hunter2'], isOfRepository: true });
+  await source.commit(guess({ 'plans/index.yaml': 'hunter2hunter2\n', 'plans/heads/env/hunter2hunter2.md': 'is it hunter2hunter2?\n' }), never);
+  assert.doesNotMatch(await bare.git('log', '-p', 'lateen-status'), /\*\*\*/);
+  assert.equal(await bare.show('lateen-status', 'plans/heads/env/hunter2hunter2.md'), 'is it hunter2hunter2?\n');
+  // Nothing else goes this way, and what waited in the outbox is no exception.
+  await assert.rejects(source.commit(guess({ 'plans/index.yaml': 'x\n', 'README.md': 'hunter2hunter2\n' }), never), { code: 'loop/bug' });
+  const away = join(dir.path, 'away.git');
+  await rename(bare.path, away);
+  await assert.rejects(source.commit(guess({ 'plans/index.yaml': 'again hunter2hunter2\n' }), never), { code: 'source/not-found' });
+  await rename(away, bare.path);
+  await source.commit(statusCommit({ 'a.yaml': 'hunter2hunter2\n' }), never);
+  assert.deepEqual([await bare.show('lateen-status', 'plans/index.yaml'), await bare.show('lateen-status', 'a.yaml')], ['again hunter2hunter2\n', '***\n']);
 });
 
 test('all files of the branch are read at once, also what another wrote since', async () => {
