@@ -52,6 +52,7 @@ export const CODES = {
   'source/scheme': entry('denied', 'The repository URL uses a scheme that the daemon does not allow.', 'Use https, ssh or file, or allow the scheme in the daemon\'s configuration.'),
   'source/unreachable': entry('transient', 'The Git server did not answer.', 'Nothing, if it passes: it is tried again. Else check the network.'),
   'source/shallow': entry('denied', 'The repository is a shallow clone.', 'Fetch the rest with `git fetch --unshallow`, or name the repository that it was cloned from.'),
+  'source/no-commit': entry('invalid', 'A ref points at something that is no commit.', 'Let it point at a commit, or take it out of `plan.refs`.'),
   'source/too-large': entry('invalid', 'A file or the tree is larger than the limit.', 'Take large files out of the configured paths, or raise the limit in the daemon\'s configuration.'),
   'source/push-rejected': entry('transient', 'The Git server did not take the status branch: another writer was faster, or a rule forbids it (a protected branch, a hook, an account that may only read).', 'Of a race nothing: the commit is rebuilt on theirs. Else let the daemon\'s account push --status-branch, or name another repository with --status-repo; what was to be told is kept and pushed then.'),
   'source/rewritten': entry('denied', 'The newest commit of the branch does not descend from what was applied last: its history was rewritten.', 'Push a commit that descends from the old one, or accept the new history with --accept-rewrite and the id of its newest commit.'),
