@@ -1,5 +1,6 @@
 /** What is wrong with an application beyond its documents, at the line that an author can mend. Pure. */
 import { isRecord } from './lib/json.ts';
+import type { Path } from './model/catalog.ts';
 import { CODES, type Diagnostic, type Fault, type Origin } from './model/fault.ts';
 import { keyText, type KubeObject } from './model/object.ts';
 import type { DesiredApplication, Step, Wanted } from './model/plan.ts';
@@ -37,7 +38,7 @@ function propertyOf(desired: DesiredApplication, wanted: Wanted | undefined, mes
   return wanted?.origin ?? desired.document.origin;
 }
 
-/** At the step, or at the component that a generated step delivers. */
+/** At the step, or at the component or policy that a generated step stands for. */
 function failures(desired: DesiredApplication, journal: Journal): readonly Diagnostic[] {
   const isOver = (step: StepStatus): boolean => journal.state === 'failed' || (journal.failures[step.id] ?? 0) >= TRIES_UNTIL_TOLD;
   const failed = new Map<string, StepStatus>(journal.steps.flatMap((step) => [step, ...step.subSteps]).filter((step) => step.phase === 'failed' && isOver(step)).map((step) => [step.name, step]));
@@ -47,12 +48,20 @@ function failures(desired: DesiredApplication, journal: Journal): readonly Diagn
     const status = failed.get(step.name);
     // A group fails because something in it does: that is told there.
     if (status === undefined || step.subSteps.length > 0) return;
-    const component = desired.componentSpecs.find((item) => item.name === step.properties['component']);
     found.push({
       code: 'workflow/step-failed', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: `step "${step.name}" (${step.type}): ${status.message || status.reason}`, hint: CODES['workflow/step-failed'].action,
-      origin: desired.document.locate(desired.hasWorkflow || component === undefined ? path : component.at),
+      origin: desired.document.locate(desired.hasWorkflow ? path : (standsFor(desired, step) ?? path)),
     });
   };
   desired.steps.forEach((step, i) => visit(step, ['spec', 'workflow', 'steps', i]));
   return found;
+}
+
+/** KubeVela: apply-component of a component, deploy of a topology policy behind the overrides, deploy2env of an env-binding policy. */
+function standsFor(desired: DesiredApplication, { properties }: Step): Path | null {
+  const component = desired.componentSpecs.find((item) => item.name === properties['component']);
+  if (component !== undefined) return component.at;
+  const name = Array.isArray(properties['policies']) ? properties['policies'].at(-1) : properties['policy'];
+  const policy = desired.policies.find((item) => item.name === name);
+  return policy === undefined ? null : ['spec', 'policies', desired.policies.indexOf(policy)];
 }
