@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { concealed, createRedactor } from '../../../daemon/lib/redact.ts';
 import type { KubeObject } from '../../../daemon/model/object.ts';
+import { JOURNAL_LABEL } from '../../../daemon/model/ports.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const secretOf = (data: Record<string, string>): Parameters<ReturnType<typeof createRedactor>['learnSecret']>[0] => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data });
@@ -82,6 +83,13 @@ test('what a kubeconfig calls its entries is no secret, in lines or in JSON, wha
     redactor.learn(kubeconfig);
     assert.equal(redactor.text('cluster c0123456789abcdef, admin-of-c0123456789abcdef, VGhlS2V5VGhlS2V5'), 'cluster c0123456789abcdef, admin-of-c0123456789abcdef, ***');
   }
+});
+
+test('of a journal what steps gave is secret; the revision and the times, which every status tells, are not', () => {
+  const redactor = createRedactor();
+  const journal = JSON.stringify({ appRevision: 'a-long-name-of-a-shop-v1', timers: { 'abcdefghij/failing': '2026-01-01T00:00:00.000Z' }, failures: {}, variables: { token: 'sesame-open-sesame' }, calls: { 'x/call': { intent: 'POST', result: { password: 'swordfish' } } } });
+  redactor.learnSecret({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'lateen-journal-shop', labels: { [JOURNAL_LABEL]: 'shop' } }, data: { journal: base64(journal) } });
+  assert.equal(redactor.text('a-long-name-of-a-shop-v1 2026-01-01T00:00:00.000Z sesame-open-sesame swordfish'), 'a-long-name-of-a-shop-v1 2026-01-01T00:00:00.000Z *** ***');
 });
 
 test('of a value in JSON the secret parts are known', () => {
