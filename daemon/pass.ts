@@ -20,7 +20,8 @@ import { endsTurn, toFault, type Diagnostic } from './model/fault.ts';
 import { keyOf, keyText, LOCAL, type KubeObject, type ObjectKey } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Redactor, Register, Repo, Transport } from './model/ports.ts';
-import type { ApplicationReport, Observation, Report } from './model/status.ts';
+import type { ApplicationReport, Observation, Report, Tracked } from './model/status.ts';
+import type { Approvals } from './plan/approvals.ts';
 import type { Owner } from './plan/decide.ts';
 import type { DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union } from './plan/inventory.ts';
@@ -66,6 +67,17 @@ export interface Doors {
   readonly drift: DriftBound;
 }
 
+/** What a pass has found beside the applications: one over some of them keeps it. */
+interface LastPass {
+  readonly sha: string;
+  readonly hub: Remembered;
+  readonly wanted: Desired['objects'];
+  readonly repository: DocumentsResult;
+  readonly leaving: readonly ApplicationReport[];
+  readonly initializers: Report['initializers'];
+  readonly clusters: Report['clusters'];
+}
+
 /** What is kept between passes so that cost grows with what changed. Losing it loses nothing but time. */
 export interface Memory extends TellMemory {
   readonly load: LoadCache;
@@ -73,11 +85,13 @@ export interface Memory extends TellMemory {
   readonly health: HealthMemo;
   /** Reports of the last pass, by `namespace/name`: those of applications that this pass leaves alone. */
   reports: ReadonlyMap<string, ApplicationReport>;
-  /** What the last pass over this commit found beside the applications: a pass over some of them keeps it. */
-  last: { readonly sha: string; readonly hub: Remembered; readonly wanted: Desired['objects']; readonly repository: DocumentsResult; readonly leaving: readonly ApplicationReport[]; readonly initializers: Report['initializers']; readonly clusters: Report['clusters'] } | null;
+  /** The last pass that came to its end; null before the first. */
+  last: LastPass | null;
 }
 
-export const emptyMemory = (cache: LoadCache): Memory => ({ load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, untold: null, paced: UNPACED, last: null });
+export const emptyMemory = (cache: LoadCache): Memory => ({
+  load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, untold: null, paced: UNPACED, last: null,
+});
 
 /** Applications that are worked on at the same time. */
 const APPLICATIONS_AT_ONCE_MAX = 16;
@@ -110,56 +124,139 @@ export interface PassResult extends Told {
 
 /** One pass over one commit. Throws only what ends the daemon's turn: cancellation and a lost Lease. */
 export async function pass(doors: Doors, memory: Memory, revision: Revision, options: PassOptions, signal: AbortSignal): Promise<PassResult> {
-  let report: Report = { revision, applications: [], objects: [], clusters: [], initializers: [], leaving: [], diagnostics: revision.held ?? [], fault: null };
-  let planned: Plan | null = null;
-  const last = memory.last;
+  const turn: Turn = { doors, memory, revision, signal, diagnostics: [...(revision.held ?? [])] };
+  let report: Report;
   try {
-    const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load, ...doors.given }); // 1 source, 2 load
-    const only = last !== null && last.sha === revision.sha && options.only !== null ? withDependants(options.only, catalog.initializers) : null;
-    report = { ...report, diagnostics: [...report.diagnostics, ...catalog.diagnostics] };
-    const hub = only === null || last === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, last.hub, signal);
-    const clusters = { ...(await doors.members.look(signal)), mayGrow: areUnderway(catalog.initializers, memory.reports) };
-    const rendered = await render({ //                                                        3 render
-      catalog, only, clusters, known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack }, records: hub.records, memo: memory.render,
-      environment: { cue: doors.cue, clusterVersion: hub.version, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal), signal },
-    });
-    const withDocuments = only === null || options.documents === true;
-    const desired = only === null || last === null || !withDocuments ? rendered : { ...rendered, objects: last.wanted };
-    secretsOf(desired).forEach(doors.redactor.learnSecret);
-    doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: desired.objects.length + desired.applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length });
-    const observed = await doors.transport.observe(keysOf(desired, hub, withDocuments), signal);
-    const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog, applications: desired.applications, isWhole: only === null, revision, signal });
-    report = { ...report, diagnostics: [...report.diagnostics, ...unapproved] };
-    const leaving = only === null ? leavingRecords(hub.records, catalog, doors.instance) : [];
-    const documents = only === null ? leavingDocuments(hub.documents, desired, catalog) : [];
-    const heldBack = overBudget([...withoutInitializers(leaving, hub.initializers).flatMap(deletionsOf), ...documents.map((entry) => ({ key: entry.key, owner: NOBODY }))].map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })), hub.kept.length, doors.budget, approvals);
-    if (options.stop === 'plan') {
-      planned = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog); // 4 plan
-      return { report: { ...report, diagnostics: [...report.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] }, plan: planned, ground: { catalog, desired, hub, clusters, heldBack }, pushed: null, pushFault: null, tellInMs: null };
-    }
-    const shared: ApplicationDoors = { ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config, approvals, revision, heldBack, observed, signal };
-    const repository = last === null || withDocuments ? await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: only === null || last === null ? documents : last.repository.left }, shared) : last.repository;
-    // What controllers said in a former process is not known to this one: told without it, it would make a commit (I5).
-    if (last === null) await doors.controllers.tend(hub.kept, signal);
-    const chain = { initializers: catalog.initializers, before: memory.reports, exists: (name: string) => (hub.records.get(name)?.application ?? null) !== null, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal };
-    const reports = (await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared))).filter((app) => app !== null); // 5 workflow, 6 transport
-    const broken = only === null ? await mapLimit(brokenApplications(catalog, hub.records, doors.instance), APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal) : [];
-    const gone = only === null ? await leaveAll(leaving, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : [];
-    memory.reports = new Map([...(only === null ? [] : memory.reports), ...[...reports, ...broken].map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
-    await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend([...objectsIn(hub, memory.reports.values()), ...leavingClusters(clusters)], signal)]);
-    const applications = [...memory.reports.values()].map(doors.members.withCarried);
-    const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
-    const told = doors.members.reports(clusters, applications);
-    memory.last = { clusters: told, sha: revision.sha, hub: { ...hub, documents: repository.tracked, ...(only === null ? {} : { records: new Map() }) }, wanted: only === null || last === null ? desired.objects : last.wanted, repository, initializers, leaving: only === null || last === null ? gone : last.leaving };
-    report = { ...report, applications, clusters: told, objects: repository.reports, initializers, leaving: memory.last.leaving, approvals: approvals.acted(), diagnostics: [...new Set([...report.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)])] };
+    const ground = await survey(turn, options); //                   1 source, 2 load, 3 render
+    if (options.stop === 'plan') return planOn(turn, ground); //     4 plan
+    report = await carryOut(turn, ground); //                        4 plan, 5 workflow, 6 transport
   } catch (error) {
     const fault = toFault(error);
     if (endsTurn(fault)) throw fault;
-    if (options.stop === 'plan') return { report: { ...report, fault }, plan: null, pushed: null, pushFault: null, tellInMs: null };
-    report = { ...report, applications: [...memory.reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], initializers: last?.initializers ?? [], clusters: last?.clusters ?? [], fault };
+    if (options.stop === 'plan') return { report: reportOf(turn, { fault }), plan: null, ...NOTHING_TOLD };
+    report = reportOf(turn, { ...lastKnown(memory), fault });
   }
-  return { report, plan: planned, ...(await tell(doors, memory, report, signal)) }; //          7 status, 8 source
+  return { report, plan: null, ...(await tell(doors, memory, report, signal)) }; // 7 status, 8 source
 }
+
+/** What one pass is about, and the findings that it has come to so far: they are told whatever becomes of the rest. */
+interface Turn {
+  readonly doors: Doors;
+  readonly memory: Memory;
+  readonly revision: Revision;
+  readonly signal: AbortSignal;
+  readonly diagnostics: Diagnostic[];
+}
+
+/** How much of the commit is passed: all of it, or what something happened to since it was passed whole. */
+type Scope =
+  | { readonly before: null; readonly only: null; readonly documents: true }
+  | { readonly before: LastPass; readonly only: ReadonlySet<string>; readonly documents: boolean };
+
+/** All that is known before anything is done. */
+interface Ground extends PlanGround {
+  readonly scope: Scope;
+  readonly observed: ReadonlyMap<string, Observation>;
+  readonly approvals: Approvals;
+  readonly leaving: { readonly records: readonly ApplicationRecord[]; readonly documents: readonly Tracked[] };
+}
+
+const NOTHING_TOLD: Told = { pushed: null, pushFault: null, tellInMs: null };
+
+const reportOf = ({ revision, diagnostics }: Turn, known: Partial<Report>): Report => ({
+  revision, applications: [], objects: [], clusters: [], initializers: [], leaving: [], diagnostics, fault: null, ...known,
+});
+
+/** What a pass that broke off tells: what was so the last time. */
+const lastKnown = ({ reports, last }: Memory): Partial<Report> => ({
+  applications: [...reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], initializers: last?.initializers ?? [], clusters: last?.clusters ?? [],
+});
+
+/** Reads the commit, what the hub remembers, and what is live; computes what is wanted. Changes nothing. */
+async function survey({ doors, memory, revision, signal, diagnostics }: Turn, options: PassOptions): Promise<Ground> {
+  const catalog = load(await doors.repo.tree(revision, signal), { cache: memory.load, ...doors.given });
+  diagnostics.push(...catalog.diagnostics);
+  const scope = scopeOf(memory.last, revision, options, catalog);
+  const { before, only } = scope;
+  const hub = before === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, before.hub, signal);
+  const clusters = { ...(await doors.members.look(signal)), mayGrow: areUnderway(catalog.initializers, memory.reports) };
+  const rendered = await render({
+    catalog, only, clusters, records: hub.records, memo: memory.render,
+    known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack },
+    environment: {
+      cue: doors.cue, clusterVersion: hub.version, signal,
+      isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal),
+    },
+  });
+  const desired = before !== null && scope.documents ? { ...rendered, objects: before.wanted } : rendered;
+  secretsOf(desired).forEach(doors.redactor.learnSecret);
+  doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: countOf(desired) });
+  const observed = await doors.transport.observe(keysOf(desired, hub, scope.documents), signal);
+  const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog, applications: desired.applications, isWhole: before === null, revision, signal });
+  diagnostics.push(...unapproved);
+  // What leaves the commit is a whole pass's affair.
+  const leaving = before === null ? { records: leavingRecords(hub.records, catalog, doors.instance), documents: leavingDocuments(hub.documents, desired, catalog) } : { records: [], documents: [] };
+  const deletions = [...withoutInitializers(leaving.records, hub.initializers).flatMap(deletionsOf), ...leaving.documents.map(({ key }) => ({ key, owner: NOBODY }))];
+  const heldBack = overBudget(deletions.map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })), hub.kept.length, doors.budget, approvals);
+  return { catalog, scope, hub, clusters, desired, observed, approvals, leaving, heldBack };
+}
+
+function scopeOf(last: LastPass | null, revision: Revision, { only, documents }: PassOptions, { initializers }: Catalog): Scope {
+  if (last === null || last.sha !== revision.sha || only === null) return { before: null, only: null, documents: true };
+  return { before: last, only: withDependants(only, initializers), documents: documents === true };
+}
+
+/** The plan as a whole, for who only looks; where it is carried out, each application makes its own when its turn comes. */
+function planOn(turn: Turn, ground: Ground): PassResult {
+  const { catalog, desired, hub, observed, approvals, leaving } = ground;
+  const found = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: turn.doors.drift, leaving: leaving.records }, catalog);
+  const diagnostics = [...turn.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)];
+  return { report: reportOf(turn, { diagnostics }), plan: found, ground, ...NOTHING_TOLD };
+}
+
+/** Documents, applications in their order, what leaves, then who works behind the pass; remembers what it found. */
+async function carryOut(turn: Turn, ground: Ground): Promise<Report> {
+  const { doors, memory, revision, signal } = turn;
+  const { catalog, scope: { before, documents }, hub, clusters, desired, approvals, leaving } = ground;
+  const shared: ApplicationDoors = {
+    ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config,
+    approvals, revision, heldBack: ground.heldBack, observed: ground.observed, signal,
+  };
+  const repository = before !== null && !documents ? before.repository
+    : await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: before === null ? leaving.documents : before.repository.left }, shared);
+  // What controllers said in a former process is not known to this one: told without it, it would make a commit (I5).
+  if (memory.last === null) await doors.controllers.tend(hub.kept, signal);
+  const ran = await runApplications(turn, ground, shared);
+  const gone = before === null ? await leaveAll(leaving.records, hub.initializers, catalog, shared, APPLICATIONS_AT_ONCE_MAX) : before.leaving;
+  memory.reports = new Map([...(before === null ? [] : memory.reports), ...ran.map((app) => [`${app.namespace}/${app.name}`, app] as const)]);
+  const tended = [...objectsIn(hub, memory.reports.values()), ...leavingClusters(clusters)];
+  await Promise.all([doors.members.works(clusters, signal), doors.controllers.tend(tended, signal)]);
+  const applications = [...memory.reports.values()].map(doors.members.withCarried);
+  const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
+  const told = doors.members.reports(clusters, applications);
+  memory.last = {
+    sha: revision.sha, repository, initializers, leaving: gone, clusters: told, wanted: before === null ? desired.objects : before.wanted,
+    hub: { ...hub, documents: repository.tracked, ...(before === null ? {} : { records: new Map() }) },
+  };
+  const diagnostics = [...turn.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)];
+  return reportOf(turn, {
+    applications, objects: repository.reports, clusters: told, initializers, leaving: gone, approvals: approvals.acted(), diagnostics: [...new Set(diagnostics)],
+  });
+}
+
+/** Each application as far as it goes now, an Initializer's before those that wait for it; then those that cannot be read. */
+async function runApplications({ doors, memory, signal }: Turn, { catalog, scope, hub, desired }: Ground, shared: ApplicationDoors): Promise<readonly ApplicationReport[]> {
+  const chain = {
+    initializers: catalog.initializers, before: memory.reports, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal,
+    exists: (name: string) => (hub.records.get(name)?.application ?? null) !== null,
+  };
+  const ran = await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared));
+  const broken = scope.before === null ? brokenApplications(catalog, hub.records, doors.instance) : [];
+  const told = await mapLimit(broken, APPLICATIONS_AT_ONCE_MAX, (item) => tellBroken(item, shared), signal);
+  return [...ran.filter((app) => app !== null), ...told];
+}
+
+const countOf = ({ objects, applications }: Desired): number => objects.length + applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length;
 
 /** What this instance keeps: what it kept before this pass, and what the pass has made. */
 const objectsIn = (hub: Remembered, reports: Iterable<ApplicationReport>): readonly ObjectKey[] => [...hub.kept, ...[...reports].flatMap((app) => app.objects.map(({ key }) => key))];

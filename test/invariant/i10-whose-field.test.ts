@@ -107,7 +107,7 @@ test('I10: there is one field manager name, for ever', () => {
   assert.deepEqual([...new Set(literals)], ['lateen']);
   // What is delivered goes under that name; notes of controllers and acts of people are not deliveries.
   const others = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && /CONTROLLER_MANAGER|PERSON_MANAGER/.test(readFileSync(join(root, path), 'utf8')));
-  assert.deepEqual(others.sort(), ['lib/stamp.ts', 'steer-verbs.ts', 'transport/objects.ts']);
+  assert.deepEqual(others.sort(), ['lib/stamp.ts', 'steer-verbs.ts', 'transport/klusterlet.ts', 'transport/objects.ts']);
 });
 
 test('I10: a document that belongs to no application is put back or made again by a pass over the documents alone', async () => {
