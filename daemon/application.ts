@@ -262,6 +262,12 @@ function liveOf(progress: Progress, key: ObjectKey): KubeObject | null {
   return progress.touched.get(keyText(key))?.live ?? (seen !== undefined && 'live' in seen ? seen.live : null);
 }
 
+/** Whether an object is there as far as is known: what the inventory names before a step comes to it is not applied yet. */
+function isThere(progress: Progress, key: ObjectKey): boolean {
+  const seen = progress.observed.get(keyText(key));
+  return seen === undefined || !('absent' in seen) || (progress.touched.get(keyText(key))?.live ?? null) !== null;
+}
+
 /** The objects that works carry to clusters where a klusterlet applies, by what it tells; those of other clusters are looked at there. */
 function carriedReports(progress: Progress, { clusters }: ApplicationDoors): readonly ObjectReport[] {
   const ours = new Set(clusters.members.filter(({ mode }) => mode === 'ocm').map(({ name }) => name));
@@ -309,14 +315,14 @@ async function saveStatus(desired: DesiredApplication, record: ApplicationRecord
   const status = applicationStatus({
     dialect: desired.dialect, phase: told.phase, conditions: told.conditions, services: progress.services,
     workflow: journal === null ? null : shownWorkflow(journal, desired.dialect, desired.hasWorkflow),
-    tracked: progress.tracked, revision: desired.fault === null ? desired.revision : latestOf(record, desired), generation: application.metadata.generation ?? 0, fault: progress.fault, finished,
+    tracked: progress.tracked.filter((entry) => isThere(progress, entry.key)), revision: desired.fault === null ? desired.revision : latestOf(record), generation: application.metadata.generation ?? 0, fault: progress.fault, finished,
     live: record.application, now: timeText(doors.clock.now()),
   });
   await doors.records.saveStatus(application, status, doors.signal);
 }
 
 /** What could not be rendered is not what was applied: the hub goes on telling of the revision that runs. */
-function latestOf(record: ApplicationRecord, desired: DesiredApplication): { readonly name: string; readonly number: number; readonly hash: string } {
+function latestOf(record: ApplicationRecord): { readonly name: string; readonly number: number; readonly hash: string } | null {
   const latest = (record.application?.['status'] as { latestRevision?: { name?: string; revision?: number; revisionHash?: string } } | undefined)?.latestRevision;
-  return latest?.name === undefined ? { ...desired.revision, hash: '' } : { name: latest.name, number: latest.revision ?? 0, hash: latest.revisionHash ?? '' };
+  return latest?.name === undefined ? null : { name: latest.name, number: latest.revision ?? 0, hash: latest.revisionHash ?? '' };
 }

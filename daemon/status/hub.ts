@@ -13,7 +13,8 @@ export interface HubStatusInput {
   /** `status.workflow` in the dialect's shape; null where there is none. */
   readonly workflow: JsonObject | null;
   readonly tracked: readonly Tracked[];
-  readonly revision: { readonly name: string; readonly number: number; readonly hash: string };
+  /** What was last applied; null for what never was: the number is still free. */
+  readonly revision: { readonly name: string; readonly number: number; readonly hash: string } | null;
   readonly generation: number;
   readonly fault: Fault | null;
   readonly finished: boolean;
@@ -35,7 +36,7 @@ export function applicationStatus(input: HubStatusInput): JsonObject {
     services: input.services.map((service) => serviceOf(service, input.dialect)),
     ...(input.workflow === null ? {} : { workflow: input.workflow }),
     ...(input.dialect === '1.10' ? { appliedResources: input.tracked.map((entry) => [keyText(entry.key), entry] as const).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => appliedResource(entry)) } : {}),
-    latestRevision: { name: input.revision.name, revision: input.revision.number, revisionHash: input.revision.hash },
+    ...(input.revision === null ? {} : { latestRevision: { name: input.revision.name, revision: input.revision.number, revisionHash: input.revision.hash } }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { CueJson } from '../../model/cue.ts';
 import type { ComponentRef } from '../../model/plan.ts';
 import type { ServiceHealth } from '../../model/status.ts';
+import { stepContextObject } from '../beginning.ts';
 import type { ComponentOutcome, StepContext } from '../run.ts';
 
 /** What came of a step in this pass. */
@@ -26,11 +27,11 @@ export const HEALTH_INTERVAL_MS = 500;
 /** `cluster/namespace/component`. */
 export const serviceKey = (health: ServiceHealth): string => `${health.cluster}/${health.namespace}/${health.name}`;
 
-/** `output.…`, `outputs.<name>.…` or an expression over them. KubeVela 1.10: outputs of a component. */
+/** `output.…`, `outputs.<name>.…`, `context.…` or an expression over them. KubeVela 1.10: outputs of a component. */
 export async function outputsOf(context: StepContext, asked: ComponentRef['outputs'], outcome: ComponentOutcome): Promise<{ readonly outputs: Record<string, CueJson>; readonly outputErrors: Record<string, string> }> {
   const outputs: Record<string, CueJson> = {};
   const outputErrors: Record<string, string> = {};
-  const scope = { output: (outcome.output ?? {}) as unknown as CueJson, outputs: outcome.outputs as unknown as CueJson };
+  const scope = { context: stepContextObject(context.desired), output: (outcome.output ?? {}) as unknown as CueJson, outputs: outcome.outputs as unknown as CueJson };
   for (const { name, valueFrom } of asked) {
     const result = await context.cue.evaluateExpression({ expression: valueFrom, scope });
     if (result.error === undefined) outputs[name] = result.value;

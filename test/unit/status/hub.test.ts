@@ -22,6 +22,10 @@ describe('the status of an Application', () => {
     assert.deepEqual(rest, { observedGeneration: 3, status: 'running', services: [], appliedResources: [], latestRevision: { name: 'shop-v1', revision: 1, revisionHash: 'h1' } });
   });
 
+  it('names no revision of what was never applied: its number is the next one\'s', () => {
+    assert.equal('latestRevision' in applicationStatus(input({ revision: null, fault: new Fault('render/cue', 'x') })), false);
+  });
+
   const OURS = ['Ready True', 'Reconciling False', 'Stalled False'];
   const CASES: readonly (readonly [string, Partial<HubStatusInput>, readonly string[]])[] = [
     ['1.10: of what has finished', {}, ['Parsed True', 'Revision True', 'Policy True', 'Render True', 'Workflow True', ...OURS]],

@@ -125,6 +125,12 @@ describe('outputs and inputs', () => {
     assert.deepEqual([run.journal.variables, patched], [{ ready: 2 }, [{ image: 'a', env: { x: 1, replicas: 2 } }]]);
   });
 
+  it('of a component may be of its application as well', async () => {
+    const run = bench([applies('web', { outputs: [{ name: 'who', valueFrom: '"\\(context.name) \\(output.status.ready)"' }] })]);
+    await run.pass();
+    assert.deepEqual(run.journal.variables, { who: 'shop 2' });
+  });
+
   it('of a component reach into its lists and its traits, and leave the rest there as it is', async () => {
     const db: ComponentRef = { name: 'db', type: 'webservice', properties: { image: 'a', ports: [{ port: 1, name: 'p' }, { port: 2 }] }, traits: [{ type: 'labels', properties: { a: 'b' } }, { type: 'scaler', properties: { replicas: 1, max: 9 } }], dependsOn: [], inputs: [], outputs: [], at: ['spec', 'components', 0], replicaKey: '' };
     const asked: unknown[] = [];
