@@ -160,6 +160,31 @@ export function ocmScenarios(ground: () => OcmGround): void {
     assert.equal((await hub.client.list(`${works}/m1`)).filter(mine).length, 0);
   });
 
+  test('a field that is left to others stays as they have it, also when the commit changes the rest', async () => {
+    const { hub, member } = ground();
+    await using it = await open(ground(), 'left');
+    const app = (color: string, ignored: string): string => topologyApp('left', [{ name: 'settings', type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'left', annotations: { 'lateen.dev/ignore-fields': ignored } }, data: { color, size: '2' } }] } }]);
+    const isNow = (data: object): Promise<unknown> => until(`left is ${JSON.stringify(data)}`, async () => {
+      const live = (await member.client.find('configmaps/default/left'))?.data ?? {};
+      return JSON.stringify(Object.entries(live).sort()) === JSON.stringify(Object.entries(data).sort()) ? true : undefined;
+    }, PATIENCE_MS);
+    await it.push({ 'app.yaml': app('blue', '/data/size') });
+    await assertOnce(it);
+    await isNow({ color: 'blue', size: '2' });
+    const [work] = (await hub.client.list(`${works}/m1`)).filter(({ metadata }) => metadata.name.startsWith('left-settings-'));
+    assert.deepEqual(work?.spec.manifestConfigs.map(({ resourceIdentifier, updateStrategy }: any) => [resourceIdentifier.name, updateStrategy.type, updateStrategy.serverSideApply.ignoreFields]), [['left', 'ServerSideApply', [{ condition: 'OnSpokePresent', jsonPointers: ['/data/size'] }]]]);
+    await member.client.patch('configmaps/default/left', { data: { size: '5' } });
+    await it.push({ 'app.yaml': app('green', '/data/size') });
+    await assertOnce(it);
+    await isNow({ color: 'green', size: '5' });
+    await it.push({ 'app.yaml': app('green', '') });
+    await assertOnce(it);
+    await isNow({ color: 'green', size: '2' });
+    await it.push({ 'app.yaml': null });
+    await assertOnce(it);
+    await member.client.gone('configmaps/default/left');
+  });
+
   test('what is too large for one work goes in several, whose names stay; what is too large by itself is refused in the API\'s own words', async () => {
     const { hub, member } = ground();
     await using it = await open(ground(), 'large');

@@ -64,7 +64,7 @@ export async function tendManifestWork(bench: Bench, work: KubeObject): Promise<
     const paths: string[] = [];
     const outcomes: (string | null)[] = [];
     for (const manifest of manifests) {
-      const [path, failure] = await applyOne(bench.member, manifest, owner);
+      const [path, failure] = await applyOne(bench.member, manifest, owner, work.spec.manifestConfigs ?? []);
       paths.push(path);
       outcomes.push(failure);
     }
@@ -77,16 +77,31 @@ export async function tendManifestWork(bench: Bench, work: KubeObject): Promise<
   await saveStatus(bench, work, ref, live, done);
 }
 
-async function applyOne(member: LabClient, manifest: KubeInput, owner: KubeObject): Promise<readonly [path: string, failure: string | null]> {
+async function applyOne(member: LabClient, manifest: KubeInput, owner: KubeObject, configs: readonly any[]): Promise<readonly [path: string, failure: string | null]> {
   const path = await member.pathOf(manifest).catch(() => '');
   if (path === '') return ['', `the server doesn't have a resource type "${manifest.kind}"`];
   const ownerReferences = [{ apiVersion: WORK_API, kind: 'AppliedManifestWork', name: owner.metadata.name, uid: owner.metadata.uid }];
   try {
-    await member.apply({ ...manifest, metadata: { ...manifest.metadata, ownerReferences } }, 'work');
+    const pointers = ignoredOf(configs, metaOf(path));
+    const sent = pointers.length > 0 && (await member.find(path)) !== undefined ? withoutFields(manifest, pointers) : manifest;
+    await member.apply({ ...sent, metadata: { ...sent.metadata, ownerReferences } }, 'work');
     return [path, null];
   } catch (error) {
     return [path, error instanceof Error ? error.message : String(error)];
   }
+}
+
+/** ignoreFields with the condition OnSpokePresent: they are left out where the object is there already. */
+const ignoredOf = (configs: readonly any[], meta: ReturnType<typeof metaOf>): readonly string[] =>
+  (configs.find(({ resourceIdentifier: id }) => id.resource === meta.resource && id.name === meta.name && id.namespace === meta.namespace)?.updateStrategy?.serverSideApply?.ignoreFields ?? []).flatMap((one: any) => (one.condition === 'OnSpokePresent' ? one.jsonPointers : []));
+
+function withoutFields(manifest: KubeInput, pointers: readonly string[]): KubeInput {
+  const left: any = structuredClone(manifest);
+  for (const pointer of pointers) {
+    const parts = pointer.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+    delete parts.slice(0, -1).reduce((at, part) => at?.[part], left)?.[parts.at(-1) ?? ''];
+  }
+  return left;
 }
 
 /** Group, version, plural, namespace and name out of an API path. */
