@@ -27,6 +27,7 @@ import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
 import { LATE_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
 import { stepContextObject, stepId } from './beginning.ts';
+import { heeding, lastWords } from './last-word.ts';
 import { heedHub, overdue, withResumed, withSuspended } from './resumption.ts';
 import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
@@ -137,12 +138,15 @@ class Run {
    * drift back and tells health, and the journal stays as it is. KubeVela 1.10: StateKeep.
    */
   async keepState(): Promise<EngineResult> {
-    const visit = async (step: Step, group: string): Promise<void> => {
-      for (const sub of step.subSteps) await visit(sub, step.name);
-      if (this.#statuses.get(step.name)?.phase !== 'succeeded' || step.type === 'suspend' || (!isCodedStep(step) && (step.template === null || !this.#doors.isLost))) return;
+    const { desired } = this.#doors;
+    const kept = desired.steps.flatMap((step) => [...step.subSteps.map((sub) => ({ step: sub, group: step.name })), { step, group: '' }])
+      .filter(({ step }) => this.#statuses.get(step.name)?.phase === 'succeeded' && step.type !== 'suspend' && (isCodedStep(step) || (step.template !== null && this.#doors.isLost)));
+    const contextOf = ({ step, group }: (typeof kept)[number]): StepContext => ({ ...this.#contextFor(step, group, withInputs(step, step.properties, this.#variable, desired.dialect, stepContextObject(desired))), resumed: true });
+    const last = await lastWords(kept.filter(({ step }) => isCodedStep(step)).map((item) => ({ step: item.step, context: () => contextOf(item) })));
+    for (const item of kept) {
+      const { step } = item;
       try {
-        const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, stepContextObject(this.#doors.desired));
-        const context = { ...this.#contextFor(step, group, properties), resumed: true };
+        const context = heeding(contextOf(item), last);
         const result = isCodedStep(step) ? await runCoded(context, (name, health) => this.#services.set(name, health)) : await makeAgain(context, this.#doors.actions);
         if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
         if (result.isIncomplete === true) {
@@ -157,8 +161,7 @@ class Run {
         // What could not be put back is told by the object's own report; the run stays finished.
         this.#soon(consequence(fault, 3).retryAfterMs ?? 60_000);
       }
-    };
-    for (const step of this.#doors.desired.steps) await visit(step, '');
+    }
     return { journal: this.#journal, services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
   }
 

@@ -613,6 +613,24 @@ describe('a finished run keeps its state', () => {
     assert.ok(result.retryAfterMs !== null);
   });
 
+  it('where two steps deliver one component to one place, in the form of the later', async () => {
+    const delivered: unknown[] = [];
+    const run = bench([step('make', { outputs: [{ name: 'n', valueFrom: 'n' }] }), applies('web'), applies('db'), { ...applies('web', { inputs: [{ from: 'n', parameterKey: 'value.properties.n' }] }), name: 'again' }], {
+      render: async (component, _placement, properties) => {
+        delivered.push(properties);
+        return { name: typeof component === 'string' ? component : component.name, type: 'webservice', workload: { apiVersion: 'apps/v1', kind: 'Deployment' }, cluster: 'local', namespace: 'prod', replicaKey: '', objects: [], template: '', parameter: properties ?? null, context: {}, status: {}, traits: [] };
+      },
+    });
+    run.does.set('make', () => done({ n: 7 }));
+    await run.pass();
+    assert.deepEqual([run.ran, run.journal.state], [['make', 'component web', 'component db', 'component web'], 'succeeded']);
+    run.ran.length = 0;
+    run.health.set('web', false);
+    const { services } = await run.pass();
+    // Had the plain form come again it would have undone the other, and that it again.
+    assert.deepEqual([run.ran, [...services].map(([key, health]) => `${key} ${health.healthy}`), delivered.at(-1)], [['component db', 'component web'], ['local/prod/web false', 'local/prod/db true'], { image: 'a', env: { x: 1 }, n: 7 }]);
+  });
+
   it('of steps that were skipped or failed it keeps nothing', async () => {
     const run = bench([applies('web', { if: 'false' }), applies('db')]);
     run.faults.set('db', new Fault('transport/invalid', 'no'));
