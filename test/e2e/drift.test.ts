@@ -123,6 +123,34 @@ suite('a change by hand', () => {
   });
 });
 
+test('a field that is left to others stays also where a ManifestWork of KubeVela 1.1 carries the object', async () => {
+  await using it = await open('carried');
+  const { m1 } = lab.planes;
+  const policy = `envs-${it.namespace}`;
+  const app = (cmd: readonly string[], annotations: Readonly<Record<string, string>>): string => JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop', namespace: it.namespace, annotations },
+    spec: {
+      components: [{ name: 'web', type: 'worker', properties: { image: 'busybox:1', cmd } }],
+      policies: [{ name: policy, type: 'env-binding', properties: { engine: 'ocm', envs: [{ name: 'test', placement: { clusterSelector: { name: 'm1' } }, patch: { components: [] } }] } }],
+      workflow: { steps: [{ name: 'go', type: 'deploy2cluster', properties: { policy, env: 'test', component: 'web' } }] },
+    },
+  });
+  const becomes = (image: string, command: string): Promise<unknown> => m1.client.until(`deployments/${it.namespace}/web`, (object) => {
+    const { image: now, command: words } = object?.spec.template.spec.containers[0] ?? {};
+    return now === image && words?.join() === command;
+  }, { timeoutMs: 60_000 });
+  const rule = { 'lateen.dev/ignore-fields': 'Deployment:/spec/template/spec/containers/web/image' };
+  await using daemon = it.run({}, ...DEAF);
+  await it.push({ 'shop.json': app(['one'], rule) });
+  await becomes('busybox:1', 'one');
+  await m1.client.patch(`deployments/${it.namespace}/web`, [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'theirs:1' }]);
+  await it.push({ 'shop.json': app(['two'], rule) });
+  await becomes('theirs:1', 'two');
+  await it.push({ 'shop.json': app(['two'], {}) });
+  await becomes('busybox:1', 'two');
+  assert.equal((await daemon.stop()).code, 0);
+});
+
 test('a cluster that is away holds up no other, and loses what is to be deleted there only when it is back', async () => {
   await using it = await open('away');
   const { m1, m2 } = lab.planes;
