@@ -71,7 +71,7 @@ export async function cli(argv: readonly string[], { redactor = createRedactor()
   approval(approve.command('delete <kind> <name>').description('let an object go that cannot be had back; name, or namespace/name').option('-n, --namespace <namespace>', 'its namespace').option('--cluster <cluster>', 'its cluster (default: the hub)').option('--uid <uid>', 'only the object with this uid'), 'delete');
   approval(approve.command('abandon <cluster>').description('give up what lies on a cluster that does not come back'), 'abandon');
   for (const [how, words] of [['suspend', 'halt the workflow of an application'], ['resume', 'let the workflow of an application go on that was suspended'], ['retry', 'run the failed steps of an application again']] as const) {
-    withSettings(program.command(`${how} <application>`).description(`${words} (name, or namespace/name), by its status on the hub`), (flag) => OF_HUB.has(flag))
+    withSettings(program.command(`${how} <application>`).description(`${words} (name, or namespace/name), by its status on the hub`).option('-n, --namespace <namespace>', 'namespace of the application'), (flag) => OF_HUB.has(flag))
       .action(async (name: string, flags: Flags) => { code = await (await import('./steer-verbs.ts')).steerVerb(how, name, flags, terminal); });
   }
   withOutput(withSettings(program.command('history [application]').description('what became of an application, or of all, when and by which commit; needs no cluster'), (flag) => OF_AUDIT.has(flag))).option('-n, --max <count>', 'commits of the status branch that are told', '50').action(async (name: string | undefined, flags: Flags) => { code = await (await audit()).historyVerb(flags, name, countOf('max', flags['max']), flags['output'] as Output, terminal); });

@@ -64,7 +64,8 @@ export function steer(application: KubeObject, how: Steering): Steered {
 export async function steerVerb(how: Steering, name: string, flags: Flags, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags), terminal);
   const [first = '', second] = name.split('/');
-  const target = { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', namespace: second === undefined ? DEFAULT_NAMESPACE : first, name: second ?? first };
+  const namespace = typeof flags['namespace'] === 'string' ? flags['namespace'] : DEFAULT_NAMESPACE;
+  const target = { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', namespace: second === undefined ? namespace : first, name: second ?? first };
   await using hub = await wireHub(base);
   const application = await hub.get(target, terminal.signal);
   if (application === null) throw new Fault('transport/gone', `there is no Application ${target.namespace}/${target.name} on ${hub.server}`);

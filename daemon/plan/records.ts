@@ -31,10 +31,12 @@ export function appliedHash(application: KubeObject | null): string {
 
 /**
  * The Application as it goes to the hub: Git decides the spec. A commit that does not change its content does not change
- * which commit it is said to come from, so that nothing is written for it (I5).
+ * which commit it is said to come from, so that nothing is written for it (I5); nor does one that cannot be rendered, for
+ * what runs is still the content of the commit before.
  */
 export function applicationObject(desired: DesiredApplication, live: KubeObject | null, revision: Revision, instance: string): KubeObject {
-  const same = appliedHash(live) === desired.revision.hash && annotationOf(live, COMMIT_ANNOTATION) !== '';
+  const isKept = appliedHash(live) === desired.revision.hash || (desired.fault !== null && appliedHash(live) !== '');
+  const same = isKept && annotationOf(live, COMMIT_ANNOTATION) !== '';
   const annotations = {
     ...desired.object.metadata.annotations,
     [INSTANCE_ANNOTATION]: instance,

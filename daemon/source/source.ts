@@ -2,13 +2,14 @@
  * Git in, Git out: opens the repository that is read and the branch that is written. The entry of this stage; what happens
  * then stands in git-source.ts.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Revision } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
 import type { PlanRefs, Repo } from '../model/ports.ts';
 import type { Place } from './ask.ts';
-import { claimDirectory } from './claim.ts';
+import { type Claim, claimDirectory } from './claim.ts';
 import { type Credentials, learnProxies, learnUserinfo } from './credentials.ts';
 import { openGit } from './git.ts';
 import { GitSource, type SourceDoors } from './git-source.ts';
@@ -71,7 +72,7 @@ export interface Source extends Repo, PlanRefs {
 
 /**
  * Opens the work directory; the remote is not asked yet, so a remote that is away is no error here. Faults: source/scheme
- * (URL), config/invalid (branch names, work directory in use).
+ * (URL), config/invalid (branch names, work directory in use by another that writes).
  */
 export async function openSource(options: SourceOptions, doors: SourceDoors): Promise<Source> {
   const schemes = options.allowedSchemes ?? DEFAULT_SCHEMES;
@@ -82,10 +83,9 @@ export async function openSource(options: SourceOptions, doors: SourceDoors): Pr
   checkBranches(options, source, status);
   for (const place of [source, status]) learnUserinfo(place.remote, doors.redactor);
   learnProxies(options.environment, doors.redactor);
-  const workDir = resolve(options.workDir);
+  const { workDir, claim } = await claimed(options);
   const home = join(workDir, 'home');
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const claim = await claimDirectory(workDir);
   const limits = options.limits ?? DEFAULT_TREE_LIMITS;
   const git = openGit({
     home, environment: options.environment, clock: doors.clock, redactor: doors.redactor,
@@ -119,6 +119,22 @@ export async function openSource(options: SourceOptions, doors: SourceDoors): Pr
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/**
+ * The work directory, held by us. Who only looks does so beside a daemon that has it: in a directory of its own, which
+ * goes with the claim.
+ */
+async function claimed(options: SourceOptions): Promise<{ readonly workDir: string; readonly claim: Claim }> {
+  const workDir = resolve(options.workDir);
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  try {
+    return { workDir, claim: await claimDirectory(workDir) };
+  } catch (error) {
+    if (options.trust?.remembers !== false || !(error instanceof Fault)) throw error;
+    const aside = await mkdtemp(join(tmpdir(), 'lateen-look-'));
+    return { workDir: aside, claim: { [Symbol.asyncDispose]: () => rm(aside, { recursive: true, force: true, maxRetries: 3 }) } };
   }
 }
 

@@ -11,8 +11,9 @@ const readyOf = (report: Pick<ApplicationReport, 'conditions'>): string => repor
 const isStalled = (report: Pick<ApplicationReport, 'conditions'>): boolean => report.conditions.some((item) => item.type === 'Stalled' && item.status === 'True');
 const whyOf = (report: Pick<ApplicationReport, 'conditions'>): string => report.conditions.find((item) => item.type === 'Ready')?.message ?? '';
 
+const CELL_MAX = 160;
 /** A cell holds text of anyone: no new columns, lines, links or tags out of it. */
-const cell = (text: string): string => text.replaceAll('\n', ' ').slice(0, 160).replace(/[\\|<>[\]`]/g, '\\$&');
+const cell = (text: string): string => (text.length <= CELL_MAX ? text : `${text.slice(0, CELL_MAX - 1)}…`).replaceAll('\n', ' ').replace(/[\\|<>[\]`]/g, '\\$&');
 const code = (text: string): string => (text === '' ? '' : `\`${text.replaceAll('`', '\'').replaceAll('|', '\\|')}\``);
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Revision } from '../../../daemon/model/catalog.ts';
+import { Fault } from '../../../daemon/model/fault.ts';
 import type { KubeObject } from '../../../daemon/model/object.ts';
 import { applicationObject, documentsTracker, isMirrored, revisionObject, surplusRevisions, trackerObject } from '../../../daemon/plan/records.ts';
 import { applicationOf, configMap, trackedFor } from './things.ts';
@@ -31,6 +32,16 @@ describe('the Application on the hub', () => {
 
   it('names the new commit of another content', () => {
     assert.equal(applicationObject(shop, earlier('h0'), REVISION, '').metadata.annotations?.['lateen.dev/source-commit'], 'bbbb');
+  });
+
+  it('keeps the commit of what runs while a newer one cannot be rendered, and when its content is back', () => {
+    const broken = applicationOf([], { fault: new Fault('render/unknown-type', 'there is no TraitDefinition "expos"'), object: { ...shop.object, spec: { components: [{ name: 'typo' }] } }, revision: { ...shop.revision, hash: 'h2' } });
+    const { metadata, spec } = applicationObject(broken, earlier('h1'), REVISION, '') as KubeObject & { readonly spec: unknown };
+    assert.deepEqual([metadata.annotations?.['lateen.dev/source-commit'], metadata.annotations?.['lateen.dev/source-author'], spec], ['aaaa', 'Ada <ada@example.com>', { components: [{ name: 'typo' }] }]);
+    const back = applicationObject(shop, { ...earlier('h1'), spec: { components: [{ name: 'typo' }] } }, REVISION, '');
+    assert.equal(back.metadata.annotations?.['lateen.dev/source-commit'], 'aaaa');
+    const neverRan = applicationObject(broken, earlier(''), REVISION, '');
+    assert.equal(neverRan.metadata.annotations?.['lateen.dev/source-commit'], 'bbbb');
   });
 
   it('names this commit where the hub does not say from which it is', () => {

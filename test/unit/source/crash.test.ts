@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { copyFile, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { git, repoWithWorkTree, temporaryDirectory } from '../../rig/git.ts';
@@ -130,11 +131,22 @@ test('a process that is killed while it fetches and pushes leaves what the next 
 
 test('a work directory is for one process at a time, and a dead one does not hold it', async () => {
   await using dir = await temporaryDirectory();
-  const { bare } = await repoWithWorkTree(dir.path);
+  const { bare, work } = await repoWithWorkTree(dir.path);
   {
     await using source = await openTestSource(dir.path, bare.path);
     assert.ok(source.localDirectory);
     await assert.rejects(openTestSource(dir.path, bare.path), { code: 'config/invalid', message: /in use by process/ });
+    // Who only looks may look beside it, and leaves nothing behind.
+    const looks = async (): Promise<readonly string[]> => (await readdir(tmpdir())).filter((name) => name.startsWith('lateen-look-'));
+    const before = await looks();
+    await work.commit({ 'a.yaml': '1' });
+    await work.push();
+    {
+      await using looker = await openTestSource(dir.path, bare.path, { trust: { remembers: false } });
+      assert.equal((await looker.tree(await looker.fetch(never), never)).files[0]?.text, '1');
+    }
+    assert.deepEqual((await looks()).filter((name) => !before.includes(name)), []);
+    await assert.rejects(openTestSource(dir.path, bare.path), { code: 'config/invalid' });
   }
   await writeFile(join(dir.path, 'lateen/claim'), JSON.stringify({ pid: process.pid, started: 'long ago', id: 'x' }));
   await using source = await openTestSource(dir.path, bare.path);
