@@ -15,7 +15,7 @@ import { broughtBy } from './signature.ts';
 import { generationPatterns, generations } from './generations.ts';
 import { isAtomicUnknown, isCorruption, pushOutcome } from './git-fault.ts';
 import { type Held, type Outbox, waitingFiles } from './outbox.ts';
-import { planTips } from './plan-refs.ts';
+import { openPlanCopy, type PlanCopy } from './plan-copy.ts';
 import { earlierContent, findRevision, type RevisionDoors } from './revisions.ts';
 import type { ChainBuilder } from './status-chain.ts';
 import { isSound, renewStore, SOURCE_REF, STATUS_REF, type Store } from './store.ts';
@@ -57,12 +57,13 @@ export interface SourceParts extends SourceDoors {
   readonly close: () => Promise<void>;
 }
 
-/** Everything that touches our copy goes through one queue; only trees are read beside it. */
+/** Everything that touches our copy goes through one queue; only trees are read beside it, and refs that are planned have a copy of their own. */
 export class GitSource implements Repo, PlanRefs {
   readonly localDirectory: string | null;
   readonly #parts: SourceParts;
   readonly #queue = serialQueue(64);
   readonly #closing = new AbortController();
+  readonly #plans: PlanCopy;
   #store: Store;
   /** Objects of these are in our copy. */
   #revision: Revision | null = null;
@@ -77,6 +78,7 @@ export class GitSource implements Repo, PlanRefs {
   constructor(parts: SourceParts) {
     this.#parts = parts;
     this.#store = parts.store;
+    this.#plans = openPlanCopy({ ...parts, trees: parts.planTrees, fetchMaxBytes: parts.planFetchMaxBytes, lender: () => this.#store });
     this.#statusBranch = parts.statusBranch;
     this.localDirectory = parts.source.remote.directory;
   }
@@ -98,21 +100,16 @@ export class GitSource implements Repo, PlanRefs {
 
   readonly revision = (text: string, signal: AbortSignal): Promise<Revision> => this.#alone(signal, (both) => this.#repairing(both, () => findRevision(text, this.#revisionDoors(), both)));
 
-  readonly earlierContent = (head: Revision, base: Revision, signal: AbortSignal): Promise<string> => this.#alone(signal, (both) => earlierContent(head, base, this.#revisionDoors(), both));
+  readonly earlierContent: PlanRefs['earlierContent'] = (head, base, signal) => (this.#plans.holds(head.sha) ? this.#plans.earlierContent(head, base, signal) : this.#alone(signal, (both) => earlierContent(head, base, this.#revisionDoors(), both)));
 
   #revisionDoors(): RevisionDoors {
     const { git, source } = this.#parts;
     return { git, source, store: () => this.#store, download: (specs, signal) => this.#download(source, specs, signal) };
   }
 
-  readonly planTips: PlanRefs['planTips'] = (request, signal) => this.#alone(signal, (both) => {
-    const { git, clock, source, workDir, statusBranch, planFetchMaxBytes: fetchMaxBytes } = this.#parts;
-    return this.#repairing(both, () => planTips(request, {
-      git, clock, source, workDir, statusBranch, fetchMaxBytes, store: () => this.#store, download: (specs, config, within) => this.#download(source, specs, within, config), drop: (ref, within) => this.#setRef(ref, null, within),
-    }, both));
-  });
+  readonly planTips: PlanRefs['planTips'] = (request, signal) => this.#plans.planTips(request, signal);
 
-  readonly planTree: PlanRefs['planTree'] = (revision, signal) => this.#parts.planTrees.read(this.#store.directory, revision, AbortSignal.any([signal, this.#closing.signal]));
+  readonly planTree: PlanRefs['planTree'] = (revision, signal) => this.#plans.planTree(revision, signal);
 
   readonly broughtBy: Repo['broughtBy'] = async (file, revision, signal) => {
     const { git, keys } = this.#parts;
@@ -169,6 +166,7 @@ export class GitSource implements Repo, PlanRefs {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    await this.#plans[Symbol.asyncDispose]();
     await this.#queue.run('repository', async () => {
       await this.#catchUp(new AbortController().signal).catch(() => {}); // Who starts next asks the remote anyway.
       await this.#parts.close();
@@ -254,13 +252,13 @@ export class GitSource implements Repo, PlanRefs {
     if (format !== this.#store.format) await this.#renew(format, signal);
   }
 
-  async #download(place: Place, specs: readonly string[], signal: AbortSignal, config: readonly (readonly [string, string])[] = []): Promise<void> {
+  async #download(place: Place, specs: readonly string[], signal: AbortSignal): Promise<void> {
     if (specs.length === 0) return;
     await this.#catchUp(signal);
     const { git } = this.#parts;
     const directory = this.#store.directory;
     const done = await git.result({
-      doing: 'reading', directory, remote: place, config,
+      doing: 'reading', directory, remote: place,
       args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
     }, signal);
     refuseFailure(done, place);

@@ -24,21 +24,24 @@ export interface Store {
   readonly refs: ReadonlyMap<string, string>;
 }
 
+/** Our first copy's name; the second one is plan-copy.ts's. */
+const NAME = 'repo.git';
+
 /** Opens `<workDir>/repo.git`, clearing up what a killed process left; anything that is not sound is made anew. */
-export async function openStore(git: Git, workDir: string, signal: AbortSignal): Promise<Store> {
-  const directory = join(workDir, 'repo.git');
-  await clearUp(workDir, directory);
+export async function openStore(git: Git, workDir: string, signal: AbortSignal, name = NAME): Promise<Store> {
+  const directory = join(workDir, name);
+  await clearUp(workDir, name);
   // "Never from a shallow clone": a push from one could be refused or could lack history.
   const isShallow = await exists(join(directory, 'shallow'));
   const isThere = await stat(directory).then((found) => found.isDirectory(), () => false);
   const opened = isShallow || !isThere ? null : await inspect(git, directory, signal);
-  return opened ?? renewStore(git, workDir, 'sha1', signal);
+  return opened ?? renewStore(git, workDir, 'sha1', signal, name);
 }
 
 /** Throws the copy away and makes an empty one. */
-export async function renewStore(git: Git, workDir: string, format: ObjectFormat, signal: AbortSignal): Promise<Store> {
-  const directory = join(workDir, 'repo.git');
-  const fresh = join(workDir, 'repo.git.new');
+export async function renewStore(git: Git, workDir: string, format: ObjectFormat, signal: AbortSignal, name = NAME): Promise<Store> {
+  const directory = join(workDir, name);
+  const fresh = join(workDir, `${name}.new`);
   await rm(fresh, { recursive: true, force: true });
   await git.text({ doing: 'making a repository', directory: workDir, args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, fresh] }, signal);
   // Whole or not at all: a kill in between leaves no repository rather than half of one.
@@ -70,9 +73,11 @@ async function inspect(git: Git, directory: string, signal: AbortSignal): Promis
 }
 
 /** Removes what only a killed git leaves. The claim on the work directory says that no git of ours is alive. */
-async function clearUp(workDir: string, directory: string): Promise<void> {
+async function clearUp(workDir: string, store: string): Promise<void> {
+  const directory = join(workDir, store);
   const remove = async (path: string): Promise<void> => { await rm(path, { recursive: true, force: true }); };
-  for (const name of await names(workDir)) if (name.startsWith('index-') || name === 'repo.git.new') await remove(join(workDir, name));
+  // A status commit may be under way when the second copy is opened: its index is no leftover then.
+  for (const name of await names(workDir)) if ((name.startsWith('index-') && store === NAME) || name === `${store}.new`) await remove(join(workDir, name));
   for (const name of await names(directory)) if (name.endsWith('.lock')) await remove(join(directory, name));
   for (const folder of ['objects/info', 'objects/info/commit-graphs']) {
     for (const name of await names(join(directory, folder))) if (name.endsWith('.lock') || name.startsWith('tmp_')) await remove(join(directory, folder, name));

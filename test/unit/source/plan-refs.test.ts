@@ -10,7 +10,7 @@ import { planRef } from '../../../daemon/source/plan-refs.ts';
 import type { Source, SourceOptions } from '../../../daemon/source/source.ts';
 import { DEFAULT_TREE_LIMITS } from '../../../daemon/source/tree.ts';
 import { git, httpGitServer, repoWithWorkTree, temporaryDirectory, type BareRepo, type WorkTree } from '../../rig/git.ts';
-import { never, openTestSource } from './open.ts';
+import { never, openTestSource, statusCommit } from './open.ts';
 
 const PULLS = ['refs/pull/*/head'];
 
@@ -103,7 +103,7 @@ describe('what the branch contains', () => {
     const onto = await at.source.fetch(never);
     const answer = await at.ask({ 'refs/pull/1/head': sha }, PULLS, onto);
     assert.deepEqual([answer.tips, answer.gone], [[], ['refs/pull/1/head']]);
-    assert.equal(await git(join(at.directory, 'lateen/repo.git'), 'for-each-ref', 'refs/lateen/plans/'), '', 'nor are its objects kept');
+    assert.equal(await git(join(at.directory, 'lateen/plans.git'), 'for-each-ref', 'refs/lateen/plans/'), '', 'nor are its objects kept');
   });
 
   it('and what is no longer there has no plan', async () => {
@@ -156,6 +156,48 @@ describe('of a repository with many', () => {
   });
 });
 
+describe('what comes slowly', () => {
+  it('holds up neither the source branch nor a status commit, wherever it hangs', { timeout: 120_000 }, async () => {
+    await using directory = await temporaryDirectory();
+    const { bare, work } = await repoWithWorkTree(directory.path);
+    await work.commit({ 'a.yaml': 'a: 1\n' });
+    await work.push();
+    await using server = await httpGitServer({ root: directory.path });
+    await using source = await openTestSource(directory.path, server.url('origin.git'));
+    const onto = await source.fetch(never);
+    let requests = Infinity;
+    for (let held = 1; held <= requests; held += 1) {
+      await work.commit({ 'a.yaml': `a: offered ${held}\n` });
+      await git(work.path, 'push', '--quiet', '--force', 'origin', 'HEAD:refs/pull/1/head');
+      await git(work.path, 'reset', '--quiet', '--hard', 'HEAD~1');
+      const [arrived, gate] = [Promise.withResolvers<null>(), Promise.withResolvers<void>()];
+      let count = 0;
+      server.onRequest = async () => {
+        count += 1;
+        if (count !== held) return;
+        arrived.resolve(null);
+        await gate.promise;
+      };
+      const asked = source.planTips({ patterns: PULLS, planned: new Map(), onto }, never);
+      const first = await Promise.race([arrived.promise, asked]);
+      if (first !== null) {
+        requests = count;
+        break;
+      }
+      const before = count;
+      await work.commit({ 'b.yaml': `b: ${held}\n` });
+      await work.push();
+      assert.notEqual((await source.fetch(never)).sha, onto.sha);
+      await source.commit(statusCommit({ 'a.yaml': `${held}\n` }), never);
+      assert.equal(await bare.show('lateen-status', 'a.yaml'), `${held}\n`);
+      assert.ok(count > before);
+      gate.resolve();
+      assert.deepEqual((await asked).tips.map(({ ref, base }) => [ref, base?.sha.length]), [['refs/pull/1/head', 40]]);
+    }
+    assert.ok(requests >= 4, `it asks what there is, and fetches: ${requests}`);
+  });
+});
+
 describe('what cannot be had', () => {
   it('holds up no other, and is not asked for again before it moves', async () => {
     await using at = await ground();
@@ -171,7 +213,7 @@ describe('what cannot be had', () => {
     const answer = await at.ask();
     assert.deepEqual(refsOf(answer), ['refs/pull/1/head']);
     assert.deepEqual(answer.failed.map(({ ref }) => ref), ['refs/pull/3/head', 'refs/pull/2/head']);
-    assert.equal(await git(join(at.directory, 'lateen/repo.git'), 'for-each-ref', planRef('refs/pull/2/head')), '');
+    assert.equal(await git(join(at.directory, 'lateen/plans.git'), 'for-each-ref', planRef('refs/pull/2/head')), '');
   });
 
   it('a remote that is away is a fault, and nothing is forgotten', async () => {
@@ -196,7 +238,7 @@ describe('what cannot be had', () => {
     await at.offer('a: 2\n', ['refs/pull/1/head']);
     await at.work.commit({ 'big.bin': randomBytes(1 << 20).toString('base64') });
     await git(at.work.path, 'push', '--quiet', 'origin', 'HEAD:refs/pull/2/head');
-    const packs = (): Promise<string> => git(join(at.directory, 'lateen/repo.git'), 'count-objects', '-v');
+    const packs = (): Promise<string> => git(join(at.directory, 'lateen/plans.git'), 'count-objects', '-v');
     const answer = await at.ask();
     assert.deepEqual([refsOf(answer), answer.failed.map(({ ref, fault }) => [ref, fault.code])], [['refs/pull/1/head'], [['refs/pull/2/head', 'source/too-large']]], answer.failed.map(({ fault }) => fault.message).join('\n'));
     assert.ok(Number(/^size-pack: (\d+)$/m.exec(await packs())?.[1]) < 256, await packs());
