@@ -114,8 +114,8 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
   const liveSide: SideInput | null = live === null ? null : { plan: live.plan, records: live.hub.records, heldBack: live.heldBack, isSimulated: false };
   const facts = await factsOf(looked, catalogs, [desired, liveSide], options.rendersMax ?? RENDERS_TOTAL_MAX);
   const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
-  const before = new Set(catalogs.base === null || base === null ? [] : findings(catalogs.base, base).map(findingText));
   const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(options.isTrusted ? (desired?.unapproved ?? []) : [])];
+  const before = new Set(catalogs.base === null || base === null ? [] : [...findings(catalogs.base, base), ...await unapprovedBefore(looked, catalogs.base, options, now)].map(findingText));
   // An Approval is for one content: that every later one outdates it is no news of this commit.
   const given = new Set(catalogs.base?.approvals.map(approvalText) ?? []);
   const spent = new Set(catalogs.head.approvals.filter((document) => given.has(approvalText(document))).map(({ origin }) => origin.path));
@@ -126,6 +126,20 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
     applications: told.applications, unchangedCount: told.unchangedCount + (live === null ? looked.untouchedCount : 0),
     findings: now.filter((item) => !isOld(item)), oldFindingsCount: now.filter(isOld).length,
   }, doors.redactor);
+}
+
+/** What of the base's own Approvals did not count, where any of the head's does not: that is no news of the head. */
+async function unapprovedBefore({ ground, base }: Looked, catalog: Catalog, options: CompareOptions, now: readonly Diagnostic[]): Promise<readonly Diagnostic[]> {
+  const paths = new Set(catalog.approvals.map(({ origin }) => origin.path));
+  if (base === null || options.base === null || !now.some((item) => item.code === 'plan/approval' && item.severity === 'error' && paths.has(item.origin?.path ?? ''))) return [];
+  return (await judged(ground, catalog, base.applications, options.base)).diagnostics;
+}
+
+/** Which Approvals of a commit count; `applications` are those of it that were rendered. */
+function judged({ doors, signal }: Ground, catalog: Catalog, applications: Desired['applications'], revision: Revision): ReturnType<JudgeApprovals> {
+  // Of what was not rendered the content is not known: an Approval for it is not called outdated.
+  const others = catalog.applications.map(({ object }) => ({ namespace: object.metadata.namespace ?? DEFAULT_NAMESPACE, name: object.metadata.name ?? '' })).filter((app) => !applications.some((item) => nameOf(item) === nameOf(app)));
+  return doors.approvals({ catalog, applications: [...applications, ...others.map((app) => ({ ...app, fault: NOT_RENDERED, revision: NO_REVISION }))], isWhole: true, revision, signal });
 }
 
 interface Catalogs {
@@ -227,12 +241,11 @@ interface SimulatedSide extends SideInput {
 }
 
 /** What the head would change where the base has been carried out. */
-async function simulatedSide({ doors, signal }: Ground, { base, head, catalog, approving, revision }: Simulated): Promise<SimulatedSide> {
+async function simulatedSide(ground: Ground, { base, head, catalog, approving, revision }: Simulated): Promise<SimulatedSide> {
+  const { doors } = ground;
   const { records, observed, documents: tracked, ownedCount } = simulate(base, head, revision, doors.instance);
   const [approver, { applications }] = approving;
-  // Of what was not rendered the content is not known: an Approval for it is not called outdated.
-  const others = approver.applications.map(({ object }) => ({ namespace: object.metadata.namespace ?? DEFAULT_NAMESPACE, name: object.metadata.name ?? '' })).filter((app) => !applications.some((item) => nameOf(item) === nameOf(app)));
-  const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog: approver, applications: [...applications, ...others.map((app) => ({ ...app, fault: NOT_RENDERED, revision: NO_REVISION }))], isWhole: true, revision: approver.revision, signal });
+  const { approvals, diagnostics: unapproved } = await judged(ground, approver, applications, approver.revision);
   const leaving = leavingRecords(records, catalog, doors.instance);
   const deletions = [
     ...leaving.flatMap((record) => union(...record.trackers.map(trackedOf)).map(({ key }) => ({ key, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' as const } }))),

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { openApprovals } from '../../../daemon/approvals.ts';
+import { compare, type CompareOptions } from '../../../daemon/compare.ts';
 import { stableStringify } from '../../../daemon/lib/json.ts';
 import { systemClock } from '../../../daemon/lib/retry.ts';
 import { hasChanges } from '../../../daemon/plan/compare.ts';
 import { application } from '../load/trees.ts';
-import { compareFiles, counting, fieldsOf, objectText, onlyOf, told, type Files } from './comparing.ts';
+import { compareFiles, counting, doorsOver, fieldsOf, objectText, onlyOf, told, type Files } from './comparing.ts';
 
 const web = (image: string, more = ''): string => application('shop', `  components:\n  - name: web\n    type: webservice\n    properties:\n      image: ${image}\n${more}`);
 const object = (kind: string, name: string, more: object = {}): string => JSON.stringify({ apiVersion: kind === 'Deployment' ? 'apps/v1' : 'v1', kind, metadata: { name, ...(kind === 'Namespace' ? {} : { namespace: 'default' }) }, ...more });
@@ -204,6 +205,30 @@ it('an Approval that the base has already is outdated by every later content, an
   };
   assert.deepEqual(await compared({ 'go.json': approval }, 'go.json'), [[], 1]);
   assert.deepEqual(await compared({}, 'go.json'), [['plan/approval go.json'], 0]);
+});
+
+it('an Approval that nobody may have given is an error where the head brings it, and none that the base has as it is', async () => {
+  const approval = (name: string): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name }, spec: { action: 'delete', target: { kind: 'Namespace', name: 'shop' }, expires: '2999-01-01T00:00:00Z' } });
+  const files: Readonly<Record<string, Files>> = {
+    base: { 'a.yaml': web('nginx:1'), 'old.json': approval('old') },
+    later: { 'a.yaml': web('nginx:2'), 'old.json': approval('old') },
+    adding: { 'a.yaml': web('nginx:2'), 'old.json': approval('old'), 'new.json': approval('new') },
+    editing: { 'a.yaml': web('nginx:2'), 'old.json': `${approval('old')}\n` },
+  };
+  const compared = async (head: string): Promise<readonly unknown[]> => {
+    const doors = await doorsOver(files);
+    const judge = openApprovals({
+      repo: { tree: doors.repo.tree, broughtBy: ({ path }, { sha }) => Promise.resolve({ commit: path === 'old.json' && sha !== 'editing' ? 'c0ffee' : 'facade', author: 'Bob <bob@example.com>', signature: { state: 'none', signer: '', fingerprints: [] }, withdrawnBy: null }) },
+      clock: systemClock(), approvers: () => Promise.resolve([{ who: 'ada@example.com', actions: ['delete'], namespaces: null, applications: null }]),
+    });
+    const at = (sha: string): CompareOptions['head'] => ({ sha, branch: 'main', author: '', subject: '' });
+    const { findings, oldFindingsCount, applications } = await compare({ ...doors, approvals: judge }, { base: at('base'), head: at(head), live: null, message: '', revertOf: '', isTrusted: true }, new AbortController().signal);
+    assert.equal(applications.length, 1);
+    return [findings.map((item) => `${item.severity} ${item.origin?.path}`), oldFindingsCount];
+  };
+  assert.deepEqual(await compared('later'), [[], 1]);
+  assert.deepEqual(await compared('adding'), [['error new.json'], 1]);
+  assert.deepEqual(await compared('editing'), [['error old.json'], 0], 'somebody has touched it since');
 });
 
 it('the comparison is byte-identical in whatever order the files come (I8)', async () => {
