@@ -100,7 +100,7 @@ async function resumeSpec(base: Base, clone: OwnClone, word: string, text: (name
 /** The content that is running now: what the status branch says, else the hub. */
 async function knownOf(base: Base, clone: OwnClone, namespace: string, name: string, signal: AbortSignal): Promise<Known> {
   const { statusBranch } = base.config;
-  const file = await clone.readRemote(statusBranch, applicationFile(namespace, name));
+  const file = await clone.readStatus(statusBranch, applicationFile(namespace, name));
   const status = file === null ? null : parseYaml(file, 'status').value;
   if (isRecord(status) && typeof status['revisionHash'] === 'string') return { hash: status['revisionHash'], from: `the branch ${statusBranch}`, steps: stepsOf(isRecord(status['workflow']) ? status['workflow']['steps'] : undefined) };
   await using hub = await wireHub(base).catch(() => null) ?? { raw: null, [Symbol.asyncDispose]: () => Promise.resolve() };

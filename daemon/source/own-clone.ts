@@ -6,14 +6,15 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Fault } from '../model/fault.ts';
+import { generationPatterns, generations } from './generations.ts';
 
 export interface OwnClone {
   /** The root of the work tree. */
   readonly top: string;
   /** A file of the work tree; null when it is not there. */
   readonly read: (path: string) => Promise<string | null>;
-  /** A file of a branch of the remote, fetched anew where it answers, else of a branch here; null when it is not there. */
-  readonly readRemote: (branch: string, path: string) => Promise<string | null>;
+  /** A file of the status branch, of its newest generation: of the remote's, fetched anew where it answers, else of a branch here; null when it is not there. */
+  readonly readStatus: (branch: string, path: string) => Promise<string | null>;
   /** Writes one new file and commits it alone, signed or not; what else is staged or changed stays as it is. Gives the commit. */
   readonly commitNew: (path: string, content: string, message: string, options: { readonly sign: boolean }) => Promise<string>;
   readonly push: () => Promise<void>;
@@ -42,13 +43,19 @@ export async function openOwnClone(directory: string, environment: Readonly<Reco
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
     }),
-    readRemote: async (branch, path) => {
+    readStatus: async (branch, path) => {
       const remote = await remoteName();
-      const ref = `refs/remotes/${remote}/${branch}`;
-      await git(top, 'fetch', '--quiet', '--no-tags', remote, `+refs/heads/${branch}:${ref}`);
+      const listed = await git(top, 'ls-remote', '--quiet', '--refs', remote, ...generationPatterns(branch).map((name) => `refs/heads/${name}`));
+      const [newest] = generations(branch, listed.stdout.split('\n').map((line) => line.slice(line.indexOf('\t') + 1).replace('refs/heads/', '')));
+      if (newest !== undefined) await git(top, 'fetch', '--quiet', '--no-tags', remote, `+refs/heads/${newest}:refs/remotes/${remote}/${newest}`);
       // The daemon may follow this very repository: then its branch is here and on no remote.
-      for (const at of [ref, `refs/heads/${branch}`]) {
-        const shown = await git(top, 'show', `${at}:${path}`);
+      const folders = [`refs/remotes/${remote}/`, 'refs/heads/'];
+      const refs = (await git(top, 'for-each-ref', '--format=%(refname)', ...folders)).stdout.split('\n');
+      const found = folders.map((folder) => ({ folder, name: generations(branch, refs.filter((ref) => ref.startsWith(folder)).map((ref) => ref.slice(folder.length)))[0] }));
+      const last = generations(branch, found.flatMap(({ name }) => name ?? []))[0];
+      for (const { folder, name } of found) {
+        if (name === undefined || name !== last) continue;
+        const shown = await git(top, 'show', `${folder}${name}:${path}`);
         if (shown.exitCode === 0) return shown.stdout;
       }
       return null;
