@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { load } from 'js-yaml';
 import type { Write } from '../lab/audit.ts';
 import { hasCondition, type KubeObject } from '../lab/client.ts';
@@ -164,10 +165,7 @@ export function ocmScenarios(ground: () => OcmGround): void {
     const { hub, member } = ground();
     await using it = await open(ground(), 'left');
     const app = (color: string, ignored: string): string => topologyApp('left', [{ name: 'settings', type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'left', annotations: { 'lateen.dev/ignore-fields': ignored } }, data: { color, size: '2' } }] } }]);
-    const isNow = (data: object): Promise<unknown> => until(`left is ${JSON.stringify(data)}`, async () => {
-      const live = (await member.client.find('configmaps/default/left'))?.data ?? {};
-      return JSON.stringify(Object.entries(live).sort()) === JSON.stringify(Object.entries(data).sort()) ? true : undefined;
-    }, PATIENCE_MS);
+    const isNow = (data: object): Promise<unknown> => until(`left is ${JSON.stringify(data)}`, async () => (isDeepStrictEqual((await member.client.find('configmaps/default/left'))?.data, data) ? true : undefined), PATIENCE_MS);
     await it.push({ 'app.yaml': app('blue', '/data/size') });
     await assertOnce(it);
     await isNow({ color: 'blue', size: '2' });
