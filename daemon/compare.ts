@@ -14,6 +14,7 @@ import type { KubeObject } from './model/object.ts';
 import type { Desired, DesiredApplication, Plan, RevisionRef } from './model/plan.ts';
 import type { ApplicationRecord, Redactor, Repo } from './model/ports.ts';
 import type { PlanGround } from './pass.ts';
+import { approvedSteps, speaksOf, type ApprovedStep } from './plan/approved-steps.ts';
 import { assumedClusters } from './plan/assumed-clusters.ts';
 import { blame, type Blame, type Source } from './plan/blame.ts';
 import { compareApplications, type Facts, type SideInput } from './plan/compare.ts';
@@ -112,7 +113,8 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
   const { ground, base, head, desired } = looked;
   const { live } = options;
   const liveSide: SideInput | null = live === null ? null : { plan: live.plan, records: live.hub.records, heldBack: live.heldBack, isSimulated: false };
-  const facts = await factsOf(looked, catalogs, [desired, liveSide], options.rendersMax ?? RENDERS_TOTAL_MAX);
+  const approved = await approvedBeforehand(looked, catalogs, options);
+  const facts = await factsOf(looked, catalogs, [desired, liveSide], { approved, rendersMax: options.rendersMax ?? RENDERS_TOTAL_MAX });
   const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
   const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(options.isTrusted ? (desired?.unapproved ?? []) : [])];
   const before = new Set(catalogs.base === null || base === null ? [] : [...findings(catalogs.base, base), ...await unapprovedBefore(looked, catalogs.base, options, now)].map(findingText));
@@ -133,6 +135,16 @@ async function unapprovedBefore({ ground, base }: Looked, catalog: Catalog, opti
   const paths = new Set(catalog.approvals.map(({ origin }) => origin.path));
   if (base === null || options.base === null || !now.some((item) => item.code === 'plan/approval' && item.severity === 'error' && paths.has(item.origin?.path ?? ''))) return [];
   return (await judged(ground, catalog, base.applications, options.base)).diagnostics;
+}
+
+/** Steps of the head that an Approval lets go on which will be there: of a head that is anybody's only what the base has as well. */
+async function approvedBeforehand({ ground, head }: Looked, { base, head: own }: Catalogs, { isTrusted, base: baseRevision, head: revision }: CompareOptions): Promise<ReadonlyMap<string, readonly ApprovedStep[]>> {
+  const given = new Set(base?.approvals.map(approvalText) ?? []);
+  const documents = isTrusted ? own.approvals : own.approvals.filter((document) => given.has(approvalText(document)));
+  const apps = head.applications.filter((app) => app.fault === null && documents.some((document) => speaksOf(document, app)));
+  if (apps.length === 0) return new Map();
+  const { approvals } = await judged(ground, { ...own, approvals: documents }, head.applications, isTrusted ? revision : (baseRevision ?? revision));
+  return new Map(apps.map((app) => [nameOf(app), approvedSteps(app, approvals, documents)]));
 }
 
 /** Which Approvals of a commit count; `applications` are those of it that were rendered. */
@@ -261,7 +273,7 @@ async function simulatedSide(ground: Ground, { base, head, catalog, approving, r
 
 const nameOf = (app: { readonly namespace: string; readonly name: string }): string => `${app.namespace}/${app.name}`;
 
-async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (SideInput | null)[], rendersMax: number): Promise<ReadonlyMap<string, Facts>> {
+async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (SideInput | null)[], { approved, rendersMax }: { readonly approved: ReadonlyMap<string, readonly ApprovedStep[]>; readonly rendersMax: number }): Promise<ReadonlyMap<string, Facts>> {
   const { ground } = looked;
   const [base, head] = [looked.base, looked.head].map((desired) => new Map((desired?.applications ?? []).map((app) => [nameOf(app), app])));
   const moving = new Set(sides.flatMap((side) => side?.plan.applications ?? []).filter((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep')).map(nameOf));
@@ -279,7 +291,7 @@ async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (Side
     const why = after === null || after.fault !== null || before === after || !moving.has(name) ? null : await blameFor(looked, catalogs, [before, after], { renders, ...(twins === undefined ? {} : { twins }) });
     const touchesPatch = why?.changes.some(({ path }) => path[0] === 'spec' && path[1] === 'policies') === true;
     const matrix = after === null || !moving.has(name) ? null : matrixOf(looked.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
-    return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix }];
+    return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix, approved: approved.get(name) ?? [] }];
   }, ground.signal);
   return new Map(found);
 }

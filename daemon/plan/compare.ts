@@ -5,8 +5,9 @@ import { Fault } from '../model/fault.ts';
 import { groupOf, keyText, type KubeObject } from '../model/object.ts';
 import type { ApplicationPlan, Change, DesiredApplication, Plan } from '../model/plan.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
+import type { ApprovedStep } from './approved-steps.ts';
 import type { Blame } from './blame.ts';
-import type { ApplicationComparison, Cause, CloudDiff, Comparison, FieldDiff, Matrix, ObjectDiff, Side } from './comparison.ts';
+import type { ApplicationComparison, Cause, CloudDiff, Comparison, FieldDiff, Matrix, ObjectDiff, Side, StepPlan } from './comparison.ts';
 import type { EnvironmentView } from './environments.ts';
 import { objectDiffs } from './object-diffs.ts';
 import { isKnownRevision, NO_WORKFLOW, workflowPlan } from './workflow-plan.ts';
@@ -30,6 +31,8 @@ export interface Facts {
   /** Null where nothing was to be found out. */
   readonly blame: Blame | null;
   readonly matrix: Matrix | null;
+  /** Its steps that wait for nobody, for they are approved already. */
+  readonly approved: readonly ApprovedStep[];
 }
 
 export interface CompareInput {
@@ -45,7 +48,7 @@ export interface CompareInput {
   readonly cloudPlan: (object: KubeObject) => readonly string[];
 }
 
-const NO_FACTS: Facts = { base: null, head: null, baseEnvironments: [], headEnvironments: [], blame: null, matrix: null };
+const NO_FACTS: Facts = { base: null, head: null, baseEnvironments: [], headEnvironments: [], blame: null, matrix: null, approved: [] };
 
 /** Every application that would not stay as it is; the repository's own documents come first. */
 export function compareApplications(input: CompareInput): Pick<Comparison, 'applications' | 'unchangedCount'> {
@@ -184,6 +187,8 @@ function documentCauses(object: ObjectDiff, { base, head }: { readonly base: Doc
 
 // ----------------------------------------------------------------------------------------------------------- notes
 
+const stepsThatRun = (steps: readonly StepPlan[]): readonly string[] => steps.flatMap((step) => [...(step.runs ? [step.name] : []), ...stepsThatRun(step.subSteps)]);
+
 function notesOf(input: CompareInput, app: ApplicationComparison, facts: Facts, record: ApplicationRecord | undefined): readonly string[] {
   const { head, base, blame } = facts;
   const notes: string[] = [];
@@ -198,6 +203,8 @@ function notesOf(input: CompareInput, app: ApplicationComparison, facts: Facts, 
     const what = app.kind === 'Initializer' ? 'what exists in a cloud is found again and not made twice' : 'what steps have done outside of the clusters is not undone';
     notes.push(`it goes back to what it was${input.revertOf === '' ? ` as ${head.revision.name}` : ` at ${input.revertOf.slice(0, 10)}`}: its steps run again from the first, and ${what}`);
   }
+  const running = new Set(sidesOf(app).flatMap((side) => stepsThatRun(side.workflow.steps)));
+  for (const { step, path, expires } of facts.approved.filter((item) => running.has(item.step))) notes.push(`step ${step} does not wait: it is approved by ${path}${expires === '' ? '' : ` until ${expires}`}`);
   if (input.revertOf !== '' && app.document === 'gone' && app.kind === 'Application') notes.push('it came after the commit that the head goes back to: what its steps have done outside of the clusters is not undone');
   if (blame !== null && blame.note !== '') notes.push(blame.note);
   return notes;

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { openApprovals } from '../../../daemon/approvals.ts';
-import { compare, type CompareOptions } from '../../../daemon/compare.ts';
+import { compare, type CompareDoors, type CompareOptions } from '../../../daemon/compare.ts';
 import { stableStringify } from '../../../daemon/lib/json.ts';
 import { systemClock } from '../../../daemon/lib/retry.ts';
 import { hasChanges } from '../../../daemon/plan/compare.ts';
-import { application } from '../load/trees.ts';
+import { application, treeOf } from '../load/trees.ts';
 import { compareFiles, counting, doorsOver, fieldsOf, objectText, onlyOf, told, type Files } from './comparing.ts';
 
 const web = (image: string, more = ''): string => application('shop', `  components:\n  - name: web\n    type: webservice\n    properties:\n      image: ${image}\n${more}`);
@@ -185,6 +185,26 @@ describe('a way back', () => {
   it('says what its steps do again, and what is not undone', async () => {
     const app = onlyOf(await compareFiles({ 'a.yaml': web('nginx:2') }, { 'a.yaml': web('nginx:1') }, { revertOf: 'c0ffee0123456789' }));
     assert.deepEqual(app.notes, ['it goes back to what it was at c0ffee0123: its steps run again from the first, and what steps have done outside of the clusters is not undone']);
+  });
+
+  it('says which step will not wait: its Approval is there already', async () => {
+    const app = (image: string): string => `${web(image)}  workflow:\n    steps:\n    - {name: pause, type: suspend}\n    - name: more\n      type: step-group\n      subSteps:\n      - {name: look, type: suspend}\n`;
+    const approval = (spec: object): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'go' }, spec: { action: 'resume', target: { kind: 'Application', name: 'shop' }, expires: '2999-01-01T00:00:00Z', ...spec } });
+    const judge = openApprovals({ repo: { tree: () => Promise.resolve(treeOf({})), broughtBy: () => Promise.resolve(null) }, clock: systemClock(), approvers: null });
+    let hash = '';
+    const listening: CompareDoors['approvals'] = (asked) => {
+      if (asked.revision.sha === 'head') hash = asked.applications[0]?.revision.hash ?? '';
+      return judge(asked);
+    };
+    const notes = async (base: Files, head: Files, options: Partial<CompareOptions> = {}): Promise<readonly string[]> => onlyOf(await compareFiles({ 'a.yaml': app('nginx:2'), ...base }, { 'a.yaml': app('nginx:1'), ...head }, options, { approvals: listening })).notes;
+    assert.deepEqual(await notes({}, {}), []);
+    const old = { 'approvals/go.json': approval({ step: 'pause', hash }) };
+    assert.deepEqual(await notes(old, old), ['step pause does not wait: it is approved by approvals/go.json until 2999-01-01T00:00:00Z']);
+    assert.equal((await notes(old, old, { isTrusted: false })).length, 1, 'who merges anybody\'s way back should know');
+    assert.deepEqual(await notes({}, old, { isTrusted: false }), [], 'and what anybody brings along approves nothing');
+    assert.deepEqual(await notes({}, { 'go.json': approval({ step: 'look', hash }) }), ['step look does not wait: it is approved by go.json until 2999-01-01T00:00:00Z']);
+    for (const spec of [{ step: 'pause', hash: 'abc' }, { step: 'pause', hash, expires: '2001-01-01T00:00:00Z' }, { step: 'other', hash }]) assert.deepEqual(await notes({}, { 'go.json': approval(spec) }), [], JSON.stringify(spec));
+    assert.equal((await notes({}, { 'go.json': approval({ hash }) })).length, 2, 'all steps that wait');
   });
 
   it('from an Initializer keeps all that it made', async () => {
