@@ -118,6 +118,11 @@ export interface Transport {
   readonly remove: (key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal, mark?: Readonly<Record<string, string>> | null) => Promise<boolean>;
   /** Objects of a kind; `labels` is a label selector. */
   readonly list: (cluster: string, apiVersion: string, kind: string, namespace: string, labels: string, signal: AbortSignal) => Promise<readonly KubeObject[]>;
+  /**
+   * The kind that a resource's word stands for: `deployments`, `deployment`; `group` "" for any, the core one first. Null
+   * when the cluster knows none. Absent: nobody can be asked.
+   */
+  readonly kindOf?: (cluster: string, group: string, resource: string, signal: AbortSignal) => Promise<{ readonly apiVersion: string; readonly kind: string } | null>;
   /** Whether a kind is namespaced; null when the cluster does not know it. */
   readonly isNamespaced: (cluster: string, apiVersion: string, kind: string, signal: AbortSignal) => Promise<boolean | null>;
 }

@@ -7,6 +7,7 @@ import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import { keyText, LOCAL, type JsonObject } from '../model/object.ts';
 import type { ComponentRef, DesiredApplication, Environment, PlacementRef, PolicyRef, RenderedComponent, Step, Wanted } from '../model/plan.ts';
 import { environmentObjects, inWorks } from '../lib/manifest-work.ts';
+import { isReferring } from '../lib/referring.ts';
 import { asList, asObject, asText, asTexts, type ApplicationSpec } from './application.ts';
 import { environmentPolicies } from '../lib/environment-policies.ts';
 import { envPolicies, isEnvironmentStep } from './environment.ts';
@@ -48,7 +49,7 @@ export async function placedObjects(desired: DesiredApplication, clusters: Clust
   const diagnostics: Diagnostic[] = [];
   for (const step of flat(desired.steps)) {
     for (const [component, placement] of placesOf(desired, step, clusters)) {
-      if (component.inputs.length > 0) continue;
+      if (component.inputs.length > 0 || isReferring(desired, component)) continue;
       const result = await renderFor(component, placement);
       diagnostics.push(...result.diagnostics);
       if (result.component !== null) objects.push(...(placement.member?.mode === 'ocm' ? inWorks(desired, result.component) : result.component).objects);

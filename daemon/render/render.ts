@@ -4,6 +4,7 @@
  */
 import { hashOf } from '../lib/json.ts';
 import { mapLimit } from '../lib/queue.ts';
+import { isReferring } from '../lib/referring.ts';
 import { configuredDialect, DEFAULT_NAMESPACE, INITIALIZER_ANNOTATION, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import { keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
@@ -165,8 +166,8 @@ function baseOf(environment: RenderEnvironment, app: ApplicationSpec, plan: Effe
   };
 }
 
-/** A component whose inputs a step gives cannot be rendered before that step. */
-const waitsForInput = (app: ApplicationSpec, name: string): boolean => app.components.some((component) => component.name === name && component.inputs.length > 0);
+/** A component whose inputs a step gives cannot be rendered before that step, nor one whose objects are read then. */
+const waitsForInput = (app: ApplicationSpec, name: string): boolean => app.components.some((component) => component.name === name && (component.inputs.length > 0 || isReferring(app, component)));
 
 async function renderParts(environment: RenderEnvironment, app: ApplicationSpec, base: DesiredApplication, renderFor: Renderer): Promise<DesiredApplication> {
   const components = new Map<string, RenderedComponent>();

@@ -18,6 +18,7 @@ export function actingTransport(transport: Transport, user: string): Transport {
   const as = <A extends readonly unknown[], T>(call: (...args: A) => T) => (...args: A): T => acting.run(user, () => call(...args));
   return {
     observe: as(transport.observe), apply: as(transport.apply), remove: as(transport.remove), list: as(transport.list), isNamespaced: transport.isNamespaced,
+    ...(transport.kindOf === undefined ? {} : { kindOf: transport.kindOf }),
     ...(transport.rehearse === undefined ? {} : { rehearse: as(transport.rehearse) }),
   };
 }

@@ -25,6 +25,8 @@ export type ReadPath = (path: string, accept: string, signal: AbortSignal) => Pr
 export interface Discovery {
   /** The kind, or null when the cluster does not serve it. */
   readonly find: (apiVersion: string, kind: string, signal: AbortSignal) => Promise<Resource | null>;
+  /** The kind that a resource's plural, or its kind in any case, stands for; `group` "" for any: the core group's before others', the preferred version's before others'. */
+  readonly findNamed: (group: string, word: string, signal: AbortSignal) => Promise<Resource | null>;
   /** Forgets one kind that turned out to be gone. */
   readonly forget: (apiVersion: string, kind: string) => void;
 }
@@ -47,17 +49,25 @@ export function openDiscovery(read: ReadPath): Discovery {
     for (const resource of readClassic(apiVersion, text)) kinds.set(`${resource.apiVersion}/${resource.kind}`, resource);
   }
 
+  // One load for all who wait; a failed one is tried again by the next who asks.
+  const loaded = (signal: AbortSignal): Promise<void> => (loading ??= loadAll(signal).catch((error: unknown) => {
+    loading = null;
+    throw error;
+  }));
+
   return {
+    async findNamed(group, word, signal) {
+      await loaded(signal);
+      const asked = word.toLowerCase();
+      const groupOf = ({ apiVersion }: Resource): string => (apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '');
+      const named = [...kinds.values()].filter((item) => (item.plural === asked || item.kind.toLowerCase() === asked) && (group === '' || groupOf(item) === group));
+      return named.find((item) => groupOf(item) === '') ?? named[0] ?? null;
+    },
     async find(apiVersion, kind, signal) {
       const key = `${apiVersion}/${kind}`;
       const known = kinds.get(key);
       if (known !== undefined) return known;
-      // One load for all who wait; a failed one is tried again by the next who asks.
-      loading ??= loadAll(signal).catch((error: unknown) => {
-        loading = null;
-        throw error;
-      });
-      await loading;
+      await loaded(signal);
       if (kinds.has(key)) return kinds.get(key) ?? null;
       let asking = asked.get(apiVersion);
       if (asking === undefined) {

@@ -53,6 +53,8 @@ export interface KubeClient extends AsyncDisposable {
   readonly raw: Send;
   /** Null when the cluster does not serve the kind. */
   readonly findResource: (apiVersion: string, kind: string, signal: AbortSignal) => Promise<Resource | null>;
+  /** The kind that a word such as `deployment` or `deployments` stands for; `group` "" for any. Null when there is none. */
+  readonly findNamed: (group: string, word: string, signal: AbortSignal) => Promise<Resource | null>;
   /** Faults: transport/no-kind. */
   readonly resource: (apiVersion: string, kind: string, signal: AbortSignal) => Promise<Resource>;
   /** Kinds that a CRD just applied will bring: whoever asks for them first waits up to 10 s until they are served. */
@@ -172,6 +174,7 @@ export function openClient(credentials: Credentials, options: Omit<ConnectOption
     server: credentials.origin,
     raw,
     findResource,
+    findNamed: discovery.findNamed,
     resource,
     expectKind: (apiVersion, kind) => void expected.add(`${apiVersion}/${kind}`),
     async get(target, signal) {

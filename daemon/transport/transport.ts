@@ -152,6 +152,10 @@ export function openTransport(options: TransportOptions): Transport {
       const found = await client.list({ apiVersion, kind, namespace, labels }, signal);
       return found.items.map(learn);
     },
+    async kindOf(cluster, group, resource, signal) {
+      const found = await (await clusters(cluster)).findNamed(group, resource, signal);
+      return found === null ? null : { apiVersion: found.apiVersion, kind: found.kind };
+    },
     async isNamespaced(cluster, apiVersion, kind, signal) {
       const client = await clusters(cluster);
       return (await client.findResource(apiVersion, kind, signal))?.namespaced ?? null;

@@ -47,6 +47,7 @@ export function memoryCluster(server: string): MemoryCluster {
       if (answer instanceof Fault) throw answer;
       return { statusCode: 200, headers: {}, text: answer };
     },
+    findNamed: async () => null,
     findResource: async (apiVersion, kind) => (unserved.has(kind) ? null : ({ apiVersion, kind, namespaced: !CLUSTER_SCOPED.has(kind), verbs: ['list', 'watch'] } as unknown as Awaited<ReturnType<KubeClient['findResource']>>)),
     resource: unused,
     expectKind: (_apiVersion, kind) => void unserved.delete(kind),

@@ -10,6 +10,8 @@ import type { ComponentOutcome, Delivered, Delivery, StepContext } from '../../.
 
 const CLUSTER_SCOPED = new Set(['Namespace', 'ClusterRole', 'ResourceTracker', 'ManagedCluster', 'Node']);
 
+const KINDS = [{ apiVersion: 'v1', kind: 'ConfigMap' }, { apiVersion: 'v1', kind: 'Secret' }, { apiVersion: 'v1', kind: 'Service' }, { apiVersion: 'v1', kind: 'Namespace' }, { apiVersion: 'apps/v1', kind: 'Deployment' }];
+
 export interface World {
   readonly context: StepContext;
   /** Live objects by keyText. */
@@ -65,6 +67,7 @@ function clusterInMemory(world: { readonly objects: Map<string, KubeObject>; rea
       return [...world.objects].filter(([key, object]) => key.startsWith(`${cluster}/`) && object.apiVersion === apiVersion && object.kind === kind && (namespace === '' || object.metadata.namespace === namespace) && has(object)).map(([, object]) => object);
     },
     isNamespaced: async (_cluster, _apiVersion, kind) => !CLUSTER_SCOPED.has(kind),
+    kindOf: async (_cluster, group, resource) => KINDS.find((item) => item.kind.toLowerCase() === resource.replace(/s$/, '') && (group === '' || item.apiVersion.startsWith(`${group}/`))) ?? null,
   };
 }
 
