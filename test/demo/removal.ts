@@ -1,9 +1,12 @@
 /** How what the demo left on somebody's own cluster is removed by hand: from the inventory that is there. */
 import type { KubeObject, LabClient } from '../lab/client.ts';
 
+/** Kinds are the only names with a group behind them. */
+export const isKind = (name: string): boolean => name.includes('.');
+
 export interface Left {
   readonly instance: string;
-  /** CRDs that were not there before. */
+  /** Names of what the daemon wrote before its first pass: kinds, and what else was not there before. */
   readonly installed: readonly string[];
   readonly hadSystemNamespace: boolean;
 }
@@ -30,6 +33,14 @@ function deletionOf(item: Managed): readonly string[] {
   return [`kubectl delete --wait=false ${target}`, `kubectl patch ${target} --type merge -p '{"metadata":{"finalizers":null}}'      # what it made in the cloud stays, and costs: see the cloud's console`];
 }
 
+const kinds = ({ installed }: Left): readonly string[] => installed.filter(isKind);
+
+/** ConfigMaps that the vela CLI looks for. */
+function views({ installed }: Left): readonly string[] {
+  const names = installed.filter((name) => name.endsWith('-view'));
+  return names.length === 0 ? [] : [`kubectl delete configmap -n vela-system ${names.join(' ')}`];
+}
+
 /** `kubectl` commands, in the order in which they are to be run. */
 export async function removalCommands(client: LabClient, left: Left): Promise<readonly string[]> {
   const selector = `lateen.dev/instance=${left.instance}`;
@@ -47,7 +58,7 @@ export async function removalCommands(client: LabClient, left: Left): Promise<re
     ...others.flatMap(deletionOf),
     ...(namespaces.size === 0 ? [] : [`kubectl delete namespace ${[...namespaces].join(' ')}`]),
     `kubectl delete resourcetrackers.core.oam.dev -l ${selector}`,
-    ...(left.hadSystemNamespace ? [`kubectl delete lease -n vela-system lateen-${left.instance}`] : ['kubectl delete namespace vela-system']),
-    ...(left.installed.length === 0 ? [] : [`kubectl delete customresourcedefinition ${left.installed.filter((name) => name.includes('.')).join(' ')}`]),
+    ...(left.hadSystemNamespace ? [`kubectl delete lease -n vela-system lateen-${left.instance}`, ...views(left)] : ['kubectl delete namespace vela-system']),
+    ...(kinds(left).length === 0 ? [] : [`kubectl delete customresourcedefinition ${kinds(left).join(' ')}`]),
   ]);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject, LabClient } from '../lab/client.ts';
 import { gitText } from './ground.ts';
+import { isKind } from './removal.ts';
 import type { Screen } from './screen.ts';
 
 const LOOK_AGAIN_MS = 150;
@@ -26,7 +27,7 @@ interface LogLine {
 
 export interface LogFollower {
   readonly onLine: (line: string) => void;
-  /** CRDs that the daemon installed on the hub. */
+  /** Names of what the daemon wrote on the hub before its first pass. */
   readonly installed: () => readonly string[];
 }
 
@@ -40,7 +41,7 @@ export function followLog(screen: Screen, onPass: (pass: PassLine) => void): Log
   const known: Readonly<Record<string, (line: LogLine) => void>> = {
     'hub prepared': (line) => {
       installed = Array.isArray(line['written']) ? line['written'].map(String) : [];
-      screen.event('prepared', `${count(installed.length, 'custom resource definition')} installed on the hub`);
+      screen.event('prepared', `${count(installed.filter(isKind).length, 'custom resource definition')} installed on the hub`);
     },
     'waiting for the Lease': (line) => screen.event('lease', `another daemon holds it: ${text(line['holder'])}`, 'waiting'),
     'started': () => screen.event('daemon', 'started', 'quiet'),
