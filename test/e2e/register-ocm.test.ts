@@ -12,7 +12,7 @@ import { openRegister } from '../../daemon/transport/register.ts';
 import type { KubeObject } from '../lab/client.ts';
 import { useLab, type Lab } from '../lab/lab.ts';
 import { certificateRequest } from '../rig/certificate-request.ts';
-import { until } from '../rig/daemon.ts';
+import { openScenario, until } from '../rig/daemon.ts';
 import { clientOf, connectionOf, CRDS, freeEffects } from '../rig/members.ts';
 
 const clock = systemClock();
@@ -101,4 +101,29 @@ test('its own request is approved and signed, the cluster accepted; joined and a
     return state.available ? state : undefined;
   }), { available: true, changed: false, message: '' });
   assert.deepEqual(done, []);
+});
+
+test('a daemon takes the klusterlet off the member when somebody deletes the cluster, also after it was killed on the way', async () => {
+  const { hub: plane, m1 } = lab.planes;
+  // OCM's works are still being cleared.
+  const held = 'cluster.open-cluster-management.io/api-resource-cleanup';
+  const { finalizers } = (await plane.client.get('managedclusters/m1')).metadata as unknown as { readonly finalizers: readonly string[] };
+  assert.deepEqual(finalizers, ['lateen.dev/klusterlet']);
+  await plane.client.patch('managedclusters/m1', { metadata: { finalizers: [...finalizers, held] } });
+  await plane.client.delete('managedclusters/m1');
+  await using it = await openScenario({ name: 'off', hub: plane.client, kubeconfig: plane.kubeconfig });
+  await it.push({ 'one.json': JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'one', namespace: it.namespace } }) });
+  {
+    await using daemon = it.run({ crash: { cut: { when: 'after', effect: 'delete', nth: 1 } } }, '--interval', '2s');
+    await daemon.untilLog((line) => line['message'] === `cluster m1 is being cleared (${held}); its klusterlet goes after that`, 60_000);
+    assert.equal((await m1.client.list('klusterlets')).length, 1);
+    await plane.client.patch('managedclusters/m1', { metadata: { finalizers } });
+    assert.equal((await daemon.ended).signal, 'SIGKILL');
+  }
+  assert.deepEqual(await m1.client.list('klusterlets'), []);
+  assert.ok(await plane.client.find('managedclusters/m1'));
+  await using daemon = it.run({}, '--interval', '2s');
+  await until('the cluster is gone', async () => ((await plane.client.find('managedclusters/m1')) === undefined ? true : undefined), 60_000);
+  assert.deepEqual([await m1.client.find(`secrets/${AGENTS}/bootstrap-hub-kubeconfig`), await plane.client.find('secrets/vela-system/lateen-klusterlet-m1')], [undefined, undefined]);
+  assert.equal((await daemon.stop()).code, 0);
 });
