@@ -353,7 +353,7 @@ class Run {
         const at = `${id}/${path}`;
         const known = this.#journal.calls[at];
         if (known?.result !== undefined) return known.result as CueObject;
-        if (known !== undefined) throw new Fault('workflow/step-failed', `${intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
+        if (known !== undefined) throw new Fault('workflow/step-failed', `${known.intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
         this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent } } };
         await this.#doors.keep(this.#snapshot());
         let result: CueObject;
@@ -364,6 +364,9 @@ class Run {
           if (error instanceof Fault && error.code === 'workflow/unreachable') {
             const { [at]: _dropped, ...calls } = this.#journal.calls;
             this.#journal = { ...this.#journal, calls };
+          } else {
+            // Whoever finds the intent later is told what became of it.
+            this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent: toFault(error).message } } };
           }
           throw error;
         }

@@ -26,7 +26,7 @@ export async function send(request: HttpRequest, context: StepContext): Promise<
     const words = networkWords(error);
     const what = `${request.method} ${originOf(request.url)}`;
     if (words !== null) throw new Fault('workflow/unreachable', `${what}: ${words}`, { cause: error });
-    throw new Fault('workflow/http', `${what} failed`, { cause: error });
+    throw new Fault('workflow/http', error instanceof Error && /timeout|abort/i.test(error.name) ? `${what}: no answer in ${request.timeoutMs / 1000} s` : `${what} failed`, { cause: error });
   }
 }
 

@@ -556,6 +556,19 @@ describe('a call that must not be made twice', () => {
     assert.deepEqual([calls, run.journal.steps[0]?.message], [1, 'POST it: a call was begun and its outcome is unknown; it is not made again by itself']);
   });
 
+  it('is not, when it failed on its way: what was said of it then is said again', async () => {
+    const run = bench([step('a')]);
+    let calls = 0;
+    run.does.set('a', calling(async () => {
+      calls += 1;
+      throw new Fault('workflow/http', 'POST it failed: no answer');
+    }));
+    await run.pass();
+    throughTheHub(run);
+    await run.pass();
+    assert.deepEqual([calls, run.journal.steps[0]?.message], [1, 'POST it failed: no answer: a call was begun and its outcome is unknown; it is not made again by itself']);
+  });
+
   it('is made again when it was certainly not sent', async () => {
     const run = bench([step('a')]);
     let calls = 0;
