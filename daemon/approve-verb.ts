@@ -16,7 +16,7 @@ import { LOCAL, type JsonObject } from './model/object.ts';
 import { openOwnClone, type OwnClone } from './source/own-clone.ts';
 import { applicationFile } from './status/publish-files.ts';
 import type { ExitCode, Terminal } from './verbs.ts';
-import { wireBase, wireHub, type Base } from './wire.ts';
+import { wireBase, wireHub, type Base } from './wire-base.ts';
 
 /** What is known of an application, from the status branch or the hub. */
 interface Known {

@@ -24,7 +24,7 @@ import { definitionHashes } from './status/definition-hashes.ts';
 import { sourceOf } from './status/history.ts';
 import { compareDefinitions, recordedApplication, recordedClusters, recordedMembers } from './status/recorded.ts';
 import type { ExitCode, Terminal } from './verbs.ts';
-import { readBuiltIns, wireBase, wireCue, type Base } from './wire.ts';
+import { readBuiltIns, wireBase, wireCue, type Base } from './wire-base.ts';
 
 /** What was recorded nearest to a commit. */
 interface Recorded {

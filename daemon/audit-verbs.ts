@@ -12,7 +12,7 @@ import { inForm, table, type Output } from './print.ts';
 import { openStatusLog, type StatusEntry, type StatusLog } from './source/status-log.ts';
 import { partsOf, rowOfFile, rowsOf, sinceWhen, sourceOf, type HistoryRow } from './status/history.ts';
 import type { ExitCode, Terminal } from './verbs.ts';
-import { sourceOptions, wireBase, type Base } from './wire.ts';
+import { sourceOptions, wireBase, type Base } from './wire-base.ts';
 
 /** The history of the status branch. Faults: source/*. */
 export const openLog = (base: Base, signal: AbortSignal): Promise<StatusLog> => openStatusLog(sourceOptions(base.config), { clock: base.clock, redactor: base.redactor }, signal);

@@ -21,7 +21,8 @@ import { cloudPlan } from './provision/order.ts';
 import { readPack } from './render/pack.ts';
 import type { Source } from './source/source.ts';
 import type { ExitCode, Terminal } from './verbs.ts';
-import { readBuiltIns, wire, wireApprovers, wireBase, wireCue, wireSource, type Base, type Wired } from './wire.ts';
+import { wire, type Wired } from './wire.ts';
+import { readBuiltIns, wireApprovers, wireBase, wireCue, wireSource, type Base } from './wire-base.ts';
 
 /** `try`: the clusters, if they answer. */
 type Mode = 'live' | 'try' | 'offline';

@@ -10,7 +10,7 @@ import { DEFAULT_NAMESPACE } from './model/catalog.ts';
 import { Fault } from './model/fault.ts';
 import type { JsonObject, KubeObject } from './model/object.ts';
 import type { ExitCode, Terminal } from './verbs.ts';
-import { wireBase, wireHub } from './wire.ts';
+import { wireBase, wireHub } from './wire-base.ts';
 
 export type Steering = 'suspend' | 'resume' | 'retry';
 

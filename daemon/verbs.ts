@@ -27,7 +27,8 @@ import { render } from './render/render.ts';
 import { guessNamespaced } from './render/scope.ts';
 import { readDirectory } from './source/directory.ts';
 import { watchLocal, poll } from './source/watch.ts';
-import { readBuiltIns, wire, wireApprovers, wireBase, wireCue, wireView, type Base, type EffectsDecorator, type WireOptions } from './wire.ts';
+import { wire, wireView, type EffectsDecorator, type WireOptions } from './wire.ts';
+import { readBuiltIns, wireApprovers, wireBase, wireCue, type Base } from './wire-base.ts';
 
 /** Where a verb prints, and what ends it. */
 export interface Terminal {

@@ -45,7 +45,7 @@ function occurrences(pattern: RegExp, files: readonly SourceFile[] = FILES): str
 // ------------------------------------------------------------------------------------------------------------ layers
 
 /** From top to bottom; what is not named here is a stage if it is a folder, else it stands beside pass.ts. */
-const LAYERS: Readonly<Record<string, number>> = { main: 0, cli: 1, verbs: 2, 'plan-verb': 2, 'audit-verbs': 2, 'at-verb': 2, 'approve-verb': 2, 'steer-verbs': 2, wire: 3, loop: 4, pass: 4, http: 4, config: 5, lib: 7, model: 8 };
+const LAYERS: Readonly<Record<string, number>> = { main: 0, cli: 1, verbs: 2, 'plan-verb': 2, 'audit-verbs': 2, 'at-verb': 2, 'approve-verb': 2, 'steer-verbs': 2, wire: 3, 'wire-base': 3.5, loop: 4, pass: 4, http: 4, config: 5, lib: 7, model: 8 };
 const VERBS = 2;
 const BESIDE_PASS = 4;
 const STAGE = 6;
@@ -115,7 +115,7 @@ const DOORS: readonly (readonly [string, string])[] = [
   ['main.ts', 'argv, signals, exit code'],
   ['cli.ts', 'prints'],
   ['verbs.ts', 'what the command line does, and its progress'],
-  ['wire.ts', 'makes the work directory'],
+  ['wire-base.ts', 'reads the kubeconfig'],
   ['http.ts', 'probes, metrics, webhook'],
   ['config.ts', 'the only reader of the environment'],
   ['lib/log.ts', 'writes the log'],
