@@ -48,10 +48,11 @@ async function select({ desired, transport, signal }: Pick<StepContext, 'desired
 const KEPT_BY_OTHERS = /^(?:oam\.dev\/(?:render-hash|kubevela-version)|app\.oam\.dev\/last-applied-|kubectl\.kubernetes\.io\/last-applied-configuration|lateen\.dev\/)/;
 
 function bare({ metadata, status: _status, ...rest }: KubeObject): KubeObject {
-  const annotations = Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([name]) => !KEPT_BY_OTHERS.test(name)));
+  const kept = (all: Readonly<Record<string, string>> | undefined): Record<string, string> => Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => !KEPT_BY_OTHERS.test(name)));
+  const [labels, annotations] = [kept(metadata.labels), kept(metadata.annotations)];
   const spec = rest.kind === 'Service' && rest.apiVersion === 'v1' && isRecord(rest['spec']) && rest['spec']['clusterIP'] !== 'None' ? { spec: withoutAddress(rest['spec']) } : {};
-  const { name, namespace, labels } = metadata;
-  return { ...rest, ...spec, metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) } } as KubeObject;
+  const { name, namespace } = metadata;
+  return { ...rest, ...spec, metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(Object.keys(labels).length === 0 ? {} : { labels }), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) } } as KubeObject;
 }
 
 function withoutAddress(spec: Readonly<Record<string, unknown>>): Record<string, unknown> {

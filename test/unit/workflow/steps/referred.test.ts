@@ -22,10 +22,10 @@ function hub(...objects: readonly KubeObject[]): World {
 
 suite('ref-objects', () => {
   test('take an object by its name, their own where none is given, without what a server or its owner put on it', async () => {
-    const here = hub(configMap('base', { labels: { a: 'b' }, annotations: { note: 'x', 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'lateen.dev/source': 'f', 'oam.dev/render-hash': 'h' } }), SERVICE);
+    const here = hub(configMap('base', { labels: { a: 'b', 'lateen.dev/documents': 'default' }, annotations: { note: 'x', 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'lateen.dev/source': 'f', 'oam.dev/render-hash': 'h' } }), SERVICE);
     assert.deepEqual(await referred(here, component('web', { resource: 'configmap', name: 'base' }, { resource: 'services' })), {
       objects: [
-        { apiVersion: 'v1', kind: 'ConfigMap', data: { a: 'base' }, metadata: { name: 'base', namespace: 'prod', labels: { a: 'b' }, annotations: { note: 'x' } } },
+        { apiVersion: 'v1', kind: 'ConfigMap', data: { a: 'base' }, metadata: { name: 'base', namespace: 'prod', labels: { a: 'b', 'lateen.dev/documents': 'default' }, annotations: { note: 'x' } } },
         { apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] }, metadata: { name: 'web', namespace: 'prod' } },
       ],
     });
