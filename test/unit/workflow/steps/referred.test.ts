@@ -25,7 +25,7 @@ suite('ref-objects', () => {
     const here = hub(configMap('base', { labels: { a: 'b', 'lateen.dev/documents': 'default' }, annotations: { note: 'x', 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'lateen.dev/source': 'f', 'oam.dev/render-hash': 'h' } }), SERVICE);
     assert.deepEqual(await referred(here, component('web', { resource: 'configmap', name: 'base' }, { resource: 'services' })), {
       objects: [
-        { apiVersion: 'v1', kind: 'ConfigMap', data: { a: 'base' }, metadata: { name: 'base', namespace: 'prod', labels: { a: 'b', 'lateen.dev/documents': 'default' }, annotations: { note: 'x' } } },
+        { apiVersion: 'v1', kind: 'ConfigMap', data: { a: 'base' }, metadata: { name: 'base', namespace: 'prod', labels: { a: 'b' }, annotations: { note: 'x' } } },
         { apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] }, metadata: { name: 'web', namespace: 'prod' } },
       ],
     });
