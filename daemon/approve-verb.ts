@@ -47,7 +47,8 @@ export async function approveVerb(action: 'resume' | 'delete' | 'abandon', words
   say(`Approved: ${what}, until ${expires}.`);
   say(`${path} committed as ${sha.slice(0, 10)}${sign ? ', signed with your key' : ', not signed'}.`);
   if (flags['push'] === true) await clone.push();
-  say(flags['push'] === true ? 'Pushed.' : 'Not pushed yet: look at it with `git show`, then `git push`.');
+  const left = await clone.hasRemote() ? 'Not pushed yet: look at it with `git show`, then `git push`.' : 'Nowhere to push to: a daemon that follows this repository takes it from here.';
+  say(flags['push'] === true ? 'Pushed.' : left);
   return 0;
 }
 

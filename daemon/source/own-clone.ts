@@ -18,6 +18,8 @@ export interface OwnClone {
   /** Writes one new file and commits it alone, signed or not; what else is staged or changed stays as it is. Gives the commit. */
   readonly commitNew: (path: string, content: string, message: string, options: { readonly sign: boolean }) => Promise<string>;
   readonly push: () => Promise<void>;
+  /** Whether there is anywhere to push to: a daemon may as well follow this very repository. */
+  readonly hasRemote: () => Promise<boolean>;
 }
 
 /** Opens the work tree around `directory`. Faults: source/not-found; its methods: source/git, config/invalid. */
@@ -74,13 +76,16 @@ export async function openOwnClone(directory: string, environment: Readonly<Reco
         // As it was before: a second try must not stumble over the first.
         await git(top, 'reset', '--quiet', '--', path);
         await rm(file, { force: true });
-        throw error;
+        throw sign && error instanceof Fault && /\b(?:sign|key\b)/i.test(error.message) ? new Fault(error.code, `${error.message}\n${HOW_TO_SIGN}`, { kind: error.kind, cause: error }) : error;
       }
       return (await must('reading the commit', 'rev-parse', 'HEAD')).trim();
     },
     push: async () => { await must('pushing', 'push', '--quiet'); },
+    hasRemote: async () => (await git(top, 'remote')).stdout.trim() !== '',
   };
 }
+
+const HOW_TO_SIGN = 'Give your git a key: `git config gpg.format ssh && git config user.signingkey ~/.ssh/id_ed25519`; or, where nobody asks for signatures, say --unsigned.';
 
 interface Ran {
   readonly exitCode: number;

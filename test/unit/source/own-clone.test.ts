@@ -66,3 +66,21 @@ describe('the status that a person reads', () => {
     assert.equal(await at.clone.readStatus('lateen-status', 'a.yaml'), 'a: 1\n');
   });
 });
+
+describe('an Approval in a clone', () => {
+  it('that git has no key to sign with is not committed, and how to sign is told', async () => {
+    await using at = await ground();
+    const before = await git(at.clone.top, 'rev-parse', 'HEAD');
+    await git(at.clone.top, 'config', 'user.name', 'Ada');
+    await git(at.clone.top, 'config', 'user.email', 'ada@example.com');
+    await git(at.clone.top, 'config', 'gpg.format', 'ssh');
+    await git(at.clone.top, 'config', 'user.signingkey', join(at.directory, 'no-key'));
+    const commit = (sign: boolean): Promise<string> => at.clone.commitNew('approvals/go.yaml', 'a: 1\n', 'Go', { sign });
+    await assert.rejects(commit(true), { code: 'source/git', message: /committing approvals\/go\.yaml: [^]*\nGive your git a key: .* or, where nobody asks for signatures, say --unsigned\.$/ });
+    assert.deepEqual([await git(at.clone.top, 'rev-parse', 'HEAD'), await at.clone.read('approvals/go.yaml'), await git(at.clone.top, 'status', '--porcelain')], [before, null, '']);
+    await commit(false);
+    assert.equal(await at.clone.hasRemote(), true);
+    await git(at.clone.top, 'remote', 'remove', 'origin');
+    assert.equal(await at.clone.hasRemote(), false);
+  });
+});
