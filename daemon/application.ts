@@ -2,8 +2,8 @@
  * One Application's way through stages 4 to 7 of a pass: mirror it on the hub, name what it owns, run its workflow as far
  * as it goes, remove what it no longer wants, and tell. Every exit tells (I4).
  */
+import { tellApplication, type Progress } from './application-report.ts';
 import { keepEnvironments } from './environments.ts';
-import { findings } from './findings.ts';
 import type { Log } from './lib/log.ts';
 import { lastAppliedOf } from './lib/stamp.ts';
 import type { CueEvaluator } from './model/cue.ts';
@@ -13,18 +13,15 @@ import { endsTurn, Fault, toFault } from './model/fault.ts';
 import { keyText, LOCAL, type JsonObject, type KubeObject, type ObjectKey } from './model/object.ts';
 import { PLAIN_RULES, type DesiredApplication, type Wanted } from './model/plan.ts';
 import type { ApplicationRecord, Clock, Http, Records, Register, Transport } from './model/ports.ts';
-import type { ApplicationReport, ApprovalReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
+import type { ApplicationReport, Journal, ObjectReport, Observation, ServiceHealth, Tracked } from './model/status.ts';
 import type { Approvals } from './plan/approvals.ts';
 import { decide, type Owner } from './plan/decide.ts';
 import { fieldRules, type DriftBound } from './plan/field-rules.ts';
 import { trackedOf, union, without } from './plan/inventory.ts';
-import { applicationObject, AUTHOR_ANNOTATION, COMMIT_ANNOTATION, INSTANCE_ANNOTATION, isMirrored, revisionObject, trackerName, trackerObject } from './plan/records.ts';
+import { applicationObject, INSTANCE_ANNOTATION, isMirrored, revisionObject, trackerName, trackerObject } from './plan/records.ts';
 import { removeStale } from './removal.ts';
 import { keepFinished, recallJournal, shownJournal } from './recall.ts';
-import { definitionHashes } from './status/definition-hashes.ts';
-import { carriedHealth, healthFrom, objectHealth, type HealthMemo } from './status/health.ts';
-import { applicationStatus } from './status/hub.ts';
-import { conditionsOf, phaseOf } from './status/phase.ts';
+import { healthFrom, type HealthMemo } from './status/health.ts';
 import { actingTransport } from './transport/acting.ts';
 import { ACTIONS } from './workflow/actions/actions.ts';
 import { deliveryFor } from './workflow/delivery.ts';
@@ -32,7 +29,6 @@ import { timeText } from './lib/text.ts';
 import { freshJournal } from './workflow/beginning.ts';
 import { runWorkflow } from './workflow/engine.ts';
 import { hidesNothing, isJournalKept, journalSecret, shownWorkflow } from './workflow/journal.ts';
-import type { Delivered } from './workflow/run.ts';
 
 /** What a pass gives to each of its applications. */
 export interface ApplicationDoors {
@@ -64,21 +60,6 @@ export interface ApplicationDoors {
   readonly signal: AbortSignal;
 }
 
-/** What is known so far while one application is worked on; becomes the report. */
-interface Progress {
-  application: KubeObject | null;
-  journal: Journal | null;
-  services: readonly ServiceHealth[];
-  readonly observed: Map<string, Observation>;
-  readonly touched: Map<string, Delivered>;
-  tracked: readonly Tracked[];
-  kept: readonly ObjectReport[];
-  fault: Fault | null;
-  /** Why a finished run could not be kept as it should be; "" when it could. */
-  keeping: string;
-  retryAfterMs: number | null;
-}
-
 /** Takes one application as far as it goes now. Never throws but for cancellation and a lost Lease. */
 export async function runApplication(desired: DesiredApplication, record: ApplicationRecord, doors: ApplicationDoors): Promise<ApplicationReport> {
   const progress: Progress = {
@@ -87,7 +68,7 @@ export async function runApplication(desired: DesiredApplication, record: Applic
   try {
     const other = ownerElsewhere(record, doors.instance);
     // Nothing of it is touched, its status included: two daemons would write it back and forth.
-    if (other !== null) return await tell(desired, record, { ...progress, application: null, tracked: [], fault: other }, doors);
+    if (other !== null) return await tellApplication(desired, record, { ...progress, application: null, tracked: [], fault: other }, doors);
     progress.application = await mirror(desired, record, doors);
     // A rendering that failed keeps everything: nothing below can delete or change what it owns (I11).
     if (desired.fault === null) await converge(desired, record, progress, doors);
@@ -98,7 +79,7 @@ export async function runApplication(desired: DesiredApplication, record: Applic
     doors.log.debug('application failed', { application: `${desired.namespace}/${desired.name}`, error: fault });
     progress.fault ??= fault;
   }
-  return tell(desired, record, progress, doors);
+  return tellApplication(desired, record, progress, doors);
 }
 
 /** The fault that says so when another instance keeps this application on the hub. */
@@ -235,94 +216,4 @@ async function servicesOf(desired: DesiredApplication, delivery: ReturnType<type
   }
   const order = desired.componentSpecs.map((component) => component.name);
   return services.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name) || (a.cluster < b.cluster ? -1 : 1));
-}
-
-function reportsOf(desired: DesiredApplication, progress: Progress): readonly ObjectReport[] {
-  const reports = new Map<string, ObjectReport>();
-  for (const entry of progress.tracked) {
-    const seen = progress.observed.get(keyText(entry.key));
-    if (seen === undefined) continue;
-    if ('fault' in seen) reports.set(keyText(entry.key), { key: entry.key, health: 'Unknown', message: seen.fault.message, drift: [], fault: seen.fault });
-    else reports.set(keyText(entry.key), { key: entry.key, ...objectHealth('live' in seen ? seen.live : null), drift: [], fault: null });
-  }
-  for (const [text, item] of progress.touched) {
-    const drift = item.change.reason.startsWith('drift') ? item.change.fields.map((field) => field.path) : [];
-    reports.set(text, { key: item.change.key, ...objectHealth(item.live), drift, fault: item.fault });
-  }
-  for (const item of progress.kept) reports.set(keyText(item.key), item);
-  // An object that a suspended or failed run has not come to yet is no news, nor one of a component whose step was skipped.
-  const made = new Set(progress.tracked.filter((entry) => entry.component === '').map((entry) => keyText(entry.key)));
-  const reached = new Map([...reports].filter(([text, item]) => item.health !== 'Missing' || progress.touched.has(text) || (progress.journal?.finished === true && made.has(text))));
-  return [...(desired.fault === null ? reached : reports)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, report]) => report);
-}
-
-/** An object as this pass has seen or left it last. */
-function liveOf(progress: Progress, key: ObjectKey): KubeObject | null {
-  const seen = progress.observed.get(keyText(key));
-  return progress.touched.get(keyText(key))?.live ?? (seen !== undefined && 'live' in seen ? seen.live : null);
-}
-
-/** Whether an object is there as far as is known: what the inventory names before a step comes to it is not applied yet. */
-function isThere(progress: Progress, key: ObjectKey): boolean {
-  const seen = progress.observed.get(keyText(key));
-  return seen === undefined || !('absent' in seen) || (progress.touched.get(keyText(key))?.live ?? null) !== null;
-}
-
-/** The objects that works carry to clusters where a klusterlet applies, by what it tells; those of other clusters are looked at there. */
-function carriedReports(progress: Progress, { clusters }: ApplicationDoors): readonly ObjectReport[] {
-  const ours = new Set(clusters.members.filter(({ mode }) => mode === 'ocm').map(({ name }) => name));
-  return progress.tracked.filter(({ key }) => key.kind === 'ManifestWork' && ours.has(key.namespace)).flatMap(({ key }) => {
-    const live = liveOf(progress, key);
-    return live === null ? [] : carriedHealth(live).map(({ key: carried, health, message }): ObjectReport => ({ key: carried, health, message, drift: [], fault: null }));
-  });
-}
-
-/** Builds the report, and writes the Application's status where it changed. */
-async function tell(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<ApplicationReport> {
-  const objects = reportsOf(desired, progress).map((item) => doors.told(item, liveOf(progress, item.key)?.metadata.generation));
-  const facts = { dialect: desired.dialect, fault: progress.fault, journal: progress.journal, services: progress.services, objects, keeping: progress.keeping };
-  const phase = phaseOf(facts);
-  const conditions = conditionsOf(facts);
-  const application = progress.application;
-  let statusFault: Fault | null = null;
-  if (application !== null) {
-    try {
-      await saveStatus(desired, record, application, progress, { phase, conditions }, doors);
-    } catch (error) {
-      statusFault = toFault(error);
-      if (endsTurn(statusFault)) throw statusFault;
-    }
-  }
-  const annotations = application?.metadata.annotations ?? {};
-  return {
-    namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
-    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
-    services: progress.services, journal: progress.journal, objects: [...objects, ...carriedReports(progress, doors)], latestRevision: desired.revision.name, ...(desired.fault === null ? { revisionHash: desired.revision.hash } : {}), diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
-    approvals: approvalsIn(desired, progress.journal, doors), definitions: definitionHashes(desired.definitions),
-    fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
-  };
-}
-
-/** The Approvals by which steps of this content went on, for as long as they stand in the repository. */
-function approvalsIn(desired: DesiredApplication, journal: Journal | null, doors: ApplicationDoors): readonly ApprovalReport[] {
-  const begun = new Set((journal?.steps ?? []).flatMap((step) => [step, ...step.subSteps]).filter((step) => !['pending', 'suspending', 'skipped'].includes(step.phase)).map((step) => step.name));
-  return doors.approvals.ofApplication(desired.namespace, desired.name, desired.revision.hash).filter((item) => begun.has(item.target) || (item.target.includes(' ') && journal?.suspend === false));
-}
-
-async function saveStatus(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, told: { readonly phase: string; readonly conditions: ApplicationReport['conditions'] }, doors: ApplicationDoors): Promise<void> {
-  const journal = progress.journal;
-  const finished = journal?.finished === true;
-  const status = applicationStatus({
-    dialect: desired.dialect, phase: told.phase, conditions: told.conditions, services: progress.services,
-    workflow: journal === null ? null : shownWorkflow(journal, desired.dialect, desired.hasWorkflow),
-    tracked: progress.tracked.filter((entry) => isThere(progress, entry.key)), revision: desired.fault === null ? desired.revision : latestOf(record), generation: application.metadata.generation ?? 0, fault: progress.fault, finished,
-    live: record.application, now: timeText(doors.clock.now()),
-  });
-  await doors.records.saveStatus(application, status, doors.signal);
-}
-
-/** What could not be rendered is not what was applied: the hub goes on telling of the revision that runs. */
-function latestOf(record: ApplicationRecord): { readonly name: string; readonly number: number; readonly hash: string } | null {
-  const latest = (record.application?.['status'] as { latestRevision?: { name?: string; revision?: number; revisionHash?: string } } | undefined)?.latestRevision;
-  return latest?.name === undefined ? null : { name: latest.name, number: latest.revision ?? 0, hash: latest.revisionHash ?? '' };
 }
