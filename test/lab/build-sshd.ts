@@ -82,9 +82,10 @@ async function unpackInto(directory: string, report: (line: string) => void): Pr
     const root = join(work, 'root')
     const downloads = join(work, 'downloads')
     for (const folder of [root, downloads, join(work, 'lists', 'partial'), join(work, 'cache', 'archives', 'partial')]) await mkdir(folder, { recursive: true })
-    const apt = aptGet(work)
-    // Lists of our own: those of a fresh machine are empty, and an old machine's name packages that are gone.
-    await apt('update')
+    const aside = aptGet(work, [`Dir::State::lists=${join(work, 'lists')}`])
+    // Lists of our own: those of a fresh machine are empty, and an old machine's name packages that are gone. Where one of
+    // its sources cannot be had, the machine's own lists have to do.
+    const apt = await aside('update').then(() => aside, () => aptGet(work, []))
     const done = new Set<string>()
     let wanted: readonly string[] = PACKAGES
     for (let round = 0; wanted.length > 0; round++) {
@@ -103,10 +104,10 @@ async function unpackInto(directory: string, report: (line: string) => void): Pr
   }
 }
 
-/** apt with everything that it writes below `work`; its download sandbox is for root, who would lose the right to write there. */
-function aptGet(work: string): (...args: readonly string[]) => Promise<void> {
+/** apt with everything that it writes below `work` (of lists, with `more`); its download sandbox is for root, who would lose the right to write there. */
+function aptGet(work: string, more: readonly string[]): (...args: readonly string[]) => Promise<void> {
   const options = [
-    `Dir::State::lists=${join(work, 'lists')}`, `Dir::Cache=${join(work, 'cache')}`, `APT::Sandbox::User=`,
+    ...more, `Dir::Cache=${join(work, 'cache')}`, 'APT::Sandbox::User=',
     'Acquire::Retries=1', 'Acquire::http::Timeout=15', 'Acquire::https::Timeout=15', 'Acquire::Languages=none',
   ]
   return async (...args) => {
