@@ -73,6 +73,8 @@ const STEPS_AT_ONCE_MAX = 8;
 /** A refused object will be refused again: KubeVela 1.10 tries 10 times, which only delays the news. */
 const TRIES_MAX = 3;
 const LATE_RETRY_MAX_MS = 60_000;
+/** KubeVela 1.1: how soon a step whose outputs have no value is run again. */
+const OUTPUT_INTERVAL_MS = 3_000;
 /** Suspended steps that one pass goes on with; what is left goes on in the next. */
 const SUSPENSIONS_MAX = 20;
 
@@ -305,10 +307,15 @@ class Run {
     switch (result.kind) {
       case 'succeeded':
       case 'break': {
+        const missing = Object.keys(result.outputErrors ?? {});
+        // KubeVela 1.1: such a step is run again until its outputs are there.
+        if (missing.length > 0 && this.#doors.desired.dialect === '1.1') {
+          this.#soon(OUTPUT_INTERVAL_MS);
+          return this.#finish(step, { phase: 'failed', reason: 'Execute', message: `failed to get output from ${missing.map((name) => `${name}: ${result.outputErrors?.[name] ?? ''}`).join(', ')}` });
+        }
         const { [status.id]: _done, ...failures } = this.#journal.failures;
         this.#journal = { ...this.#journal, failures, variables: { ...this.#journal.variables, ...result.outputs }, ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}) };
         // KubeVela 1.10: an output that has no value is null, so that who waits for it goes on, and the message tells.
-        const missing = Object.keys(result.outputErrors ?? {});
         for (const name of missing) this.#journal = { ...this.#journal, variables: { [name]: null, ...this.#journal.variables } };
         return this.#finish(step, { phase: 'succeeded', reason: '', message: missing.length > 0 ? `failed to get output from ${missing.join(', ')}` : result.message });
       }

@@ -147,6 +147,23 @@ describe('outputs and inputs', () => {
   });
 });
 
+describe('an output without a value', () => {
+  const make = step('make', { outputs: [{ name: 'conn', valueFrom: 'conn' }] });
+  it('1.1: is waited for, the step is run again until it is there', async () => {
+    const run = bench([make, step('b')], { dialect: '1.1' });
+    const first = await run.pass();
+    assert.deepEqual([told(first.journal), first.journal.steps[0]?.message, first.retryAfterMs], [['make failed Execute'], 'failed to get output from conn: undefined field: conn', 3000]);
+    run.does.set('make', () => done({ conn: 'there' }));
+    assert.deepEqual([told((await run.pass()).journal), run.journal.variables], [['make succeeded', 'b succeeded'], { conn: 'there' }]);
+  });
+
+  it('1.10: is null, and the message tells', async () => {
+    const run = bench([make, step('b')]);
+    await run.pass();
+    assert.deepEqual([told(run.journal), run.journal.steps[0]?.message, run.journal.variables], [['make succeeded', 'b succeeded'], 'failed to get output from conn', { conn: null }]);
+  });
+});
+
 describe('a step that fails', () => {
   it('for what will be refused again is given up after three tries', async () => {
     const run = bench([step('a'), step('b')]);
