@@ -4,7 +4,7 @@
  * Exit codes: 0 all Ready (or ended by Ctrl-C after that), 1 settled but not all Ready, 2 it could not be done,
  * 3 time is up, 130 interrupted before it was done.
  */
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import { labBinaries } from '../lab/build.ts';
 import { openClient } from '../lab/client.ts';
 import { startCloud } from '../lab/cloud.ts';
 import { startControlPlane } from '../lab/lab.ts';
-import { makeRepository, startDaemon } from './ground.ts';
+import { makeRepository, refuseMistakes, startDaemon } from './ground.ts';
 import { removalCommands } from './removal.ts';
 import { showNext, showResult, type Hub } from './result.ts';
 import { openScreen, type Screen } from './screen.ts';
@@ -113,7 +113,7 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   const isOwnHub = options.kubeconfig !== null;
   // An instance of its own keeps the demo apart from a Lateen that serves the cluster already.
   const instance = isOwnHub ? 'demo' : '';
-  if (!(await stat(options.documents)).isDirectory()) throw new Error(`${options.documents} is no directory`);
+  await refuseMistakes(options);
   await using stack = new AsyncDisposableStack();
   if (isOwnHub) screen.event('cloud', cloudWords(options), 'waiting');
   await build(options, screen, signal);

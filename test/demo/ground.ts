@@ -1,9 +1,10 @@
 /** What the demo stands on: a repository with a person's clone, and the daemon as a process of its own. */
 import { spawn } from 'node:child_process';
-import { cp } from 'node:fs/promises';
+import { access, constants, cp, readdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { CloudCredentials } from '../lab/cloud.ts';
+import { LabError } from '../lab/lab-error.ts';
 import { bareRepo, git, workTree, type BareRepo } from '../rig/git.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -16,6 +17,13 @@ export interface Repository {
   readonly clone: string;
   /** The first commit, on main. */
   readonly head: string;
+}
+
+/** What cannot end well is said before anything is built. */
+export async function refuseMistakes({ documents, kubeconfig }: { readonly documents: string; readonly kubeconfig: string | null }): Promise<void> {
+  const files = await readdir(documents, { recursive: true }).catch(() => { throw new LabError(`--repo: there is no directory ${documents}`); });
+  if (!files.some((path) => /\.(?:ya?ml|json)$/.test(path) && !path.split('/').some((part) => NOT_COPIED.has(part)))) throw new LabError(`--repo: ${documents} has no documents (.yaml, .yml or .json)`);
+  if (kubeconfig !== null) await access(kubeconfig, constants.R_OK).catch(() => { throw new LabError(`--kubeconfig: ${kubeconfig} cannot be read`); });
 }
 
 /** Makes `directory/origin.git` and `directory/repository`, and pushes a copy of the files in `documents` but those below `without`. */

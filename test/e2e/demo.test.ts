@@ -125,6 +125,22 @@ test('on a cluster of one\'s own nothing of the cloud is asked for, which is sai
   }
 });
 
+test('what cannot end well is said before anything is built or started', async () => {
+  await using directory = await temporaryDirectory();
+  const empty = join(directory.path, 'empty');
+  await mkdir(join(empty, '.git'), { recursive: true });
+  await writeFile(join(empty, '.git', 'config.json'), '{}');
+  for (const [args, words] of [
+    [['--repo', join(directory.path, 'nowhere')], /^demo: --repo: there is no directory \S+nowhere$/m],
+    [['--repo', empty], /^demo: --repo: \S+empty has no documents/m],
+    [['--kubeconfig', join(directory.path, 'nowhere')], /^demo: --kubeconfig: \S+nowhere cannot be read$/m],
+    [['--exitt'], /^demo: Unknown option '--exitt'/m],
+  ] as const) {
+    const end = await demo(directory.path, args);
+    assert.deepEqual([end.code, words.test(end.errors), end.out], [2, true, ''], end.errors + end.out);
+  }
+});
+
 test('a mistake in the documents is shown with its line, the rest is delivered, and the demo ends with 1', async () => {
   await using directory = await temporaryDirectory();
   const documents = join(directory.path, 'documents');
