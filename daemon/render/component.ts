@@ -9,7 +9,7 @@ import { objectPolicies, type ApplicationSpec } from './application.ts';
 import type { ClusterVersion } from '../model/cluster-version.ts';
 import { componentContext, REVISION_PLACEHOLDER } from './context.ts';
 import { otherSchematicOf, statusTemplatesOf, workloadOf, type Definition, type Definitions } from './definitions.ts';
-import { diagnosticOf, gaveUpDiagnostic, noTemplateDiagnostic, terraformDiagnostic, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
+import { diagnosticOf, gaveUpDiagnostic, managedDiagnostic, noTemplateDiagnostic, terraformDiagnostic, unknownTypeDiagnostic, unknownPropertyDiagnostic } from './diagnose.ts';
 import { hashedName, inherited, renderLabels, withMeta, type Part } from './names.ts';
 import { rulesFor } from './rules.ts';
 import { configurationOf, isTerraform, TERRAFORM_STATUS } from './terraform.ts';
@@ -80,6 +80,7 @@ export async function renderComponent(env: RenderEnvironment, app: ApplicationSp
   });
   if (result instanceof Fault) return { component: null, diagnostics: [gaveUpDiagnostic(app, component, found.component, result)] };
   const diagnostics = [
+    ...found.traits.flatMap((trait, i) => (app.dialect === '1.1' && (trait.object['spec'] as JsonObject)['manageWorkload'] === true ? [managedDiagnostic(where, i)] : [])),
     ...result.errors.map((error) => diagnosticOf(where, error, 'error')),
     ...result.warnings.map((error) => diagnosticOf(where, error, 'warning')),
     ...result.unknownParameters.map((unknown) => unknownPropertyDiagnostic(where, unknown)),

@@ -113,6 +113,15 @@ export function noTemplateDiagnostic({ app, component, own }: Where, schematic: 
   };
 }
 
+/** KubeVela 1.1: a trait that keeps the workload leaves it to a controller of vela-core; without one nothing of the component runs. */
+export function managedDiagnostic({ app, component }: Where, trait: number): Diagnostic {
+  return {
+    code: 'load/unsupported', severity: 'warning', application: nameOf(app), origin: app.document.locate([...placeOf(app, component, trait), 'type'], 'value'),
+    message: `trait "${component.traits[trait]?.type ?? ''}" of component "${component.name}" keeps the workload itself, which Lateen does not carry out: it is not applied, and nothing of it runs`,
+    hint: 'Take the trait out, or run a controller for what it makes.',
+  };
+}
+
 /** A type that no definition declares. */
 export function unknownTypeDiagnostic(app: ApplicationSpec, kind: string, type: string, path: Path, names: readonly string[]): Diagnostic {
   return {

@@ -96,6 +96,18 @@ describe('a type that nobody defines', () => {
   }
 });
 
+describe('what nobody here carries out', () => {
+  it('1.1: a trait that keeps the workload is told, with what it means', async () => {
+    const found = await app({ 'lateen.yaml': 'kubevela: "1.1"\n', 'shop.yaml': APP('    - name: web\n      type: worker\n      properties: {image: x}\n      traits:\n        - type: slowly\n'), 'slowly.yaml': DEFINITION('slowly', 'outputs: slowly: {apiVersion: "v1", kind: "ConfigMap"}\nparameter: {}', 'TraitDefinition').trimEnd() + '\n  manageWorkload: true\n' });
+    assert.deepEqual([found.diagnostics.map((item) => [item.severity, item.origin?.line, item.message]), found.fault], [[['warning', 10, 'trait "slowly" of component "web" keeps the workload itself, which Lateen does not carry out: it is not applied, and nothing of it runs']], null]);
+  });
+
+  it('a component in Helm', async () => {
+    const found = await app({ 'shop.yaml': APP('    - name: web\n      type: chart\n'), 'chart.yaml': 'apiVersion: core.oam.dev/v1beta1\nkind: ComponentDefinition\nmetadata: {name: chart, namespace: vela-system}\nspec:\n  workload: {type: autodetects.core.oam.dev}\n  schematic:\n    helm: {release: {chart: {spec: {chart: podinfo}}}, repository: {url: "https://charts.example.com"}}\n' });
+    assert.deepEqual([told(found), found.fault?.message], [['shop.yaml:7:13 error render/template'], 'component "web" (chart): ComponentDefinition "chart" gives no output: it has schematic.helm, and only CUE and Terraform are rendered']);
+  });
+});
+
 describe('what a workflow names and nobody has written', () => {
   const WEB = '    - name: web\n      type: worker\n      properties: {image: x}\n';
   it('a Workflow', async () => {
