@@ -25,9 +25,10 @@ import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
 import type { Clock, Http, Register, Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
 import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
-import { LATE_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
+import { LATE_MS, OUTPUT_INTERVAL_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
 import { stepContextObject, stepId } from './beginning.ts';
 import { heeding, lastWords } from './last-word.ts';
+import { withCall } from './journal.ts';
 import { heedHub, overdue, withResumed, withSuspended } from './resumption.ts';
 import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
@@ -73,8 +74,6 @@ const STEPS_AT_ONCE_MAX = 8;
 /** A refused object will be refused again: KubeVela 1.10 tries 10 times, which only delays the news. */
 const TRIES_MAX = 3;
 const LATE_RETRY_MAX_MS = 60_000;
-/** KubeVela 1.1: how soon a step whose outputs have no value is run again. */
-const OUTPUT_INTERVAL_MS = 3_000;
 /** Suspended steps that one pass goes on with; what is left goes on in the next. */
 const SUSPENSIONS_MAX = 20;
 
@@ -285,8 +284,7 @@ class Run {
       const then = consequence(fault, failures);
       // Only what will be refused again counts: a cluster that is away, or a right that is missing, may come back.
       if (fault.kind !== 'invalid' && fault.kind !== 'bug') {
-        const { desired: { dialect }, clusters, clock } = this.#doors;
-        const patience = patienceWith(fault, this.#journal, status.id, { dialect, clusters, nowMs: clock.now() });
+        const patience = patienceWith(fault, this.#journal, status.id, { dialect: this.#doors.desired.dialect, clusters: this.#doors.clusters, nowMs: this.#doors.clock.now() });
         this.#journal = patience.journal;
         if (patience.isTriedAgain) this.#soon(patience.isOver ? LATE_MS : (then.retryAfterMs ?? 1000));
         return this.#finish(step, { phase: 'failed', reason: patience.isOver ? 'FailedAfterRetries' : 'Execute', message: fault.message });
@@ -361,23 +359,17 @@ class Run {
         const known = this.#journal.calls[at];
         if (known?.result !== undefined) return known.result as CueObject;
         if (known !== undefined) throw new Fault('workflow/step-failed', `${known.intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
-        this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent } } };
+        this.#journal = withCall(this.#journal, at, { intent });
         await this.#doors.keep(this.#snapshot());
         let result: CueObject;
         try {
           result = await call();
         } catch (error) {
-          // It certainly was not sent, so it may be made again.
-          if (error instanceof Fault && error.code === 'workflow/unreachable') {
-            const { [at]: _dropped, ...calls } = this.#journal.calls;
-            this.#journal = { ...this.#journal, calls };
-          } else {
-            // Whoever finds the intent later is told what became of it.
-            this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent: toFault(error).message } } };
-          }
+          // What certainly was not sent may be made again; of anything else the intent says what became of it.
+          this.#journal = withCall(this.#journal, at, toFault(error).code === 'workflow/unreachable' ? null : { intent: toFault(error).message });
           throw error;
         }
-        this.#journal = { ...this.#journal, calls: { ...this.#journal.calls, [at]: { intent, result: result } } };
+        this.#journal = withCall(this.#journal, at, { intent, result });
         await this.#doors.keep(this.#snapshot());
         return result;
       },

@@ -64,6 +64,12 @@ export function journalSecret(namespace: string, name: string, journal: Journal)
   };
 }
 
+/** The journal with what is known of a call that must not be made twice; null: it was not made. */
+export function withCall(journal: Journal, at: string, call: Journal['calls'][string] | null): Journal {
+  const { [at]: _before, ...calls } = journal.calls;
+  return { ...journal, calls: call === null ? calls : { ...calls, [at]: call } };
+}
+
 /** Whether the journal Secret holds this journal. What else is in it is not ours to compare. */
 export function isJournalKept(journal: Journal, secret: KubeObject | null): boolean {
   const wanted = object(journalSecret('', '', journal)['data'])['journal'];

@@ -14,6 +14,9 @@ const PATIENCE_MS = 30_000;
 /** When a step that was given up is tried once more. */
 export const LATE_MS = 30_000;
 
+/** KubeVela 1.1: how soon a step whose outputs have no value is run again. */
+export const OUTPUT_INTERVAL_MS = 3_000;
+
 /** What is not there, or not allowed, and may come to be. */
 const MAY_COME: ReadonlySet<Code> = new Set<Code>(['transport/no-namespace', 'transport/no-kind', 'transport/denied', 'transport/conflict', 'plan/ownership', 'render/no-cluster']);
 /** A call to a service outside: what a step asked of it is not asked for again when the step was given up. */
