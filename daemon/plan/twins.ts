@@ -30,8 +30,8 @@ interface Changed {
 type Rename = (text: string) => string;
 
 /** Takes an application's own names out of a text, where they stand as words. */
-export function renaming({ name, componentSpecs }: Pick<DesiredApplication, 'name' | 'componentSpecs'>): Rename {
-  const places = new Map<string, string>([...componentSpecs.map((component, i): [string, string] => [component.name, `\u0001${i}`]), [name, '\u0001']]);
+export function renaming({ name, componentSpecs, policies }: Pick<DesiredApplication, 'name' | 'componentSpecs' | 'policies'>): Rename {
+  const places = new Map<string, string>([...policies.map((policy, i): [string, string] => [policy.name, `\u0002${i}`]), ...componentSpecs.map((component, i): [string, string] => [component.name, `\u0001${i}`]), [name, '\u0001']]);
   const words = [...places.keys()].filter((word) => word !== '').sort((a, b) => b.length - a.length).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&'));
   if (words.length === 0) return (text) => text;
   const pattern = new RegExp(`(?<![A-Za-z0-9])(?:${words.join('|')})(?![A-Za-z0-9])`, 'g');
@@ -65,6 +65,9 @@ export function differences(before: Outcome, after: Outcome): readonly { readonl
   });
 }
 
+/** A name may be a type's as well, and types are no names of one's own. */
+const typesOf = ({ componentSpecs, policies, steps }: DesiredApplication): unknown => [componentSpecs.map(({ type, traits }) => [type, traits.map((trait) => trait.type)]), policies.map(({ type }) => type), steps.map(({ type, subSteps }) => [type, subSteps.map((step) => step.type)])];
+
 /** What applications that change alike have in common; "" where an application is to be looked at by itself. */
 export function twinKey(app: DesiredApplication, document: KubeObject, changed: readonly Changed[], before: Outcome, after: Outcome): string {
   const rename = renaming(app);
@@ -73,7 +76,7 @@ export function twinKey(app: DesiredApplication, document: KubeObject, changed: 
   const places = new Set(changed.flatMap(({ changes }) => changes.map(({ path }) => JSON.stringify(path))));
   const { metadata: { labels, annotations } } = document;
   return hashOf([
-    app.namespace, app.dialect, [...app.definitions.keys()].sort(), shapeOf({ metadata: { labels, annotations }, spec: document['spec'] }, rename, [], places),
+    app.namespace, app.dialect, [...app.definitions.keys()].sort(), typesOf(app), shapeOf({ metadata: { labels, annotations }, spec: document['spec'] }, rename, [], places),
     changed.map(({ kind, text, changes }) => [kind, rename(text), changes.map(({ path, basePath, from, to, isOrder }) => [path, basePath, renamed(from, rename), renamed(to, rename), isOrder])]),
     [...after.keys()].map(rename).sort(), differences(before, after).map(({ text, path, ...values_ }) => [fieldKey(rename, text, path), renamed(values_, rename)]),
   ]);

@@ -97,7 +97,8 @@ async function daemon(directory: string, name: string): Promise<Daemon> {
   const source = stack.use(await openSource({ url: join(directory, 'origin.git'), branch: 'main', statusBranch: `lateen-status-${name}`, workDir: join(directory, name), environment: process.env, allowedSchemes: ['file'] }, { clock, redactor: createRedactor() }));
   const cue = stack.use(openCue({ clock }));
   const pack = await readPack();
-  const template = (pack.get('1.10')?.get('ComponentDefinition/webservice')?.['spec'] as { schematic: { cue: { template: string } } }).schematic.cue.template;
+  const { spec } = pack.get('1.10')?.get('ComponentDefinition/webservice') as unknown as { readonly spec: { readonly schematic: { readonly cue: { readonly template: string } } } };
+  const { template } = spec.schematic.cue;
   await Promise.all(Array.from({ length: 40 }, (_, i) => cue.renderComponent({ dialect: '1.10', component: { name: 'warm', type: 'webservice', template }, parameter: { image: `warm:${i}`, ports: [{ port: 80 }] }, context: { name: 'warm', namespace: 'bench', appName: 'warm' }, traits: [] })));
   const plans = openRefPlans({
     repo: source, commit: (commit, signal) => source.commit(commit, signal), clock, log: silent, given: {}, cue, idleEvaluators: () => cue.figures().free, pack, instance: '', budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloudPlan: () => [],
@@ -108,14 +109,15 @@ async function daemon(directory: string, name: string): Promise<Daemon> {
 }
 
 /** Pushes a ref with this change, and waits for its plan. Milliseconds from the end of the push. */
-async function planned(work: WorkTree, { source, plans }: Daemon, number: number, statusBranch: string, content: Readonly<Record<string, string>>): Promise<{ readonly ms: number; readonly text: string }> {
+async function planned(work: WorkTree, { source, plans }: Daemon, number: number, statusBranch: string, content: Readonly<Record<string, string>>): Promise<{ readonly ms: number; readonly cpuMs: number; readonly text: string }> {
   await offer(work, `refs/pull/${number}/head`, content);
-  const from = performance.now();
+  const [from, cpu] = [performance.now(), process.cpuUsage()];
   plans.look(await source.fetch(never));
   await plans.idle();
   const ms = performance.now() - from;
+  const { user, system } = process.cpuUsage(cpu);
   await work.git('fetch', '--quiet', 'origin', statusBranch);
-  return { ms, text: await work.git('show', `FETCH_HEAD:plans/pull/${number}/head.md`) };
+  return { ms, cpuMs: (user + system) / 1000, text: await work.git('show', `FETCH_HEAD:plans/pull/${number}/head.md`) };
 }
 
 async function offer(work: WorkTree, ref: string, content: Readonly<Record<string, string>>): Promise<string> {
@@ -146,7 +148,7 @@ export async function benchPlan(count: number, say: Say): Promise<void> {
     const first = await planned(work, fresh, 2 * i, `lateen-status-d${i}`, await files(count, change));
     const calls = fresh.cue.figures().calls - before;
     const again = await planned(work, fresh, 2 * i + 1, `lateen-status-d${i}`, await files(count, { ...change, ...(change.image === undefined ? {} : { image: '3' }), ...(change.template === undefined ? {} : { template: '3' }) }));
-    say(`plan: ${count} Applications, ${name}: first, next`, `${seconds(first.ms)}, ${seconds(again.ms)} (${calls}, ${fresh.cue.figures().calls - before - calls} evaluations; ${first.text.length} characters)`);
+    say(`plan: ${count} Applications, ${name}: first, next`, `${seconds(first.ms)}, ${seconds(again.ms)} (${seconds(first.cpuMs)}, ${seconds(again.cpuMs)} of CPU; ${calls}, ${fresh.cue.figures().calls - before - calls} evaluations; ${first.text.length} characters)`);
     // Who starts anew plans all that it finds.
     await work.git('push', '--quiet', 'origin', `:refs/pull/${2 * i}/head`, `:refs/pull/${2 * i + 1}/head`);
   }

@@ -52,7 +52,7 @@ export function besidePasses(cue: CueEvaluator, idleCount: () => number, clock: 
         resolve(await (isBorrowed ? borrowed(clock, call, (options) => ask(request, options)) : ask(request, call)));
       } catch (error) {
         if (error !== GIVEN_UP) {
-          reject(error as Error);
+          reject(error);
           return;
         }
         job.isLong = true;
