@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { isRecord } from './lib/json.ts';
 import { LOG_LEVELS, type LogLevel } from './lib/log.ts';
+import { didYouMean } from './lib/text.ts';
 import { parseYaml } from './lib/yaml.ts';
 import { Fault } from './model/fault.ts';
 
@@ -202,7 +203,10 @@ function readFileSettings(path: string | undefined): Readonly<Record<string, unk
   if (!isRecord(parsed.value)) throw new Fault('config/invalid', `${path} is not a mapping of settings`);
   const known = new Set<string>(SETTINGS.map((item) => item.flag));
   const unknown = Object.keys(parsed.value).find((name) => !known.has(name));
-  if (unknown !== undefined) throw new Fault('config/invalid', `${path}: there is no setting "${unknown}"`);
+  if (unknown !== undefined) {
+    const near = didYouMean(unknown, known);
+    throw new Fault('config/invalid', `${path}: there is no setting "${unknown}"${near === undefined ? '' : ` (did you mean "${near}"?)`}`);
+  }
   const mapping = Object.keys(parsed.value).find((name) => isRecord((parsed.value as Readonly<Record<string, unknown>>)[name]));
   if (mapping !== undefined) throw new Fault('config/invalid', `${path}: the setting "${mapping}" takes a value, not a mapping`);
   return parsed.value;

@@ -6,6 +6,7 @@
 import { readConfig, type Flags } from './config.ts';
 import { isRecord } from './lib/json.ts';
 import { PERSON_MANAGER } from './lib/stamp.ts';
+import { didYouMean } from './lib/text.ts';
 import { DEFAULT_NAMESPACE } from './model/catalog.ts';
 import { Fault } from './model/fault.ts';
 import type { JsonObject, KubeObject } from './model/object.ts';
@@ -60,6 +61,14 @@ export function steer(application: KubeObject, how: Steering): Steered {
   return isRecord(status['workflow']) ? CHANGES[how](status['workflow'] as JsonObject) : { because: 'its workflow has not begun' };
 }
 
+/** `; did you mean shop/shop?`: most often the namespace was left out. "" where nothing is like it. Pure. */
+export function meant({ namespace, name }: { readonly namespace: string; readonly name: string }, applications: readonly KubeObject[]): string {
+  const names = applications.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`);
+  const same = names.filter((other) => other.endsWith(`/${name}`));
+  const near = same.length > 0 ? same : [didYouMean(`${namespace}/${name}`, names) ?? ''].filter((other) => other !== '');
+  return near.length === 0 ? '' : `; did you mean ${near.slice(0, 3).join(' or ')}?`;
+}
+
 /** Does it to one application, `name` or `namespace/name`. 0 done, 1 there was nothing to do, 2 it could not be done. */
 export async function steerVerb(how: Steering, name: string, flags: Flags, terminal: Terminal): Promise<ExitCode> {
   const base = await wireBase(readConfig(flags), terminal);
@@ -68,7 +77,11 @@ export async function steerVerb(how: Steering, name: string, flags: Flags, termi
   const target = { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', namespace: second === undefined ? namespace : first, name: second ?? first };
   await using hub = await wireHub(base);
   const application = await hub.get(target, terminal.signal);
-  if (application === null) throw new Fault('transport/gone', `there is no Application ${target.namespace}/${target.name} on ${hub.server}`);
+  if (application === null) {
+    // Who may not look everywhere is told less.
+    const others = await hub.list({ apiVersion: target.apiVersion, kind: target.kind, namespace: '', metadataOnly: true }, terminal.signal).then(({ items }) => items, () => []);
+    throw new Fault('load/reference', `there is no Application ${target.namespace}/${target.name} on ${hub.server}${meant(target, others)}`);
+  }
   const steered = steer(application, how);
   if ('because' in steered) {
     terminal.out(`Application ${target.namespace}/${target.name}: nothing to do, ${steered.because}.\n`);

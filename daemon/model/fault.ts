@@ -46,7 +46,7 @@ const entry = (kind: FaultKind, meaning: string, action: string): CodeEntry => (
 export const CODES = {
   'config/invalid': entry('invalid', 'A flag, environment variable or configuration file has a value that cannot be used.', 'Correct the named setting; `lateen help VERB` lists them.'),
   'source/not-found': entry('denied', 'The repository does not exist, or the credentials may not see it.', 'Check --repo and the credentials; try `git ls-remote URL` by hand.'),
-  'source/auth': entry('denied', 'The Git server refused the credentials.', 'Renew the token or key that the daemon was given.'),
+  'source/auth': entry('denied', 'The Git server refused the credentials, or is not the one that is known.', 'Renew the token, the key file or the known_hosts file that the daemon was given, as the message says.'),
   'source/empty': entry('waiting', 'The repository has no commit yet.', 'Push a first commit; the daemon looks again by itself.'),
   'source/branch': entry('waiting', 'The branch does not exist in the repository.', 'Create the branch, or name another with --branch.'),
   'source/scheme': entry('denied', 'The repository URL uses a scheme that the daemon does not allow.', 'Use https, ssh or file, or allow the scheme in the daemon\'s configuration.'),
@@ -91,7 +91,7 @@ export const CODES = {
   'plan/unreadable': entry('waiting', 'A document cannot be read, so it is not known what it held; nothing is deleted meanwhile.', 'Mend the file that the other diagnostics name.'),
   'workflow/step-failed': entry('invalid', 'A workflow step failed for good.', 'Read the step\'s message; mend it in Git, or `lateen retry`.'),
   'workflow/waiting': entry('waiting', 'A workflow step waits.', 'Read the step\'s message: what it waits for stands there.'),
-  'workflow/suspended': entry('waiting', 'The workflow is suspended.', 'Resume it with an Approval in Git or with `vela workflow resume`.'),
+  'workflow/suspended': entry('waiting', 'The workflow is suspended.', 'Resume it with an Approval in Git (`lateen approve resume`), or on the hub with `lateen resume` or `vela workflow resume`.'),
   'workflow/unsupported': entry('invalid', 'A step asks for an operation that Lateen does not do.', 'Use another step, or see the README for what is supported.'),
   'workflow/call': entry('invalid', 'A call that a workflow step makes was refused: what it names is not there or does not fit.', 'Read the step\'s message; correct the step\'s properties or its definition.'),
   'workflow/http': entry('transient', 'An HTTP call of a workflow step failed, or its answer never came.', 'Check the URL and the service behind it.'),

@@ -125,7 +125,8 @@ describe('what cannot be used is refused by name', () => {
     ['a file that is not there', { config: join(folder, 'nothing.yaml') }, /^--config: .*nothing\.yaml cannot be read$/],
     ['a file that is no YAML', { config: fileWith('a: [') }, /\.yaml:\d+: /],
     ['a file that is no mapping', { config: fileWith('- interval\n') }, /is not a mapping of settings$/],
-    ['a setting in the file that does not exist', { config: fileWith('intervall: 3m\n') }, /: there is no setting "intervall"$/],
+    ['a setting in the file that does not exist', { config: fileWith('intervall: 3m\n') }, /: there is no setting "intervall" \(did you mean "interval"\?\)$/],
+    ['a setting in the file that is like none', { config: fileWith('frobnicate: 1\n') }, /: there is no setting "frobnicate"$/],
     ['a setting in the file that is a mapping', { config: fileWith('git-schemes: {https: true}\n') }, /: the setting "git-schemes" takes a value, not a mapping$/],
   ];
   for (const [title, flags, message] of CASES) it(title, () => assert.throws(() => read(flags), { name: 'Fault', code: 'config/invalid', message }));

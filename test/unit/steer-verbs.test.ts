@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../daemon/model/object.ts';
-import { steer } from '../../daemon/steer-verbs.ts';
+import { meant, steer } from '../../daemon/steer-verbs.ts';
 
 const application = (workflow: Readonly<Record<string, unknown>> | null): KubeObject => ({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'a' }, ...(workflow === null ? {} : { status: { workflow } }) });
 const because = (workflow: Readonly<Record<string, unknown>> | null, how: Parameters<typeof steer>[1]): string => {
@@ -36,4 +36,13 @@ test('what failed is tried again, what has succeeded is not', () => {
 
 test('an application whose workflow has not begun is told so', () => {
   assert.equal(because(null, 'retry'), 'its workflow has not begun');
+});
+
+test('of an application that is not there it is told which was meant, most often in another namespace', () => {
+  const there = ['shop/shop', 'hello/hello', 'east/web', 'west/web'].map((name): KubeObject => ({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { namespace: name.split('/')[0] ?? '', name: name.split('/')[1] ?? '' } }));
+  const said = (namespace: string, name: string): string => meant({ namespace, name }, there);
+  assert.equal(said('default', 'shop'), '; did you mean shop/shop?');
+  assert.equal(said('shop', 'shp'), '; did you mean shop/shop?');
+  assert.equal(said('default', 'web'), '; did you mean east/web or west/web?');
+  assert.equal(said('default', 'something-else'), '');
 });
