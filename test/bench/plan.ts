@@ -14,6 +14,7 @@ import { createRedactor } from '../../daemon/lib/redact.ts';
 import { systemClock } from '../../daemon/lib/retry.ts';
 import { openRefPlans, type RefPlans } from '../../daemon/ref-plans.ts';
 import { openCue, type Cue } from '../../daemon/render/cue/cue.ts';
+import { templateOf } from '../../daemon/render/definitions.ts';
 import { readPack } from '../../daemon/render/pack.ts';
 import { openSource, type Source } from '../../daemon/source/source.ts';
 import { repoWithWorkTree, temporaryDirectory, type WorkTree } from '../rig/git.ts';
@@ -97,8 +98,7 @@ async function daemon(directory: string, name: string): Promise<Daemon> {
   const source = stack.use(await openSource({ url: join(directory, 'origin.git'), branch: 'main', statusBranch: `lateen-status-${name}`, workDir: join(directory, name), environment: process.env, allowedSchemes: ['file'] }, { clock, redactor: createRedactor() }));
   const cue = stack.use(openCue({ clock }));
   const pack = await readPack();
-  const { spec } = pack.get('1.10')?.get('ComponentDefinition/webservice') as unknown as { readonly spec: { readonly schematic: { readonly cue: { readonly template: string } } } };
-  const { template } = spec.schematic.cue;
+  const template = templateOf(pack.get('1.10')?.get('ComponentDefinition/webservice'));
   await Promise.all(Array.from({ length: 40 }, (_, i) => cue.renderComponent({ dialect: '1.10', component: { name: 'warm', type: 'webservice', template }, parameter: { image: `warm:${i}`, ports: [{ port: 80 }] }, context: { name: 'warm', namespace: 'bench', appName: 'warm' }, traits: [] })));
   const plans = openRefPlans({
     repo: source, commit: (commit, signal) => source.commit(commit, signal), clock, log: silent, given: {}, cue, idleEvaluators: () => cue.figures().free, pack, instance: '', budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloudPlan: () => [],

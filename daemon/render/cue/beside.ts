@@ -47,17 +47,14 @@ export function besidePasses(cue: CueEvaluator, idleCount: () => number, clock: 
       return;
     }
     const job: Job = { isLong: false, run: async (isBorrowed) => {
-      try {
-        call?.signal?.throwIfAborted();
-        resolve(await (isBorrowed ? borrowed(clock, call, (options) => ask(request, options)) : ask(request, call)));
-      } catch (error) {
-        if (error !== GIVEN_UP) {
-          reject(error);
-          return;
-        }
-        job.isLong = true;
-        waiting.unshift(job);
+      const answer = isBorrowed ? borrowed(clock, call, (options) => ask(request, options)) : whileWanted(call, () => ask(request, call));
+      const isGivenUp = await answer.then(() => false, (error: unknown) => error === GIVEN_UP);
+      if (!isGivenUp) {
+        resolve(answer);
+        return;
       }
+      job.isLong = true;
+      waiting.unshift(job);
     } };
     waiting.push(job);
     next();
@@ -70,8 +67,14 @@ export function besidePasses(cue: CueEvaluator, idleCount: () => number, clock: 
 
 const GIVEN_UP = new Fault('render/busy', 'the thread was only borrowed');
 
+async function whileWanted<T>(call: CueCallOptions | undefined, ask: () => Promise<T>): Promise<T> {
+  call?.signal?.throwIfAborted();
+  return ask();
+}
+
 /** By the signal and not by a shorter limit: who shares the call asks again then, and is not told that it takes too long. */
 async function borrowed<T>(clock: Clock, call: CueCallOptions | undefined, ask: (call: CueCallOptions) => Promise<T>): Promise<T> {
+  call?.signal?.throwIfAborted();
   const [late, over] = [new AbortController(), new AbortController()];
   clock.sleep(BORROWED_MAX_MS, over.signal).then(() => { late.abort(GIVEN_UP); }, () => {});
   try {
