@@ -62,6 +62,12 @@ export function variableIn(variables: JsonObject, name: string): Json | undefine
   return name.split('.').reduce<Json | undefined>((at, part) => (at !== null && typeof at === 'object' && Object.hasOwn(at, part) ? (at as JsonObject)[part] : undefined), variables);
 }
 
+/** The variables, null for every output without a value. KubeVela 1.10: so it is once its step has ended, however that was: nobody waits for it any longer. */
+export function withNulls(variables: JsonObject, outputs: Step['outputs']): JsonObject {
+  const none = outputs.filter(({ name }) => !Object.hasOwn(variables, name));
+  return none.length === 0 ? variables : { ...variables, ...Object.fromEntries(none.map(({ name }) => [name, null])) };
+}
+
 /** Evaluates a step's `if`. KubeVela 1.10: what is no concrete bool skips the step, with the reason in its message. */
 export async function evaluateIf(cue: CueEvaluator, step: Step, statuses: ReadonlyMap<string, StepStatus>, context: CueObject, variable: (name: string) => CueJson | undefined): Promise<{ readonly run: boolean; readonly message: string }> {
   if (step.if === 'always') return { run: true, message: '' };

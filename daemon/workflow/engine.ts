@@ -24,7 +24,7 @@ import type { Json } from '../model/object.ts';
 import type { DesiredApplication, Step, StepMode } from '../model/plan.ts';
 import type { Clock, Http, Register, Transport } from '../model/ports.ts';
 import type { Journal, ServiceHealth, StepStatus } from '../model/status.ts';
-import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs } from './conditions.ts';
+import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByName, variableIn, withInputs, withNulls } from './conditions.ts';
 import { LATE_MS, OUTPUT_INTERVAL_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
 import { stepContextObject, stepId } from './beginning.ts';
 import { heeding, lastWords } from './last-word.ts';
@@ -313,8 +313,6 @@ class Run {
         }
         const { [status.id]: _done, ...failures } = this.#journal.failures;
         this.#journal = { ...this.#journal, failures, variables: { ...this.#journal.variables, ...result.outputs }, ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}) };
-        // KubeVela 1.10: an output that has no value is null, so that who waits for it goes on, and the message tells.
-        for (const name of missing) this.#journal = { ...this.#journal, variables: { [name]: null, ...this.#journal.variables } };
         return this.#finish(step, { phase: 'succeeded', reason: '', message: missing.length > 0 ? `failed to get output from ${missing.join(', ')}` : result.message });
       }
       case 'wait':
@@ -336,6 +334,7 @@ class Run {
     const same = status.phase === change.phase && status.reason === change.reason && status.message === change.message;
     const now = timeText(this.#doors.clock.now());
     this.#set(step.name, { ...status, ...change, firstExecuteTime: status.firstExecuteTime || now, lastExecuteTime: same && status.lastExecuteTime !== '' ? status.lastExecuteTime : now });
+    if (isFinished(this.#status(step))) this.#journal = { ...this.#journal, variables: withNulls(this.#journal.variables, step.outputs) };
   }
 
   #contextFor(step: Step, group: string, properties: Json): StepContext {

@@ -59,14 +59,14 @@ function remaining(context: StepContext): readonly string[] {
 }
 
 /** KubeVela 1.10: suspends at once; goes on after `duration`, when resumed, or by an Approval. */
-const suspend: Coded = (context) => {
-  if (context.resumed) return Promise.resolve(DONE);
+const suspend: Coded = async (context) => {
+  if (context.resumed) return { ...DONE, ...(await outputsOf(context, context.step.outputs, { output: null, outputs: {} })) };
   const duration = text((context.properties as JsonObject | null)?.['duration']);
   const message = 'Suspended by field suspend';
-  if (duration === '') return Promise.resolve({ kind: 'suspend', message, outputs: {} });
+  if (duration === '') return { kind: 'suspend', message, outputs: {} };
   const ms = goDurationMs(duration);
   if (ms === null) throw new Fault('workflow/step-failed', `failed to parse duration "${duration}"`);
-  return Promise.resolve({ kind: 'suspend', message, outputs: {}, retryAfterMs: ms });
+  return { kind: 'suspend', message, outputs: {}, retryAfterMs: ms };
 };
 
 function goDurationMs(duration: string): number | null {

@@ -125,6 +125,27 @@ describe('outputs and inputs', () => {
     assert.deepEqual([run.journal.variables, patched], [{ ready: 2 }, [{ image: 'a', env: { x: 1, replicas: 2 } }]]);
   });
 
+  it('of a step that failed or was skipped are null: who waits for them goes on, or is skipped in turn', async () => {
+    const gives = { outputs: [{ name: 'conn', valueFrom: 'conn' }] };
+    const uses = { inputs: [{ from: 'conn', parameterKey: 'conn' }] };
+    const skipped = bench([step('make', { if: 'false', ...gives }), step('use', uses)]);
+    const properties = seen(skipped);
+    await skipped.pass();
+    assert.deepEqual([told(skipped.journal), properties, skipped.journal.state], [['make skipped Skip', 'use succeeded'], [{ conn: null }], 'succeeded']);
+    const failed = bench([step('make', gives), step('use', uses), step('tell', { if: 'inputs.conn == null', ...uses })]);
+    failed.does.set('make', failsForGood);
+    await failed.pass();
+    assert.deepEqual([told(failed.journal), failed.journal.state], [['make failed Action', 'use skipped Skip', 'tell succeeded'], 'failed']);
+  });
+
+  it('of a suspended step are there when it is resumed', async () => {
+    const run = bench([coded('ask', 'suspend', { outputs: [{ name: 'who', valueFrom: 'context.name' }, { name: 'none', valueFrom: 'nothing.here' }] }), step('use', { inputs: [{ from: 'who', parameterKey: 'who' }, { from: 'none', parameterKey: 'none' }] })]);
+    const properties = seen(run);
+    run.approved.add('ask');
+    await run.pass();
+    assert.deepEqual([properties, run.journal.steps[0]?.message, run.journal.state], [[{ who: 'shop', none: null }], 'failed to get output from none', 'succeeded']);
+  });
+
   it('of a component may be of its application as well', async () => {
     const run = bench([applies('web', { outputs: [{ name: 'who', valueFrom: '"\\(context.name) \\(output.status.ready)"' }] })]);
     await run.pass();
@@ -260,11 +281,11 @@ describe('a step that fails', () => {
     assert.deepEqual([run.ran, told(run.journal), run.journal.state], [['a', 'notify', 'clean'], ['a failed Action', 'b skipped Skip', 'notify succeeded', 'happy skipped Skip', 'clean succeeded'], 'failed']);
   });
 
-  it('DAG: ends a run in which others wait for its output', async () => {
+  it('DAG: fails a run whose other steps go on without its output', async () => {
     const run = bench([step('a', { outputs: [{ name: 'x', valueFrom: 'x' }] }), step('b', { inputs: [{ from: 'x', parameterKey: 'x' }] })], DAG);
     run.does.set('a', failsForGood);
     await run.pass();
-    assert.deepEqual([told(run.journal), run.journal.state, run.journal.finished], [['a failed Action', 'b pending'], 'failed', true]);
+    assert.deepEqual([told(run.journal), run.journal.state, run.journal.finished], [['a failed Action', 'b succeeded'], 'failed', true]);
   });
 
   it('of a component that cannot be applied, or is not there, says why', async () => {
