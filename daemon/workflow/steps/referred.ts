@@ -15,7 +15,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
  * workflow/step-failed for a selector that is none, transport/* for what is not there: KubeVela's words.
  */
 export async function withReferred(context: Pick<StepContext, 'desired' | 'transport' | 'signal'>, component: ComponentRef): Promise<Json> {
-  const properties = (isRecord(component.properties) ? component.properties : {}) as JsonObject;
+  const properties = isRecord(component.properties) ? component.properties : {};
   if (Array.isArray(properties['urls']) && properties['urls'].length > 0) throw new Fault('workflow/unsupported', `component ${component.name}: objects from urls are not fetched; put them into the repository`);
   const selectors = (Array.isArray(properties['objects']) ? properties['objects'] : []).filter(isRecord) as readonly JsonObject[];
   const found = (await Promise.all(selectors.map((selector) => select(context, component.name, selector)))).flat();
