@@ -45,7 +45,9 @@ function reportsOf(desired: DesiredApplication, progress: Progress): readonly Ob
   for (const item of progress.kept) reports.set(keyText(item.key), item);
   // An object that a suspended or failed run has not come to yet is no news, nor one of a component whose step was skipped.
   const made = new Set(progress.tracked.filter((entry) => entry.component === '').map((entry) => keyText(entry.key)));
-  const reached = new Map([...reports].filter(([text, item]) => item.health !== 'Missing' || progress.touched.has(text) || (progress.journal?.finished === true && made.has(text))));
+  const reached = new Map(
+    [...reports].filter(([text, item]) => item.health !== 'Missing' || progress.touched.has(text) || (progress.journal?.finished === true && made.has(text))),
+  );
   return [...(desired.fault === null ? reached : reports)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, report]) => report);
 }
 
@@ -58,14 +60,23 @@ function liveOf(progress: Progress, key: ObjectKey): KubeObject | null {
 /** The objects that works carry to clusters where a klusterlet applies, by what it tells; those of other clusters are looked at there. */
 function carriedReports(progress: Progress, { clusters }: ApplicationDoors): readonly ObjectReport[] {
   const ours = new Set(clusters.members.filter(({ mode }) => mode === 'ocm').map(({ name }) => name));
-  return progress.tracked.filter(({ key }) => key.kind === 'ManifestWork' && ours.has(key.namespace)).flatMap(({ key }) => {
-    const live = liveOf(progress, key);
-    return live === null ? [] : carriedHealth(live).map(({ key: carried, health, message }): ObjectReport => ({ key: carried, health, message, drift: [], fault: null }));
-  });
+  return progress.tracked
+    .filter(({ key }) => key.kind === 'ManifestWork' && ours.has(key.namespace))
+    .flatMap(({ key }) => {
+      const live = liveOf(progress, key);
+      return live === null
+        ? []
+        : carriedHealth(live).map(({ key: carried, health, message }): ObjectReport => ({ key: carried, health, message, drift: [], fault: null }));
+    });
 }
 
 /** Builds the report, and writes the Application's status where it changed. */
-export async function tellApplication(desired: DesiredApplication, record: ApplicationRecord, progress: Progress, doors: ApplicationDoors): Promise<ApplicationReport> {
+export async function tellApplication(
+  desired: DesiredApplication,
+  record: ApplicationRecord,
+  progress: Progress,
+  doors: ApplicationDoors,
+): Promise<ApplicationReport> {
   const objects = reportsOf(desired, progress).map((item) => doors.told(item, liveOf(progress, item.key)?.metadata.generation));
   const facts = { dialect: desired.dialect, fault: progress.fault, journal: progress.journal, services: progress.services, objects, keeping: progress.keeping };
   const phase = phaseOf(facts);
@@ -82,35 +93,70 @@ export async function tellApplication(desired: DesiredApplication, record: Appli
   }
   const annotations = application?.metadata.annotations ?? {};
   return {
-    namespace: desired.namespace, name: desired.name, path: desired.document.origin.path, phase, conditions,
-    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
-    services: progress.services, journal: progress.journal, objects: [...objects, ...carriedReports(progress, doors)], latestRevision: desired.revision.name, ...(desired.fault === null ? { revisionHash: desired.revision.hash } : {}), diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
-    approvals: approvalsIn(desired, progress.journal, doors), definitions: definitionHashes(desired.definitions),
-    fault: progress.fault ?? statusFault, retryAfterMs: progress.retryAfterMs,
+    namespace: desired.namespace,
+    name: desired.name,
+    path: desired.document.origin.path,
+    phase,
+    conditions,
+    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '',
+    author: annotations[AUTHOR_ANNOTATION] ?? '',
+    services: progress.services,
+    journal: progress.journal,
+    objects: [...objects, ...carriedReports(progress, doors)],
+    latestRevision: desired.revision.name,
+    ...(desired.fault === null ? { revisionHash: desired.revision.hash } : {}),
+    diagnostics: [...desired.diagnostics, ...findings(desired, objects, progress.journal)],
+    approvals: approvalsIn(desired, progress.journal, doors),
+    definitions: definitionHashes(desired.definitions),
+    fault: progress.fault ?? statusFault,
+    retryAfterMs: progress.retryAfterMs,
   };
 }
 
 /** The Approvals by which steps of this content went on, for as long as they stand in the repository. */
 function approvalsIn(desired: DesiredApplication, journal: Journal | null, doors: ApplicationDoors): readonly ApprovalReport[] {
-  const begun = new Set((journal?.steps ?? []).flatMap((step) => [step, ...step.subSteps]).filter((step) => !['pending', 'suspending', 'skipped'].includes(step.phase)).map((step) => step.name));
-  return doors.approvals.ofApplication(desired.namespace, desired.name, desired.revision.hash).filter((item) => begun.has(item.target) || (item.target.includes(' ') && journal?.suspend === false));
+  const begun = new Set(
+    (journal?.steps ?? [])
+      .flatMap((step) => [step, ...step.subSteps])
+      .filter((step) => !['pending', 'suspending', 'skipped'].includes(step.phase))
+      .map((step) => step.name),
+  );
+  return doors.approvals
+    .ofApplication(desired.namespace, desired.name, desired.revision.hash)
+    .filter((item) => begun.has(item.target) || (item.target.includes(' ') && journal?.suspend === false));
 }
 
-async function saveStatus(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, told: { readonly phase: string; readonly conditions: ApplicationReport['conditions'] }, doors: ApplicationDoors): Promise<void> {
+async function saveStatus(
+  desired: DesiredApplication,
+  record: ApplicationRecord,
+  application: KubeObject,
+  progress: Progress,
+  told: { readonly phase: string; readonly conditions: ApplicationReport['conditions'] },
+  doors: ApplicationDoors,
+): Promise<void> {
   const journal = progress.journal;
   const finished = journal?.finished === true;
   const status = applicationStatus({
-    dialect: desired.dialect, phase: told.phase, conditions: told.conditions, services: progress.services,
+    dialect: desired.dialect,
+    phase: told.phase,
+    conditions: told.conditions,
+    services: progress.services,
     workflow: journal === null ? null : shownWorkflow(journal, desired.dialect, desired.hasWorkflow),
-    tracked: progress.tracked.filter((entry) => isThere(progress, entry.key)), revision: desired.fault === null ? desired.revision : latestOf(record), generation: application.metadata.generation ?? 0, fault: progress.fault, finished,
-    live: record.application, now: timeText(doors.clock.now()),
+    tracked: progress.tracked.filter((entry) => isThere(progress, entry.key)),
+    revision: desired.fault === null ? desired.revision : latestOf(record),
+    generation: application.metadata.generation ?? 0,
+    fault: progress.fault,
+    finished,
+    live: record.application,
+    now: timeText(doors.clock.now()),
   });
   await doors.records.saveStatus(application, status, doors.signal);
 }
 
 /** What could not be rendered is not what was applied: the hub goes on telling of the revision that runs. */
 function latestOf(record: ApplicationRecord): { readonly name: string; readonly number: number; readonly hash: string } | null {
-  const latest = (record.application?.['status'] as { latestRevision?: { name?: string; revision?: number; revisionHash?: string } } | undefined)?.latestRevision;
+  const latest = (record.application?.['status'] as { latestRevision?: { name?: string; revision?: number; revisionHash?: string } } | undefined)
+    ?.latestRevision;
   return latest?.name === undefined ? null : { name: latest.name, number: latest.revision ?? 0, hash: latest.revisionHash ?? '' };
 }
 

@@ -63,7 +63,16 @@ export interface ApplicationDoors {
 /** Takes one application as far as it goes now. Never throws but for cancellation and a lost Lease. */
 export async function runApplication(desired: DesiredApplication, record: ApplicationRecord, doors: ApplicationDoors): Promise<ApplicationReport> {
   const progress: Progress = {
-    application: record.application, journal: null, services: [], observed: new Map(doors.observed), touched: new Map(), tracked: union(...record.trackers.map(trackedOf)), kept: [], fault: desired.fault, keeping: '', retryAfterMs: null,
+    application: record.application,
+    journal: null,
+    services: [],
+    observed: new Map(doors.observed),
+    touched: new Map(),
+    tracked: union(...record.trackers.map(trackedOf)),
+    kept: [],
+    fault: desired.fault,
+    keeping: '',
+    retryAfterMs: null,
   };
   try {
     const other = ownerElsewhere(record, doors.instance);
@@ -87,7 +96,10 @@ function ownerElsewhere(record: ApplicationRecord, instance: string): Fault | nu
   const owner = record.application?.metadata.annotations?.[INSTANCE_ANNOTATION];
   if (owner === undefined || owner === instance) return null;
   const named = (name: string): string => (name === '' ? 'the instance without a name' : `instance "${name}"`);
-  return new Fault('plan/ownership', `Application ${record.namespace}/${record.name} is kept by ${named(owner)} of Lateen, this is ${named(instance)}: delete it there, or change the annotation ${INSTANCE_ANNOTATION} of the object on the hub`);
+  return new Fault(
+    'plan/ownership',
+    `Application ${record.namespace}/${record.name} is kept by ${named(owner)} of Lateen, this is ${named(instance)}: delete it there, or change the annotation ${INSTANCE_ANNOTATION} of the object on the hub`,
+  );
 }
 
 async function mirror(desired: DesiredApplication, record: ApplicationRecord, doors: ApplicationDoors): Promise<KubeObject> {
@@ -118,12 +130,26 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   const owner: Owner = { namespace: desired.namespace, name: desired.name, dialect: desired.dialect };
   const rules = fieldRules(doors.config, doors.drift, { object: desired.object, origin: desired.document.origin });
   const delivery = deliveryFor({
-    desired, transport, observed: progress.observed, touched: progress.touched, signal: doors.signal,
+    desired,
+    transport,
+    observed: progress.observed,
+    touched: progress.touched,
+    signal: doors.signal,
     decide: (wanted, observation) => decide(wanted, observation, owner, rules),
-    track: inventory.track, untrack: inventory.untrack, isKeeping: () => progress.journal?.finished === true, healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
+    track: inventory.track,
+    untrack: inventory.untrack,
+    isKeeping: () => progress.journal?.finished === true,
+    healthOf: healthFrom(doors.cue, desired.dialect, doors.healthMemo),
   });
   await delivery.deliver(desired.policyObjects, 'policy');
-  const bound = await keepEnvironments(desired, { clusters: doors.clusters, delivery, records: doors.records, touched: progress.touched, now: timeText(doors.clock.now()), signal: doors.signal });
+  const bound = await keepEnvironments(desired, {
+    clusters: doors.clusters,
+    delivery,
+    records: doors.records,
+    touched: progress.touched,
+    now: timeText(doors.clock.now()),
+    signal: doors.signal,
+  });
   const before = (await recallJournal(desired, record, doors.transport, doors.signal)) ?? freshJournal(desired, doors.clock.now());
   let secret = record.journal;
   const keep = async (journal: Journal): Promise<void> => {
@@ -131,12 +157,35 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
     secret = await doors.records.keep('journal', journalSecret(desired.namespace, desired.name, journal), secret, doors.signal);
   };
   // Names of objects that template steps make hang on the start time: it is kept before the first of them runs (I6).
-  if (before.steps.length === 0 && !before.finished && desired.steps.some((step) => step.template !== null || step.subSteps.some((sub) => sub.template !== null))) {
-    progress.application = await doors.records.saveStatus(application, { ...(application['status'] as JsonObject | undefined), status: 'runningWorkflow', workflow: shownWorkflow(before, desired.dialect, desired.hasWorkflow) ?? {} }, doors.signal);
+  if (
+    before.steps.length === 0 &&
+    !before.finished &&
+    desired.steps.some((step) => step.template !== null || step.subSteps.some((sub) => sub.template !== null))
+  ) {
+    progress.application = await doors.records.saveStatus(
+      application,
+      {
+        ...(application['status'] as JsonObject | undefined),
+        status: 'runningWorkflow',
+        workflow: shownWorkflow(before, desired.dialect, desired.hasWorkflow) ?? {},
+      },
+      doors.signal,
+    );
   }
   progress.journal = before;
   const result = await runWorkflow(before, {
-    desired, delivery, transport, cue: doors.cue, http: doors.http, register: doors.register, clock: doors.clock, clusters: doors.clusters, actions: ACTIONS, keep, isLost: isLostOfSteps(progress), signal: doors.signal,
+    desired,
+    delivery,
+    transport,
+    cue: doors.cue,
+    http: doors.http,
+    register: doors.register,
+    clock: doors.clock,
+    clusters: doors.clusters,
+    actions: ACTIONS,
+    keep,
+    isLost: isLostOfSteps(progress),
+    signal: doors.signal,
     hubResumes: doors.hubResumes ?? true,
     resumes: (step) => {
       const approval = doors.approvals.resumes(desired.namespace, desired.name, step, desired.revision.hash);
@@ -151,7 +200,12 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
   progress.services = await servicesOf(desired, delivery, progress, result.services);
   if (!hidesNothing(result.journal) && !isJournalKept(result.journal, record.journal)) await keep(result.journal);
   await keepFinished(desired, revision, before, result.journal, doors.records, doors.signal);
-  if (result.journal.finished && result.journal.state === 'succeeded') await removeStale(desired, record, progress, owner, doors, { isComplete: bound.isComplete && result.isComplete, placed: inventory.placed(), untrack: inventory.untrack });
+  if (result.journal.finished && result.journal.state === 'succeeded')
+    await removeStale(desired, record, progress, owner, doors, {
+      isComplete: bound.isComplete && result.isComplete,
+      placed: inventory.placed(),
+      untrack: inventory.untrack,
+    });
 }
 
 /**
@@ -159,27 +213,52 @@ async function converge(desired: DesiredApplication, record: ApplicationRecord, 
  * back without running the step again. KubeVela 1.10 keeps a copy in the ResourceTracker instead.
  */
 function stepObjects(progress: Progress): readonly Wanted[] {
-  return progress.tracked.filter((entry) => entry.component === '' && entry.creator === 'workflow' && !progress.touched.has(keyText(entry.key))).flatMap((entry) => {
-    const seen = progress.observed.get(keyText(entry.key));
-    const object = seen !== undefined && 'live' in seen ? lastAppliedOf(seen.live) : null;
-    return object === null ? [] : [{ key: entry.key, object, component: '', trait: '', output: '', origin: null, rules: PLAIN_RULES }];
-  });
+  return progress.tracked
+    .filter((entry) => entry.component === '' && entry.creator === 'workflow' && !progress.touched.has(keyText(entry.key)))
+    .flatMap((entry) => {
+      const seen = progress.observed.get(keyText(entry.key));
+      const object = seen !== undefined && 'live' in seen ? lastAppliedOf(seen.live) : null;
+      return object === null ? [] : [{ key: entry.key, object, component: '', trait: '', output: '', origin: null, rules: PLAIN_RULES }];
+    });
 }
 
 /** Whether an object that steps made is gone. A Job or a Pod that has done its work may go. */
 function isLostOfSteps(progress: Progress): boolean {
   const isAbsent = (key: ObjectKey): boolean => 'absent' in (progress.observed.get(keyText(key)) ?? {});
-  return progress.tracked.some(({ key, component, creator }) => component === '' && creator === 'workflow' && key.cluster === LOCAL && key.kind !== 'Job' && key.kind !== 'Pod' && isAbsent(key));
+  return progress.tracked.some(
+    ({ key, component, creator }) =>
+      component === '' && creator === 'workflow' && key.cluster === LOCAL && key.kind !== 'Job' && key.kind !== 'Pod' && isAbsent(key),
+  );
 }
 
-const entryOf = (wanted: Wanted, creator: string): Tracked => ({ key: wanted.key, component: wanted.component, trait: wanted.trait, creator, skipGC: wanted.rules.gc === 'never' });
+const entryOf = (wanted: Wanted, creator: string): Tracked => ({
+  key: wanted.key,
+  component: wanted.component,
+  trait: wanted.trait,
+  creator,
+  skipGC: wanted.rules.gc === 'never',
+});
 
 function componentRevisionsText(desired: DesiredApplication): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(desired.revision.components).map(([component, name]) => [component, { name, hash: desired.revision.componentHashes[component] ?? '' }])));
+  return JSON.stringify(
+    Object.fromEntries(
+      Object.entries(desired.revision.components).map(([component, name]) => [component, { name, hash: desired.revision.componentHashes[component] ?? '' }]),
+    ),
+  );
 }
 
 /** The tracker of this content: entries are kept on the hub before their objects are written. */
-function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, application: KubeObject, progress: Progress, doors: ApplicationDoors): { readonly track: (entries: readonly Tracked[]) => Promise<void>; readonly untrack: (key: ObjectKey) => Promise<void>; readonly placed: () => readonly Tracked[] } {
+function inventoryOf(
+  desired: DesiredApplication,
+  record: ApplicationRecord,
+  application: KubeObject,
+  progress: Progress,
+  doors: ApplicationDoors,
+): {
+  readonly track: (entries: readonly Tracked[]) => Promise<void>;
+  readonly untrack: (key: ObjectKey) => Promise<void>;
+  readonly placed: () => readonly Tracked[];
+} {
   let mine = record.trackers.find((tracker) => tracker.metadata.name === trackerName(desired)) ?? null;
   let entries = mine === null ? [] : trackedOf(mine);
   let last: Promise<void> = Promise.resolve();
@@ -200,11 +279,20 @@ function inventoryOf(desired: DesiredApplication, record: ApplicationRecord, app
   };
   // One after another: two steps of a DAG must not write each other's entries away.
   const inTurn = (change: () => Promise<void>): Promise<void> => (last = last.then(change, change));
-  return { track: (more) => inTurn(() => add(more)), untrack: (key) => inTurn(() => drop(key)), placed: () => entries.filter((entry) => entry.creator === 'placement') };
+  return {
+    track: (more) => inTurn(() => add(more)),
+    untrack: (key) => inTurn(() => drop(key)),
+    placed: () => entries.filter((entry) => entry.creator === 'placement'),
+  };
 }
 
 /** Health of every component: what steps found in this pass, and for the others what is live. */
-async function servicesOf(desired: DesiredApplication, delivery: ReturnType<typeof deliveryFor>, progress: Progress, found: ReadonlyMap<string, ServiceHealth>): Promise<readonly ServiceHealth[]> {
+async function servicesOf(
+  desired: DesiredApplication,
+  delivery: ReturnType<typeof deliveryFor>,
+  progress: Progress,
+  found: ReadonlyMap<string, ServiceHealth>,
+): Promise<readonly ServiceHealth[]> {
   const services = [...found.values()];
   for (const component of desired.components.values()) {
     if (services.some((service) => service.name === component.name)) continue;

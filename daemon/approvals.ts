@@ -61,20 +61,39 @@ export function openApprovals(doors: ApprovalDoors): JudgeApprovals {
     });
     const approvers = live.length === 0 ? [] : await readApprovers(doors);
     const files = live.length === 0 ? new Map<string, TreeFile>() : new Map((await doors.repo.tree(revision, signal)).files.map((file) => [file.path, file]));
-    const answers = await mapLimit(live, LOOKUPS_AT_ONCE_MAX, async (document) => {
-      const file = files.get(document.origin.path);
-      const provenance = file === undefined ? null : await lookUp(doors, file, revision, known, signal);
-      if (approvers === null) return { document, provenance, problem: '' };
-      return { document, provenance, problem: problemOf(document, file, approvers, provenance) };
-    }, signal);
-    for (const { document, problem } of answers) if (problem !== '') diagnostics.push(finding(document, 'error', problem, 'An approver makes it with `lateen approve`, which signs the commit; nobody else may change or move the file.'));
-    const counting = new Map(answers.filter(({ problem }) => problem === '').map(({ document, provenance }) => [document, whoGave(provenance instanceof Fault ? null : provenance, approvers !== null)]));
+    const answers = await mapLimit(
+      live,
+      LOOKUPS_AT_ONCE_MAX,
+      async (document) => {
+        const file = files.get(document.origin.path);
+        const provenance = file === undefined ? null : await lookUp(doors, file, revision, known, signal);
+        if (approvers === null) return { document, provenance, problem: '' };
+        return { document, provenance, problem: problemOf(document, file, approvers, provenance) };
+      },
+      signal,
+    );
+    for (const { document, problem } of answers)
+      if (problem !== '')
+        diagnostics.push(
+          finding(document, 'error', problem, 'An approver makes it with `lateen approve`, which signs the commit; nobody else may change or move the file.'),
+        );
+    const counting = new Map(
+      answers
+        .filter(({ problem }) => problem === '')
+        .map(({ document, provenance }) => [document, whoGave(provenance instanceof Fault ? null : provenance, approvers !== null)]),
+    );
     return { approvals: approvalsOf([...counting.keys()], nowMs, (document) => counting.get(document) ?? { by: '', commit: '' }), diagnostics };
   };
 }
 
 function finding(document: Document, severity: Diagnostic['severity'], why: string, hint: string): Diagnostic {
-  return { code: 'plan/approval', severity, message: `the Approval ${document.object.metadata.name ?? ''} does not count: ${why}`, origin: document.origin, hint };
+  return {
+    code: 'plan/approval',
+    severity,
+    message: `the Approval ${document.object.metadata.name ?? ''} does not count: ${why}`,
+    origin: document.origin,
+    hint,
+  };
 }
 
 /** A list that cannot be read is a list of nobody: what was proven yesterday is not proven now. */
@@ -88,7 +107,13 @@ async function readApprovers({ approvers }: ApprovalDoors): Promise<readonly App
 }
 
 /** Who brought the file, or why that cannot be told: it is asked again in the next pass, and nothing else waits for it (I12). */
-async function lookUp({ repo }: ApprovalDoors, file: TreeFile, revision: Revision, known: Map<string, Provenance | null>, signal: AbortSignal): Promise<Provenance | Fault | null> {
+async function lookUp(
+  { repo }: ApprovalDoors,
+  file: TreeFile,
+  revision: Revision,
+  known: Map<string, Provenance | null>,
+  signal: AbortSignal,
+): Promise<Provenance | Fault | null> {
   const before = known.get(file.path);
   if (before !== undefined) return before;
   try {

@@ -31,7 +31,8 @@ export async function approveVerb(action: 'resume' | 'delete' | 'abandon', words
   const base = await wireBase(readConfig(flags), terminal);
   const { config, clock } = base;
   const text = (name: string): string | null => (typeof flags[name] === 'string' ? flags[name] : null);
-  if (/^[A-Za-z][\w+.-]*:\/\/|^[^/]*@[^/]*:/.test(config.repo)) throw new Fault('config/invalid', 'an Approval is committed in your own clone: run it there, or name the clone with --repo');
+  if (/^[A-Za-z][\w+.-]*:\/\/|^[^/]*@[^/]*:/.test(config.repo))
+    throw new Fault('config/invalid', 'an Approval is committed in your own clone: run it there, or name the clone with --repo');
   const clone = await openOwnClone(config.repo, config.environment, terminal.signal);
   const say = (line: string): void => terminal.out(base.redactor.text(`${line}\n`));
   const expires = timeText(clock.now() + durationOf('expires', text('expires') ?? '24h'));
@@ -39,15 +40,23 @@ export async function approveVerb(action: 'resume' | 'delete' | 'abandon', words
   const reason = text('reason');
   const document = { ...spec, expires, ...(reason === null ? {} : { reason }) };
   const name = text('name') ?? nameFor(spec);
-  if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) throw new Fault('config/invalid', `--name: "${name}" is not a name of lower-case letters, digits and dashes`);
+  if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name))
+    throw new Fault('config/invalid', `--name: "${name}" is not a name of lower-case letters, digits and dashes`);
   const path = await pathFor(clone, name);
   const what = sentence(spec);
   const sign = flags['unsigned'] !== true;
-  const sha = await clone.commitNew(path, printYaml({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name }, spec: document }), `Approve: ${what}${reason === null ? '' : `\n\n${reason}`}`, { sign });
+  const sha = await clone.commitNew(
+    path,
+    printYaml({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name }, spec: document }),
+    `Approve: ${what}${reason === null ? '' : `\n\n${reason}`}`,
+    { sign },
+  );
   say(`Approved: ${what}, until ${expires}.`);
   say(`${path} committed as ${sha.slice(0, 10)}${sign ? ', signed with your key' : ', not signed'}.`);
   if (flags['push'] === true) await clone.push();
-  const left = await clone.hasRemote() ? 'Not pushed yet: look at it with `git show`, then `git push`.' : 'Nowhere to push to: a daemon that follows this repository takes it from here.';
+  const left = (await clone.hasRemote())
+    ? 'Not pushed yet: look at it with `git show`, then `git push`.'
+    : 'Nowhere to push to: a daemon that follows this repository takes it from here.';
   say(flags['push'] === true ? 'Pushed.' : left);
   return 0;
 }
@@ -79,10 +88,26 @@ function objectSpec(action: 'delete' | 'abandon', words: readonly string[], text
   const [kind = '', word = ''] = words;
   const { namespace, name } = placeOf(word, text);
   const [cluster, uid] = [text('cluster'), text('uid')];
-  return { action, target: { kind, ...(namespace === null ? {} : { namespace }), name, ...(cluster === null || cluster === LOCAL ? {} : { cluster }), ...(uid === null ? {} : { uid }) } };
+  return {
+    action,
+    target: {
+      kind,
+      ...(namespace === null ? {} : { namespace }),
+      name,
+      ...(cluster === null || cluster === LOCAL ? {} : { cluster }),
+      ...(uid === null ? {} : { uid }),
+    },
+  };
 }
 
-async function resumeSpec(base: Base, clone: OwnClone, word: string, text: (name: string) => string | null, say: (line: string) => void, signal: AbortSignal): Promise<Spec> {
+async function resumeSpec(
+  base: Base,
+  clone: OwnClone,
+  word: string,
+  text: (name: string) => string | null,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Spec> {
   const place = placeOf(word, text);
   const { namespace, name } = { ...place, namespace: place.namespace ?? DEFAULT_NAMESPACE };
   const step = text('step');
@@ -90,7 +115,10 @@ async function resumeSpec(base: Base, clone: OwnClone, word: string, text: (name
   const given = text('hash');
   const known = given === null ? await knownOf(base, clone, namespace, name, signal) : { hash: given, from: '--hash', steps: new Map<string, string>() };
   if (known.steps.size > 0 && !known.steps.has(step)) {
-    throw new Fault('config/invalid', `${namespace}/${name} has no step "${step}". ${didYouMeanHint(step, known.steps.keys()) ?? `It has ${[...known.steps.keys()].join(', ')}.`}`);
+    throw new Fault(
+      'config/invalid',
+      `${namespace}/${name} has no step "${step}". ${didYouMeanHint(step, known.steps.keys()) ?? `It has ${[...known.steps.keys()].join(', ')}.`}`,
+    );
   }
   const phase = known.steps.get(step);
   if (phase !== undefined && phase !== 'suspending') say(`Note: step ${step} does not wait now, it is ${phase}.`);
@@ -103,18 +131,40 @@ async function knownOf(base: Base, clone: OwnClone, namespace: string, name: str
   const { statusBranch } = base.config;
   const file = await clone.readStatus(statusBranch, applicationFile(namespace, name));
   const status = file === null ? null : parseYaml(file, 'status').value;
-  if (isRecord(status) && typeof status['revisionHash'] === 'string') return { hash: status['revisionHash'], from: `the branch ${statusBranch}`, steps: stepsOf(isRecord(status['workflow']) ? status['workflow']['steps'] : undefined) };
-  await using hub = await wireHub(base).catch(() => null) ?? { raw: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+  if (isRecord(status) && typeof status['revisionHash'] === 'string')
+    return {
+      hash: status['revisionHash'],
+      from: `the branch ${statusBranch}`,
+      steps: stepsOf(isRecord(status['workflow']) ? status['workflow']['steps'] : undefined),
+    };
+  await using hub = (await wireHub(base).catch(() => null)) ?? { raw: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (hub.raw !== null) {
-    const answer = await hub.raw({ method: 'GET', path: `/apis/core.oam.dev/v1beta1/namespaces/${encodeURIComponent(namespace)}/applications/${encodeURIComponent(name)}`, accept: 'application/json', subject: { what: `Application ${namespace}/${name}`, verb: 'get', secret: false }, repeatable: true }, signal).catch((error: unknown) => {
-      if (error instanceof Fault && error.kind === 'cancelled') throw error;
-      return null;
-    });
-    const live = answer === null ? null : (JSON.parse(answer.text) as { readonly status?: { readonly latestRevision?: { readonly revisionHash?: string }; readonly workflow?: JsonObject } });
+    const answer = await hub
+      .raw(
+        {
+          method: 'GET',
+          path: `/apis/core.oam.dev/v1beta1/namespaces/${encodeURIComponent(namespace)}/applications/${encodeURIComponent(name)}`,
+          accept: 'application/json',
+          subject: { what: `Application ${namespace}/${name}`, verb: 'get', secret: false },
+          repeatable: true,
+        },
+        signal,
+      )
+      .catch((error: unknown) => {
+        if (error instanceof Fault && error.kind === 'cancelled') throw error;
+        return null;
+      });
+    const live =
+      answer === null
+        ? null
+        : (JSON.parse(answer.text) as { readonly status?: { readonly latestRevision?: { readonly revisionHash?: string }; readonly workflow?: JsonObject } });
     const hash = live?.status?.latestRevision?.revisionHash;
     if (hash !== undefined && hash !== '') return { hash, from: 'the hub', steps: stepsOf(live?.status?.workflow?.['steps']) };
   }
-  throw new Fault('config/invalid', `neither the branch ${statusBranch} nor the hub tells of ${namespace}/${name}; name the content with --hash (its status.latestRevision.revisionHash)`);
+  throw new Fault(
+    'config/invalid',
+    `neither the branch ${statusBranch} nor the hub tells of ${namespace}/${name}; name the content with --hash (its status.latestRevision.revisionHash)`,
+  );
 }
 
 function stepsOf(steps: unknown): ReadonlyMap<string, string> {
@@ -125,7 +175,10 @@ function stepsOf(steps: unknown): ReadonlyMap<string, string> {
 /** Where documents are read: `approvals/` under the first path of lateen.yaml. */
 async function pathFor(clone: OwnClone, name: string): Promise<string> {
   const text = await clone.read(CONFIG_PATH);
-  const { config } = readRepositoryConfig({ revision: { sha: '', branch: '', author: '', subject: '' }, files: text === null ? [] : [{ path: CONFIG_PATH, oid: '', sizeBytes: text.length, text }] });
+  const { config } = readRepositoryConfig({
+    revision: { sha: '', branch: '', author: '', subject: '' },
+    files: text === null ? [] : [{ path: CONFIG_PATH, oid: '', sizeBytes: text.length, text }],
+  });
   if (config === null) throw new Fault('config/invalid', `${CONFIG_PATH} cannot be read: \`lateen check\` says why`);
   const folders = config.paths.filter((path) => !/\.(?:ya?ml|json)$/.test(path)).map((path) => `${path === '' ? '' : `${path}/`}approvals/${name}.yaml`);
   const path = folders.find((candidate) => !config.ignore.some((prefix) => isUnder(candidate, prefix)));
@@ -134,8 +187,22 @@ async function pathFor(clone: OwnClone, name: string): Promise<string> {
 }
 
 function nameFor({ action, target, step, hash }: Spec): string {
-  const parts = [action, ...(action === 'delete' ? [target.kind] : []), target.namespace ?? '', target.name, target.cluster ?? '', step ?? '', (hash ?? target.uid ?? '').slice(0, 8)];
-  return parts.filter((part) => part !== '').join('-').toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/-+$/g, '').slice(0, 200);
+  const parts = [
+    action,
+    ...(action === 'delete' ? [target.kind] : []),
+    target.namespace ?? '',
+    target.name,
+    target.cluster ?? '',
+    step ?? '',
+    (hash ?? target.uid ?? '').slice(0, 8),
+  ];
+  return parts
+    .filter((part) => part !== '')
+    .join('-')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/-+$/g, '')
+    .slice(0, 200);
 }
 
 function sentence({ action, target, step }: Spec): string {

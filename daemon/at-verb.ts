@@ -57,13 +57,21 @@ export async function atVerb(flags: Flags, commit: string, only: string | undefi
   const record = await recordOf(log, revision, signal);
   const { desired, diagnostics, clusters } = await renderAt(base, log, revision, record, signal);
   for (const { object } of [...desired.objects, ...desired.applications.flatMap(objectsOf)]) if (object.kind === 'Secret') base.redactor.learnSecret(object);
-  const applications = desired.applications.filter((app) => wanted === null || wanted.matches(`${app.namespace}/${app.name}`)).map((app) => toldOf(app, record));
-  if (wanted !== null && applications.length === 0) throw new Fault('load/reference', `commit ${revision.sha.slice(0, SHORT)} has no application "${only ?? ''}"${namesHint(only ?? '', desired)}`);
+  const applications = desired.applications
+    .filter((app) => wanted === null || wanted.matches(`${app.namespace}/${app.name}`))
+    .map((app) => toldOf(app, record));
+  if (wanted !== null && applications.length === 0)
+    throw new Fault('load/reference', `commit ${revision.sha.slice(0, SHORT)} has no application "${only ?? ''}"${namesHint(only ?? '', desired)}`);
   const objects = wanted === null ? desired.objects.map(shownObject) : [];
   const data = {
-    commit: revision.sha, author: revision.author, subject: revision.subject,
+    commit: revision.sha,
+    author: revision.author,
+    subject: revision.subject,
     recorded: record.entry === null ? null : { statusCommit: record.entry.sha, time: timeText(record.entry.atMs), sourceCommit: record.sourceCommit },
-    clusters: clusters.members.map(({ name, labels }) => ({ name, labels })), applications, objects, diagnostics: sortDiagnostics(diagnostics),
+    clusters: clusters.members.map(({ name, labels }) => ({ name, labels })),
+    applications,
+    objects,
+    diagnostics: sortDiagnostics(diagnostics),
   };
   terminal.out(base.redactor.text(inForm(data, output, () => atText(data))));
   const differs = applications.some((app) => app.definitions.some(({ state }) => state === 'changed' || state === 'missing'));
@@ -71,50 +79,94 @@ export async function atVerb(flags: Flags, commit: string, only: string | undefi
 }
 
 function namesHint(text: string, desired: Desired): string {
-  const hint = didYouMeanHint(text, desired.applications.map((app) => (text.includes('/') ? `${app.namespace}/${app.name}` : app.name)));
+  const hint = didYouMeanHint(
+    text,
+    desired.applications.map((app) => (text.includes('/') ? `${app.namespace}/${app.name}` : app.name)),
+  );
   return hint === undefined ? '' : `. ${hint}`;
 }
 
 /** Rendered twice: which cluster a Placement had chosen is only known when its labels are. */
-async function renderAt(base: Base, log: StatusLog, revision: Revision, record: Recorded, signal: AbortSignal): Promise<{ readonly desired: Desired; readonly diagnostics: readonly Diagnostic[]; readonly clusters: Clusters }> {
+async function renderAt(
+  base: Base,
+  log: StatusLog,
+  revision: Revision,
+  record: Recorded,
+  signal: AbortSignal,
+): Promise<{ readonly desired: Desired; readonly diagnostics: readonly Diagnostic[]; readonly clusters: Clusters }> {
   const catalog = load(await log.tree(revision, signal), { values: base.config.values, builtIns: await readBuiltIns() });
   const pack = await readPack();
   const memo: RenderMemo = new Map();
   await using cue = wireCue(base);
-  const rendered = (clusters: Clusters): Promise<Desired> => render({
-    catalog, known: { hub: [], pack }, records: recordsOf(catalog, record), memo, only: null, clusters,
-    environment: { cue, clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' }, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)), signal },
-  });
+  const rendered = (clusters: Clusters): Promise<Desired> =>
+    render({
+      catalog,
+      known: { hub: [], pack },
+      records: recordsOf(catalog, record),
+      memo,
+      only: null,
+      clusters,
+      environment: {
+        cue,
+        clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' },
+        isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)),
+        signal,
+      },
+    });
   const members = recordedMembers(record.files);
   const first = await rendered({ ...NO_CLUSTERS, members });
-  const clusters = recordedClusters(members, first.applications.map((app) => ({ namespace: app.namespace, environments: app.environments, recorded: recordedApplication(record.files, app.namespace, app.name) })));
+  const clusters = recordedClusters(
+    members,
+    first.applications.map((app) => ({
+      namespace: app.namespace,
+      environments: app.environments,
+      recorded: recordedApplication(record.files, app.namespace, app.name),
+    })),
+  );
   const desired = first.applications.some((app) => app.environments.length > 0) ? await rendered(clusters) : first;
   return { desired, clusters, diagnostics: [...catalog.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)] };
 }
 
 /** Revisions by the numbers that they had: the same content is the same revision. */
 function recordsOf(catalog: Catalog, record: Recorded): ReadonlyMap<string, ApplicationRecord> {
-  return new Map(catalog.applications.flatMap(({ object }) => {
-    const [namespace, name] = [object.metadata.namespace ?? DEFAULT_NAMESPACE, object.metadata.name ?? ''];
-    const recorded = recordedApplication(record.files, namespace, name);
-    if (recorded === null || recorded.revisionHash === '') return [];
-    const revision: KubeObject = { apiVersion: 'core.oam.dev/v1beta1', kind: 'ApplicationRevision', metadata: { name: recorded.revision, namespace, labels: { [REVISION_HASH_LABEL]: recorded.revisionHash } } };
-    return [[`${namespace}/${name}`, { namespace, name, application: null, trackers: [], revisions: [revision], journal: null }] as const];
-  }));
+  return new Map(
+    catalog.applications.flatMap(({ object }) => {
+      const [namespace, name] = [object.metadata.namespace ?? DEFAULT_NAMESPACE, object.metadata.name ?? ''];
+      const recorded = recordedApplication(record.files, namespace, name);
+      if (recorded === null || recorded.revisionHash === '') return [];
+      const revision: KubeObject = {
+        apiVersion: 'core.oam.dev/v1beta1',
+        kind: 'ApplicationRevision',
+        metadata: { name: recorded.revision, namespace, labels: { [REVISION_HASH_LABEL]: recorded.revisionHash } },
+      };
+      return [[`${namespace}/${name}`, { namespace, name, application: null, trackers: [], revisions: [revision], journal: null }] as const];
+    }),
+  );
 }
 
-const shownObject = ({ key, object }: Wanted): { readonly cluster: string; readonly object: KubeObject } => ({ cluster: key.cluster, object: concealed(object) });
+const shownObject = ({ key, object }: Wanted): { readonly cluster: string; readonly object: KubeObject } => ({
+  cluster: key.cluster,
+  object: concealed(object),
+});
 
 function toldOf(app: DesiredApplication, record: Recorded) {
   const recorded = recordedApplication(record.files, app.namespace, app.name);
   return {
-    namespace: app.namespace, name: app.name, phase: recorded?.phase ?? '', clusters: recorded?.clusters ?? [],
-    definitions: recorded === null || Object.keys(recorded.definitions).length === 0 ? [] : compareDefinitions(recorded.definitions, definitionHashes(app.definitions)),
+    namespace: app.namespace,
+    name: app.name,
+    phase: recorded?.phase ?? '',
+    clusters: recorded?.clusters ?? [],
+    definitions:
+      recorded === null || Object.keys(recorded.definitions).length === 0 ? [] : compareDefinitions(recorded.definitions, definitionHashes(app.definitions)),
     objects: objectsOf(app).map(shownObject),
   };
 }
 
-const objectsOf = (app: DesiredApplication): readonly Wanted[] => [...app.policyObjects, ...[...app.components.values()].flatMap((component) => component.objects), ...app.placed];
+const objectsOf = (app: DesiredApplication): readonly Wanted[] => [
+  ...app.policyObjects,
+  ...[...app.components.values()].flatMap((component) => component.objects),
+  ...app.placed,
+];
 
 const WORDS = {
   changed: 'is not the recorded one any more: its content was another then, on the hub or in an older release',
@@ -123,24 +175,49 @@ const WORDS = {
 
 /** YAML that can be applied, with what is known about it in comments. */
 function atText(data: {
-  readonly commit: string; readonly author: string; readonly subject: string; readonly recorded: { readonly statusCommit: string; readonly time: string; readonly sourceCommit: string } | null;
-  readonly clusters: readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[]; readonly applications: readonly ReturnType<typeof toldOf>[]; readonly objects: readonly ReturnType<typeof shownObject>[]; readonly diagnostics: readonly Diagnostic[];
+  readonly commit: string;
+  readonly author: string;
+  readonly subject: string;
+  readonly recorded: { readonly statusCommit: string; readonly time: string; readonly sourceCommit: string } | null;
+  readonly clusters: readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[];
+  readonly applications: readonly ReturnType<typeof toldOf>[];
+  readonly objects: readonly ReturnType<typeof shownObject>[];
+  readonly diagnostics: readonly Diagnostic[];
 }): string {
   const { recorded } = data;
   const lines = [
     `commit ${data.commit} by ${data.author}: ${data.subject}`,
-    recorded === null ? 'nothing is recorded of it, nor of what came before: clusters are not known, and definitions are those of today' : `recorded on ${recorded.time} by status commit ${recorded.statusCommit.slice(0, SHORT)}${recorded.sourceCommit === data.commit ? '' : `, of the commit before it, ${recorded.sourceCommit.slice(0, SHORT)}: it changed nothing`}`,
-    ...data.clusters.map(({ name, labels }) => `cluster ${name}: ${Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(', ') || 'no labels'}`),
+    recorded === null
+      ? 'nothing is recorded of it, nor of what came before: clusters are not known, and definitions are those of today'
+      : `recorded on ${recorded.time} by status commit ${recorded.statusCommit.slice(0, SHORT)}${recorded.sourceCommit === data.commit ? '' : `, of the commit before it, ${recorded.sourceCommit.slice(0, SHORT)}: it changed nothing`}`,
+    ...data.clusters.map(
+      ({ name, labels }) =>
+        `cluster ${name}: ${
+          Object.entries(labels)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(', ') || 'no labels'
+        }`,
+    ),
     ...data.diagnostics.map((item) => diagnosticText(item).split('\n').join('\n#')),
   ];
-  const documents = (list: readonly ReturnType<typeof shownObject>[]): readonly string[] => list.map(({ cluster, object }) => `---\n${cluster === LOCAL ? '' : `# on ${cluster}\n`}${printYaml(object)}`);
+  const documents = (list: readonly ReturnType<typeof shownObject>[]): readonly string[] =>
+    list.map(({ cluster, object }) => `---\n${cluster === LOCAL ? '' : `# on ${cluster}\n`}${printYaml(object)}`);
   const parts = data.applications.map((app) => {
     const differing = app.definitions.filter((item) => item.state === 'changed' || item.state === 'missing');
     const head = [
       `Application ${app.namespace}/${app.name}${app.phase === '' ? '' : `, then ${app.phase}`}${app.clusters.length === 0 ? '' : ` on ${app.clusters.join(', ')}`}`,
-      ...(app.definitions.length === 0 ? ['no definitions are recorded: those of today are used'] : differing.length === 0 ? ['every definition is the recorded one'] : differing.map(({ definition, recorded: then, now, state }) => `${definition} ${WORDS[state as keyof typeof WORDS]} (then ${then}${now === '' ? '' : `, here ${now}`})`)),
+      ...(app.definitions.length === 0
+        ? ['no definitions are recorded: those of today are used']
+        : differing.length === 0
+          ? ['every definition is the recorded one']
+          : differing.map(
+              ({ definition, recorded: then, now, state }) =>
+                `${definition} ${WORDS[state as keyof typeof WORDS]} (then ${then}${now === '' ? '' : `, here ${now}`})`,
+            )),
     ];
-    return `---\n${head.map((line) => `# ${line}\n`).join('')}${documents(app.objects).join('').replace(/^---\n/, '')}`;
+    return `---\n${head.map((line) => `# ${line}\n`).join('')}${documents(app.objects)
+      .join('')
+      .replace(/^---\n/, '')}`;
   });
   return `${lines.map((line) => `# ${line}\n`).join('')}${documents(data.objects).join('')}${parts.join('')}`;
 }

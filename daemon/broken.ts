@@ -36,13 +36,27 @@ export function brokenApplications(catalog: Catalog, records: ReadonlyMap<string
     const named = catalog.diagnostics.filter((diagnostic) => diagnostic.application === name);
     const diagnostics = named.length > 0 ? named : catalog.diagnostics.filter((diagnostic) => diagnostic.origin?.path === item.origin.path);
     const first = diagnostics.find((diagnostic) => diagnostic.severity === 'error');
-    found.set(name, { record: record ?? { namespace, name: item.name, application: null, trackers: [], revisions: [], journal: null }, path: item.origin.path, diagnostics, fault: new Fault(first?.code ?? 'load/schema', first?.message ?? 'the document cannot be used') });
+    found.set(name, {
+      record: record ?? { namespace, name: item.name, application: null, trackers: [], revisions: [], journal: null },
+      path: item.origin.path,
+      diagnostics,
+      fault: new Fault(first?.code ?? 'load/schema', first?.message ?? 'the document cannot be used'),
+    });
   }
   const [unreadable] = catalog.unreadable;
   for (const [name, record] of unreadable === undefined ? [] : records) {
     if (usable.has(name) || found.has(name) || !isKept(record, instance)) continue;
     const path = record.application?.metadata.annotations?.[SOURCE_ANNOTATION] ?? '';
-    found.set(name, { record, path, diagnostics: [], fault: new Fault('plan/unreadable', `${unreadable?.path ?? ''} cannot be read, so it is not known whether this application is still asked for; it is kept as it is`, { kind: 'invalid' }) });
+    found.set(name, {
+      record,
+      path,
+      diagnostics: [],
+      fault: new Fault(
+        'plan/unreadable',
+        `${unreadable?.path ?? ''} cannot be read, so it is not known whether this application is still asked for; it is kept as it is`,
+        { kind: 'invalid' },
+      ),
+    });
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
 }
@@ -63,15 +77,35 @@ export async function tellBroken(item: BrokenApplication, doors: ApplicationDoor
   let statusFault: Fault | null = null;
   if (record.application !== null) {
     try {
-      await doors.records.saveStatus(record.application, { ...(record.application['status'] as JsonObject | undefined), status: phase, conditions: withConditions(record.application, conditions, timeText(doors.clock.now())) }, doors.signal);
+      await doors.records.saveStatus(
+        record.application,
+        {
+          ...(record.application['status'] as JsonObject | undefined),
+          status: phase,
+          conditions: withConditions(record.application, conditions, timeText(doors.clock.now())),
+        },
+        doors.signal,
+      );
     } catch (error) {
       statusFault = toFault(error);
       if (endsTurn(statusFault)) throw statusFault;
     }
   }
   return {
-    namespace: record.namespace, name: record.name, path: item.path, phase, conditions, appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '',
-    services: [], journal: null, objects: objects.sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)), latestRevision: revisionOf(record), diagnostics: item.diagnostics, fault: statusFault ?? fault, retryAfterMs: null,
+    namespace: record.namespace,
+    name: record.name,
+    path: item.path,
+    phase,
+    conditions,
+    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '',
+    author: annotations[AUTHOR_ANNOTATION] ?? '',
+    services: [],
+    journal: null,
+    objects: objects.sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)),
+    latestRevision: revisionOf(record),
+    diagnostics: item.diagnostics,
+    fault: statusFault ?? fault,
+    retryAfterMs: null,
   };
 }
 

@@ -42,7 +42,7 @@ export interface CompareDoors {
   readonly given: Omit<LoadOptions, 'cache'>;
   readonly cue: CueEvaluator;
   readonly pack: KnownDefinitions['pack'];
-    readonly redactor: Pick<Redactor, 'learnSecret' | 'text'>;
+  readonly redactor: Pick<Redactor, 'learnSecret' | 'text'>;
   readonly instance: string;
   readonly budget: DeletionBudget;
   readonly drift: DriftBound;
@@ -66,7 +66,10 @@ export interface CompareMemory {
   readonly head: { readonly load: LoadCache; readonly render: RenderMemo };
 }
 
-export const emptyCompareMemory = (): CompareMemory => ({ base: { load: createLoadCache(), render: new Map() }, head: { load: createLoadCache(), render: new Map() } });
+export const emptyCompareMemory = (): CompareMemory => ({
+  base: { load: createLoadCache(), render: new Map() },
+  head: { load: createLoadCache(), render: new Map() },
+});
 
 export interface CompareOptions {
   /** Null: the head is compared with the clusters alone, so `live` is given. */
@@ -115,30 +118,61 @@ export async function compare(doors: CompareDoors, options: CompareOptions, sign
   const liveSide: SideInput | null = live === null ? null : { plan: live.plan, records: live.hub.records, heldBack: live.heldBack, isSimulated: false };
   const approved = await approvedBeforehand(looked, catalogs, options);
   const facts = await factsOf(looked, catalogs, [desired, liveSide], { approved, rendersMax: options.rendersMax ?? RENDERS_TOTAL_MAX });
-  const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [...catalog.diagnostics, ...wanted.applications.flatMap((app) => app.diagnostics)];
-  const now = live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(options.isTrusted ? (desired?.unapproved ?? []) : [])];
-  const before = new Set(catalogs.base === null || base === null ? [] : [...findings(catalogs.base, base), ...await unapprovedBefore(looked, catalogs.base, options, now)].map(findingText));
+  const findings = (catalog: Catalog, wanted: Desired): readonly Diagnostic[] => [
+    ...catalog.diagnostics,
+    ...wanted.applications.flatMap((app) => app.diagnostics),
+  ];
+  const now =
+    live !== null && options.isTrusted ? live.diagnostics : [...findings(catalogs.head, head), ...(options.isTrusted ? (desired?.unapproved ?? []) : [])];
+  const before = new Set(
+    catalogs.base === null || base === null
+      ? []
+      : [...findings(catalogs.base, base), ...(await unapprovedBefore(looked, catalogs.base, options, now))].map(findingText),
+  );
   // An Approval is for one content: that every later one outdates it is no news of this commit.
   const given = new Set(catalogs.base?.approvals.map(approvalText) ?? []);
   const spent = new Set(catalogs.head.approvals.filter((document) => given.has(approvalText(document))).map(({ origin }) => origin.path));
-  const isOld = (item: Diagnostic): boolean => before.has(findingText(item)) || (item.code === 'plan/approval' && item.severity === 'warning' && spent.has(item.origin?.path ?? ''));
+  const isOld = (item: Diagnostic): boolean =>
+    before.has(findingText(item)) || (item.code === 'plan/approval' && item.severity === 'warning' && spent.has(item.origin?.path ?? ''));
   const told = compareApplications({ ...catalogs, desired, live: liveSide, facts, revertOf: options.revertOf, cloudPlan: doors.cloudPlan });
-  return redacted({
-    base: options.base, head: options.head, revertOf: options.revertOf, clusters: { isLive: live !== null, unresolved: ground.unresolved, message: options.message },
-    applications: told.applications, unchangedCount: told.unchangedCount + (live === null ? looked.untouchedCount : 0),
-    findings: now.filter((item) => !isOld(item)), oldFindingsCount: now.filter(isOld).length,
-  }, doors.redactor);
+  return redacted(
+    {
+      base: options.base,
+      head: options.head,
+      revertOf: options.revertOf,
+      clusters: { isLive: live !== null, unresolved: ground.unresolved, message: options.message },
+      applications: told.applications,
+      unchangedCount: told.unchangedCount + (live === null ? looked.untouchedCount : 0),
+      findings: now.filter((item) => !isOld(item)),
+      oldFindingsCount: now.filter(isOld).length,
+    },
+    doors.redactor,
+  );
 }
 
 /** What of the base's own Approvals did not count, where any of the head's does not: that is no news of the head. */
-async function unapprovedBefore({ ground, base }: Looked, catalog: Catalog, options: CompareOptions, now: readonly Diagnostic[]): Promise<readonly Diagnostic[]> {
+async function unapprovedBefore(
+  { ground, base }: Looked,
+  catalog: Catalog,
+  options: CompareOptions,
+  now: readonly Diagnostic[],
+): Promise<readonly Diagnostic[]> {
   const paths = new Set(catalog.approvals.map(({ origin }) => origin.path));
-  if (base === null || options.base === null || !now.some((item) => item.code === 'plan/approval' && item.severity === 'error' && paths.has(item.origin?.path ?? ''))) return [];
+  if (
+    base === null ||
+    options.base === null ||
+    !now.some((item) => item.code === 'plan/approval' && item.severity === 'error' && paths.has(item.origin?.path ?? ''))
+  )
+    return [];
   return (await judged(ground, catalog, base.applications, options.base)).diagnostics;
 }
 
 /** Steps of the head that an Approval lets go on which will be there: of a head that is anybody's only what the base has as well. */
-async function approvedBeforehand({ ground, head }: Looked, { base, head: own }: Catalogs, { isTrusted, base: baseRevision, head: revision }: CompareOptions): Promise<ReadonlyMap<string, readonly ApprovedStep[]>> {
+async function approvedBeforehand(
+  { ground, head }: Looked,
+  { base, head: own }: Catalogs,
+  { isTrusted, base: baseRevision, head: revision }: CompareOptions,
+): Promise<ReadonlyMap<string, readonly ApprovedStep[]>> {
   const given = new Set(base?.approvals.map(approvalText) ?? []);
   const documents = isTrusted ? own.approvals : own.approvals.filter((document) => given.has(approvalText(document)));
   const apps = head.applications.filter((app) => app.fault === null && documents.some((document) => speaksOf(document, app)));
@@ -150,8 +184,16 @@ async function approvedBeforehand({ ground, head }: Looked, { base, head: own }:
 /** Which Approvals of a commit count; `applications` are those of it that were rendered. */
 function judged({ doors, signal }: Ground, catalog: Catalog, applications: Desired['applications'], revision: Revision): ReturnType<JudgeApprovals> {
   // Of what was not rendered the content is not known: an Approval for it is not called outdated.
-  const others = catalog.applications.map(({ object }) => ({ namespace: object.metadata.namespace ?? DEFAULT_NAMESPACE, name: object.metadata.name ?? '' })).filter((app) => !applications.some((item) => nameOf(item) === nameOf(app)));
-  return doors.approvals({ catalog, applications: [...applications, ...others.map((app) => ({ ...app, fault: NOT_RENDERED, revision: NO_REVISION }))], isWhole: true, revision, signal });
+  const others = catalog.applications
+    .map(({ object }) => ({ namespace: object.metadata.namespace ?? DEFAULT_NAMESPACE, name: object.metadata.name ?? '' }))
+    .filter((app) => !applications.some((item) => nameOf(item) === nameOf(app)));
+  return doors.approvals({
+    catalog,
+    applications: [...applications, ...others.map((app) => ({ ...app, fault: NOT_RENDERED, revision: NO_REVISION }))],
+    isWhole: true,
+    revision,
+    signal,
+  });
 }
 
 interface Catalogs {
@@ -159,7 +201,11 @@ interface Catalogs {
   readonly head: Catalog;
 }
 
-async function catalogsOf({ repo, given }: CompareDoors, { base: baseRevision, head: headRevision, live, isTrusted, memory }: CompareOptions, signal: AbortSignal): Promise<Catalogs> {
+async function catalogsOf(
+  { repo, given }: CompareDoors,
+  { base: baseRevision, head: headRevision, live, isTrusted, memory }: CompareOptions,
+  signal: AbortSignal,
+): Promise<Catalogs> {
   const from = baseRevision === null ? null : await repo.tree(baseRevision, signal);
   const base = from === null ? null : load(from, { ...given, ...(memory === undefined ? {} : { cache: memory.base.load }) });
   if (live !== null && isTrusted) return { base, head: live.catalog };
@@ -181,9 +227,22 @@ interface Looked {
 }
 
 /** Renders the applications that the commits may render differently; all of them with `touched` null. */
-async function look(doors: CompareDoors, options: CompareOptions, { catalogs, touched }: { readonly catalogs: Catalogs; readonly touched: ReadonlySet<string> | null }, signal: AbortSignal): Promise<Looked> {
+async function look(
+  doors: CompareDoors,
+  options: CompareOptions,
+  { catalogs, touched }: { readonly catalogs: Catalogs; readonly touched: ReadonlySet<string> | null },
+  signal: AbortSignal,
+): Promise<Looked> {
   const { live, memory = emptyCompareMemory() } = options;
-  const chosen = (catalog: Catalog): Catalog => (touched === null ? catalog : { ...catalog, applications: catalog.applications.filter(({ object }) => touched.has(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`)) });
+  const chosen = (catalog: Catalog): Catalog =>
+    touched === null
+      ? catalog
+      : {
+          ...catalog,
+          applications: catalog.applications.filter(({ object }) =>
+            touched.has(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`),
+          ),
+        };
   const all = catalogs.base === null ? [catalogs.head] : [catalogs.base, catalogs.head];
   const { clusters, unresolved } = live === null ? assumedClusters(all.map(chosen)) : { clusters: live.clusters, unresolved: [] };
   const ground: Ground = { doors, live, clusters, unresolved, signal, isNamespaced: live?.isNamespaced ?? guessing(all) };
@@ -193,9 +252,16 @@ async function look(doors: CompareDoors, options: CompareOptions, { catalogs, to
   const head = live !== null && options.isTrusted ? live.desired : await rendered(ground, chosen(catalogs.head), records, memory.head.render);
   learnSecrets(doors, [...(base === null ? [] : [base]), head]);
   const untouchedCount = catalogs.head.applications.length - chosen(catalogs.head).applications.length;
-  if (base === null || catalogs.base === null || options.base === null) return { ground, base, head, records, desired: null, isShareAsked: false, untouchedCount };
+  if (base === null || catalogs.base === null || options.base === null)
+    return { ground, base, head, records, desired: null, isShareAsked: false, untouchedCount };
   const next = touched === null ? head : { ...head, applications: head.applications.filter((app) => touched.has(nameOf(app))) };
-  const desired = await simulatedSide(ground, { base, head: next, catalog: catalogs.head, approving: options.isTrusted ? [catalogs.head, next] : [catalogs.base, base], revision: options.base });
+  const desired = await simulatedSide(ground, {
+    base,
+    head: next,
+    catalog: catalogs.head,
+    approving: options.isTrusted ? [catalogs.head, next] : [catalogs.base, base],
+    revision: options.base,
+  });
   return { ground, base, head, records, desired, isShareAsked: untouchedCount > 0 && desired.deletionCount > doors.budget.countMax, untouchedCount };
 }
 
@@ -213,23 +279,40 @@ function underConfigOf(tree: Tree, base: Tree | null): Tree {
 
 /** Kinds of the commit's own CRDs are known by them, all others by name. */
 function guessing(catalogs: readonly Catalog[]): LiveGround['isNamespaced'] {
-  const scopes = new Map(catalogs.flatMap((catalog) => catalog.objects).filter(({ object }) => object.kind === 'CustomResourceDefinition').map(({ object }) => {
-    const spec = object['spec'] as { readonly group?: string; readonly names?: { readonly kind?: string }; readonly scope?: string } | undefined;
-    return [`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`, spec?.scope !== 'Cluster'] as const;
-  }));
+  const scopes = new Map(
+    catalogs
+      .flatMap((catalog) => catalog.objects)
+      .filter(({ object }) => object.kind === 'CustomResourceDefinition')
+      .map(({ object }) => {
+        const spec = object['spec'] as { readonly group?: string; readonly names?: { readonly kind?: string }; readonly scope?: string } | undefined;
+        return [`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`, spec?.scope !== 'Cluster'] as const;
+      }),
+  );
   return (_cluster, apiVersion, kind) => Promise.resolve(scopes.get(`${apiVersion.split('/')[0] ?? ''}/${kind}`) ?? guessNamespaced(kind));
 }
 
-function rendered({ doors, live, clusters, isNamespaced, signal }: Ground, catalog: Catalog, records: ReadonlyMap<string, ApplicationRecord>, memo: RenderMemo, only: ReadonlySet<string> | null = null): Promise<Desired> {
+function rendered(
+  { doors, live, clusters, isNamespaced, signal }: Ground,
+  catalog: Catalog,
+  records: ReadonlyMap<string, ApplicationRecord>,
+  memo: RenderMemo,
+  only: ReadonlySet<string> | null = null,
+): Promise<Desired> {
   return render({
-    catalog, clusters, records, memo, only, known: { hub: live === null ? [] : stayingDefinitions(live.hub.definitions, live.hub.documents, catalog), pack: doors.pack },
+    catalog,
+    clusters,
+    records,
+    memo,
+    only,
+    known: { hub: live === null ? [] : stayingDefinitions(live.hub.definitions, live.hub.documents, catalog), pack: doors.pack },
     environment: { cue: doors.cue, clusterVersion: live?.hub.version ?? ASSUMED_VERSION, isNamespaced, signal },
   });
 }
 
 function learnSecrets({ redactor }: CompareDoors, all: readonly Desired[]): void {
   for (const desired of all) {
-    for (const { object } of [...desired.objects, ...desired.applications.flatMap(wishesOf)].flatMap(placed)) if (object.kind === 'Secret') redactor.learnSecret(object);
+    for (const { object } of [...desired.objects, ...desired.applications.flatMap(wishesOf)].flatMap(placed))
+      if (object.kind === 'Secret') redactor.learnSecret(object);
   }
 }
 
@@ -260,11 +343,17 @@ async function simulatedSide(ground: Ground, { base, head, catalog, approving, r
   const { approvals, diagnostics: unapproved } = await judged(ground, approver, applications, approver.revision);
   const leaving = leavingRecords(records, catalog, doors.instance);
   const deletions = [
-    ...leaving.flatMap((record) => union(...record.trackers.map(trackedOf)).map(({ key }) => ({ key, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' as const } }))),
+    ...leaving.flatMap((record) =>
+      union(...record.trackers.map(trackedOf)).map(({ key }) => ({ key, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' as const } })),
+    ),
     ...leavingDocuments(tracked, head, catalog).map(({ key }) => ({ key, owner: NOBODY })),
   ];
   return {
-    records, unapproved, deletionCount: deletions.length, isSimulated: true, heldBack: overBudget(deletions, ownedCount, doors.budget, approvals),
+    records,
+    unapproved,
+    deletionCount: deletions.length,
+    isSimulated: true,
+    heldBack: overBudget(deletions, ownedCount, doors.budget, approvals),
     plan: plan({ desired: head, records, documents: tracked, observed, approvals, config: catalog.config, drift: doors.drift, leaving }, catalog),
   };
 }
@@ -273,42 +362,83 @@ async function simulatedSide(ground: Ground, { base, head, catalog, approving, r
 
 const nameOf = (app: { readonly namespace: string; readonly name: string }): string => `${app.namespace}/${app.name}`;
 
-async function factsOf(looked: Looked, catalogs: Catalogs, sides: readonly (SideInput | null)[], { approved, rendersMax }: { readonly approved: ReadonlyMap<string, readonly ApprovedStep[]>; readonly rendersMax: number }): Promise<ReadonlyMap<string, Facts>> {
+async function factsOf(
+  looked: Looked,
+  catalogs: Catalogs,
+  sides: readonly (SideInput | null)[],
+  { approved, rendersMax }: { readonly approved: ReadonlyMap<string, readonly ApprovedStep[]>; readonly rendersMax: number },
+): Promise<ReadonlyMap<string, Facts>> {
   const { ground } = looked;
   const [base, head] = [looked.base, looked.head].map((desired) => new Map((desired?.applications ?? []).map((app) => [nameOf(app), app])));
-  const moving = new Set(sides.flatMap((side) => side?.plan.applications ?? []).filter((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep')).map(nameOf));
+  const moving = new Set(
+    sides
+      .flatMap((side) => side?.plan.applications ?? [])
+      .filter((part) => part.restartsWorkflow || part.changes.some((change) => change.action !== 'keep'))
+      .map(nameOf),
+  );
   const names = [...new Set([...(base?.keys() ?? []), ...(head?.keys() ?? [])])].sort();
   const wrote = new Set(catalogs.base?.applications.map(({ object }) => `${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
   const renders = { left: rendersMax };
   // What is live differs by more than the commit does.
   const twins: Twins | undefined = ground.live === null ? new Map() : undefined;
-  const found = await mapLimit(names, APPLICATIONS_AT_ONCE_MAX, async (name): Promise<readonly [string, Facts]> => {
-    const after = head?.get(name) ?? null;
-    // What the base wrote and was not rendered is the same as in the head.
-    const before = base?.get(name) ?? (wrote.has(name) ? after : null);
-    const views = (app: DesiredApplication | null): ReturnType<typeof environmentsOf> => (app === null || !moving.has(name) ? Promise.resolve([]) : environmentsOf(app, ground.clusters, ground.signal));
-    const [baseEnvironments, headEnvironments] = [await views(before), await views(after)];
-    const why = after === null || after.fault !== null || before === after || !moving.has(name) ? null : await blameFor(looked, catalogs, [before, after], { renders, ...(twins === undefined ? {} : { twins }) });
-    const touchesPatch = why?.changes.some(({ path }) => path[0] === 'spec' && path[1] === 'policies') === true;
-    const matrix = after === null || !moving.has(name) ? null : matrixOf(looked.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
-    return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix, approved: approved.get(name) ?? [] }];
-  }, ground.signal);
+  const found = await mapLimit(
+    names,
+    APPLICATIONS_AT_ONCE_MAX,
+    async (name): Promise<readonly [string, Facts]> => {
+      const after = head?.get(name) ?? null;
+      // What the base wrote and was not rendered is the same as in the head.
+      const before = base?.get(name) ?? (wrote.has(name) ? after : null);
+      const views = (app: DesiredApplication | null): ReturnType<typeof environmentsOf> =>
+        app === null || !moving.has(name) ? Promise.resolve([]) : environmentsOf(app, ground.clusters, ground.signal);
+      const [baseEnvironments, headEnvironments] = [await views(before), await views(after)];
+      const why =
+        after === null || after.fault !== null || before === after || !moving.has(name)
+          ? null
+          : await blameFor(looked, catalogs, [before, after], { renders, ...(twins === undefined ? {} : { twins }) });
+      const touchesPatch = why?.changes.some(({ path }) => path[0] === 'spec' && path[1] === 'policies') === true;
+      const matrix = after === null || !moving.has(name) ? null : matrixOf(looked.base === null ? null : baseEnvironments, headEnvironments, touchesPatch);
+      return [name, { base: before, head: after, baseEnvironments, headEnvironments, blame: why, matrix, approved: approved.get(name) ?? [] }];
+    },
+    ground.signal,
+  );
   return new Map(found);
 }
 
 /** Against what the base wrote, or without a base against the Application that the hub shows. */
-async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: headCatalog }: Catalogs, [before, after]: readonly [DesiredApplication | null, DesiredApplication], { renders, twins }: { readonly renders: { left: number }; readonly twins?: Twins }): Promise<Blame | null> {
+async function blameFor(
+  { ground, records }: Looked,
+  { base: baseCatalog, head: headCatalog }: Catalogs,
+  [before, after]: readonly [DesiredApplication | null, DesiredApplication],
+  { renders, twins }: { readonly renders: { left: number }; readonly twins?: Twins },
+): Promise<Blame | null> {
   const head: Source = { ...sourceOf(headCatalog), application: { ...after.document, object: after.object } };
   const renderOne = async (source: Source): Promise<DesiredApplication> => {
     renders.left -= 1;
-    const catalog: Catalog = { ...headCatalog, applications: [source.application], definitions: source.definitions, policies: source.policies, workflows: source.workflows, config: source.config };
+    const catalog: Catalog = {
+      ...headCatalog,
+      applications: [source.application],
+      definitions: source.definitions,
+      policies: source.policies,
+      workflows: source.workflows,
+      config: source.config,
+    };
     const [only] = (await rendered(ground, catalog, records, new Map(), new Set([nameOf(after)]))).applications;
     return only as DesiredApplication;
   };
-  const shared = { head, desired: after, render: renderOne, rendersMax: Math.max(0, Math.min(RENDERS_MAX, renders.left)), ...(twins === undefined ? {} : { twins }) };
+  const shared = {
+    head,
+    desired: after,
+    render: renderOne,
+    rendersMax: Math.max(0, Math.min(RENDERS_MAX, renders.left)),
+    ...(twins === undefined ? {} : { twins }),
+  };
   if (baseCatalog !== null) {
     if (before === null || before.fault !== null) return null;
-    return blame({ ...shared, base: { ...sourceOf(baseCatalog), application: { ...before.document, object: before.object }, isWritten: true }, before: outcomeOf(before) });
+    return blame({
+      ...shared,
+      base: { ...sourceOf(baseCatalog), application: { ...before.document, object: before.object }, isWritten: true },
+      before: outcomeOf(before),
+    });
   }
   const shown = ground.live?.hub.records.get(nameOf(after))?.application;
   if (shown === null || shown === undefined) return null;
@@ -317,4 +447,9 @@ async function blameFor({ ground, records }: Looked, { base: baseCatalog, head: 
   return was.fault !== null || was.revision.hash === after.revision.hash ? null : blame({ ...shared, base, before: outcomeOf(was) });
 }
 
-const sourceOf = (catalog: Catalog): Omit<Source, 'application'> => ({ definitions: catalog.definitions, policies: catalog.policies, workflows: catalog.workflows, config: catalog.config });
+const sourceOf = (catalog: Catalog): Omit<Source, 'application'> => ({
+  definitions: catalog.definitions,
+  policies: catalog.policies,
+  workflows: catalog.workflows,
+  config: catalog.config,
+});

@@ -26,7 +26,14 @@ export interface Config {
   readonly context: string | null;
   /** KUBERNETES_SERVICE_HOST, for in-cluster credentials. */
   readonly inClusterHost: string;
-  readonly git: { readonly username: string | null; readonly token: string | null; readonly tokenFile: string | null; readonly sshKeyFile: string | null; readonly knownHostsFile: string | null; readonly caFile: string | null };
+  readonly git: {
+    readonly username: string | null;
+    readonly token: string | null;
+    readonly tokenFile: string | null;
+    readonly sshKeyFile: string | null;
+    readonly knownHostsFile: string | null;
+    readonly caFile: string | null;
+  };
   readonly allowedSchemes: readonly string[];
   readonly identity: { readonly name: string; readonly email: string };
   /** How the status branch is written. `signing` null: not signed; `historyMax` 0: one branch for ever. */
@@ -55,7 +62,13 @@ export interface Config {
   readonly budget: { readonly countMax: number; readonly shareMax: number };
   /** What becomes of drift: as the repository says, or one for all. */
   readonly drift: 'any' | 'correct' | 'report';
-  readonly cue: { readonly wasmFile: string | null; readonly cacheDir: string; readonly timeoutMs: number; readonly memoryMaxBytes: number; readonly workers: number | null };
+  readonly cue: {
+    readonly wasmFile: string | null;
+    readonly cacheDir: string;
+    readonly timeoutMs: number;
+    readonly memoryMaxBytes: number;
+    readonly workers: number | null;
+  };
   readonly cloud: {
     /** From the environment alone, in the names that Alibaba's tools read; null without them: the hub's Secret stays as it is. */
     readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: string; readonly securityToken: string } | null;
@@ -90,12 +103,12 @@ const setting = (flag: string, fallback: string, help: string): Setting => ({ fl
 /** Every setting: `--flag`, its environment variable, its default. The command line's help is made from this table. */
 export const SETTINGS = [
   setting('repo', '.', 'URL or directory of the repository'),
-  setting('branch', '', 'branch that is read (default: the remote\'s default branch)'),
-  setting('status-branch', '', 'branch that is written (default: lateen-status, with the instance\'s name behind it)'),
+  setting('branch', '', "branch that is read (default: the remote's default branch)"),
+  setting('status-branch', '', "branch that is written (default: lateen-status, with the instance's name behind it)"),
   setting('status-repo', '', 'another repository for the status branch'),
   setting('instance', '', 'name of this daemon, where several share a repository or a hub'),
   setting('work-dir', '', 'directory for the clone and what is not pushed yet'),
-  setting('kubeconfig', '', 'kubeconfig of the hub (default: KUBECONFIG, ~/.kube/config, then the Pod\'s own)'),
+  setting('kubeconfig', '', "kubeconfig of the hub (default: KUBECONFIG, ~/.kube/config, then the Pod's own)"),
   setting('context', '', 'context of the kubeconfig'),
   setting('git-username', '', 'user name beside the token'),
   setting('git-token-file', '', 'file with a token for http(s)'),
@@ -113,7 +126,7 @@ export const SETTINGS = [
   setting('status-per-minute', '30', 'status commits in a minute, at most'),
   setting('status-history-max', '0', 'commits after which the status branch goes on as NAME.2, NAME.3 (0: never)'),
   setting('verify-commits', 'off', 'commits that have to be signed by a known key: off, head (the newest) or all (every one since what was applied last)'),
-  setting('allowed-signers', '', 'SSH keys that are known, in the form of ssh-keygen\'s ALLOWED SIGNERS'),
+  setting('allowed-signers', '', "SSH keys that are known, in the form of ssh-keygen's ALLOWED SIGNERS"),
   setting('revoked-signers', '', 'SSH keys that count no longer: public keys, or a revocation list of ssh-keygen'),
   setting('gpg-keys', '', 'file with the GPG public keys that are known'),
   setting('approvers', '', 'file that says who may approve what, proven by signature (default: who may push)'),
@@ -234,28 +247,62 @@ export function readConfig(flags: Flags): Config {
   const stateHome = environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
   const token = environment['LATEEN_GIT_TOKEN'];
   return Object.freeze<Config>({
-    repo: get('repo'), branch: orNull('branch'), statusBranch: get('status-branch') || (instance === '' ? 'lateen-status' : `lateen-status-${instance}`), statusRepo: orNull('status-repo'), instance,
+    repo: get('repo'),
+    branch: orNull('branch'),
+    statusBranch: get('status-branch') || (instance === '' ? 'lateen-status' : `lateen-status-${instance}`),
+    statusRepo: orNull('status-repo'),
+    instance,
     workDir: get('work-dir') || join(stateHome, 'lateen', instance === '' ? 'default' : instance),
-    kubeconfig: get('kubeconfig') || kubeconfigFrom(environment), context: orNull('context'), inClusterHost: environment['KUBERNETES_SERVICE_HOST'] ?? '',
-    git: { username: orNull('git-username'), token: token === undefined || token === '' ? null : token, tokenFile: orNull('git-token-file'), sshKeyFile: orNull('git-ssh-key'), knownHostsFile: orNull('git-known-hosts'), caFile: orNull('git-ca-file') },
-    allowedSchemes: get('git-schemes').split(',').map((scheme) => scheme.trim()).filter((scheme) => scheme !== ''),
+    kubeconfig: get('kubeconfig') || kubeconfigFrom(environment),
+    context: orNull('context'),
+    inClusterHost: environment['KUBERNETES_SERVICE_HOST'] ?? '',
+    git: {
+      username: orNull('git-username'),
+      token: token === undefined || token === '' ? null : token,
+      tokenFile: orNull('git-token-file'),
+      sshKeyFile: orNull('git-ssh-key'),
+      knownHostsFile: orNull('git-known-hosts'),
+      caFile: orNull('git-ca-file'),
+    },
+    allowedSchemes: get('git-schemes')
+      .split(',')
+      .map((scheme) => scheme.trim())
+      .filter((scheme) => scheme !== ''),
     identity: { name: get('git-name'), email: get('git-email') },
     status: {
-      signing: get('status-signing-key') === '' ? null : { file: get('status-signing-key'), format: oneOf('status-signing-format', get('status-signing-format'), ['ssh', 'openpgp']) },
+      signing:
+        get('status-signing-key') === ''
+          ? null
+          : { file: get('status-signing-key'), format: oneOf('status-signing-format', get('status-signing-format'), ['ssh', 'openpgp']) },
       skipCi: oneOf('status-skip-ci', get('status-skip-ci'), ['false', 'true']) === 'true',
       historyMax: wholeOf('status-history-max', get('status-history-max'), 0),
-      pace: { quietMs: durationOf('status-quiet', get('status-quiet')), waitMaxMs: durationOf('status-wait', get('status-wait')), perMinuteMax: wholeOf('status-per-minute', get('status-per-minute'), 1) },
+      pace: {
+        quietMs: durationOf('status-quiet', get('status-quiet')),
+        waitMaxMs: durationOf('status-wait', get('status-wait')),
+        perMinuteMax: wholeOf('status-per-minute', get('status-per-minute'), 1),
+      },
     },
     trust: trustOf(get, orNull),
     intervalMs: positiveDurationOf('interval', get('interval')),
     budget: { countMax: numberOf('delete-max', get('delete-max'), 1e9), shareMax: numberOf('delete-share', get('delete-share'), 1) },
     drift: driftOf(get('drift')),
-    cue: { wasmFile: orNull('cue-wasm'), cacheDir: join(cacheHome, 'lateen'), timeoutMs: positiveDurationOf('cue-timeout', get('cue-timeout')), memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')), workers: get('cue-workers') === '' ? null : workersOf(get('cue-workers')) },
-    cloud: { credentials: cloudCredentialsFrom(environment), endpoint: cloudEndpointOf(get('cloud-endpoint')), pollMs: positiveDurationOf('cloud-poll', get('cloud-poll')), outcomeWindowMs: durationOf('cloud-outcome-window', get('cloud-outcome-window')) },
+    cue: {
+      wasmFile: orNull('cue-wasm'),
+      cacheDir: join(cacheHome, 'lateen'),
+      timeoutMs: positiveDurationOf('cue-timeout', get('cue-timeout')),
+      memoryMaxBytes: bytesOf('cue-memory', get('cue-memory')),
+      workers: get('cue-workers') === '' ? null : workersOf(get('cue-workers')),
+    },
+    cloud: {
+      credentials: cloudCredentialsFrom(environment),
+      endpoint: cloudEndpointOf(get('cloud-endpoint')),
+      pollMs: positiveDurationOf('cloud-poll', get('cloud-poll')),
+      outcomeWindowMs: durationOf('cloud-outcome-window', get('cloud-outcome-window')),
+    },
     values: valuesOf(get('set')),
     listen: listenOf(get('listen')),
     hook: { secret: environment['LATEEN_HOOK_SECRET'] || null, secretFile: orNull('hook-secret-file') },
-    log: { level: level as LogLevel, pretty: format === '' ?  process.stderr.isTTY : format === 'text' },
+    log: { level: level as LogLevel, pretty: format === '' ? process.stderr.isTTY : format === 'text' },
     environment,
   });
 }
@@ -264,10 +311,16 @@ type SettingName = (typeof SETTINGS)[number]['flag'];
 
 function trustOf(get: (name: SettingName) => string, orNull: (name: SettingName) => string | null): Config['trust'] {
   const trust: Config['trust'] = {
-    verify: oneOf('verify-commits', get('verify-commits'), ['off', 'head', 'all']), allowedSignersFile: orNull('allowed-signers'), revokedSignersFile: orNull('revoked-signers'),
-    gpgKeysFile: orNull('gpg-keys'), approversFile: orNull('approvers'), acceptRewrite: orNull('accept-rewrite'), hubResume: oneOf('hub-resume', get('hub-resume'), ['allow', 'deny']),
+    verify: oneOf('verify-commits', get('verify-commits'), ['off', 'head', 'all']),
+    allowedSignersFile: orNull('allowed-signers'),
+    revokedSignersFile: orNull('revoked-signers'),
+    gpgKeysFile: orNull('gpg-keys'),
+    approversFile: orNull('approvers'),
+    acceptRewrite: orNull('accept-rewrite'),
+    hubResume: oneOf('hub-resume', get('hub-resume'), ['allow', 'deny']),
   };
-  if (trust.acceptRewrite !== null && !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(trust.acceptRewrite)) throw invalid('accept-rewrite', trust.acceptRewrite, 'the full id of a commit');
+  if (trust.acceptRewrite !== null && !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(trust.acceptRewrite))
+    throw invalid('accept-rewrite', trust.acceptRewrite, 'the full id of a commit');
   if (trust.allowedSignersFile !== null || trust.gpgKeysFile !== null) return trust;
   // Without a key nothing could ever be proven: everything would be refused, which nobody means.
   if (trust.verify !== 'off') throw new Fault('config/invalid', `--verify-commits ${trust.verify} needs keys: --allowed-signers or --gpg-keys`);
@@ -282,9 +335,15 @@ function kubeconfigFrom(environment: Readonly<Record<string, string | undefined>
 }
 
 function cloudCredentialsFrom(environment: Readonly<Record<string, string | undefined>>): Config['cloud']['credentials'] {
-  const [accessKeyId = '', accessKeySecret = '', securityToken = ''] = ['ALICLOUD_ACCESS_KEY', 'ALICLOUD_SECRET_KEY', 'ALICLOUD_SECURITY_TOKEN'].map((name) => environment[name]);
+  const [accessKeyId = '', accessKeySecret = '', securityToken = ''] = ['ALICLOUD_ACCESS_KEY', 'ALICLOUD_SECRET_KEY', 'ALICLOUD_SECURITY_TOKEN'].map(
+    (name) => environment[name],
+  );
   if (accessKeyId === '' && accessKeySecret === '') return null;
-  if (accessKeyId === '' || accessKeySecret === '') throw new Fault('config/invalid', `${accessKeyId === '' ? 'ALICLOUD_SECRET_KEY is set and ALICLOUD_ACCESS_KEY is not' : 'ALICLOUD_ACCESS_KEY is set and ALICLOUD_SECRET_KEY is not'}: the two belong together`);
+  if (accessKeyId === '' || accessKeySecret === '')
+    throw new Fault(
+      'config/invalid',
+      `${accessKeyId === '' ? 'ALICLOUD_SECRET_KEY is set and ALICLOUD_ACCESS_KEY is not' : 'ALICLOUD_ACCESS_KEY is set and ALICLOUD_SECRET_KEY is not'}: the two belong together`,
+    );
   return { accessKeyId, accessKeySecret, securityToken };
 }
 
@@ -298,11 +357,13 @@ function cloudEndpointOf(text: string): string | null {
 /** `name=value,name=value`; a comma that no name follows belongs to the value before it. */
 function valuesOf(text: string): Readonly<Record<string, string>> {
   if (text.trim() === '') return {};
-  return Object.fromEntries(text.split(/,(?=[^,=]+=)/).map((item) => {
-    const at = item.indexOf('=');
-    if (at <= 0) throw invalid('set', item, 'name=value');
-    return [item.slice(0, at).trim(), item.slice(at + 1).trim()];
-  }));
+  return Object.fromEntries(
+    text.split(/,(?=[^,=]+=)/).map((item) => {
+      const at = item.indexOf('=');
+      if (at <= 0) throw invalid('set', item, 'name=value');
+      return [item.slice(0, at).trim(), item.slice(at + 1).trim()];
+    }),
+  );
 }
 
 function listenOf(text: string): Config['listen'] {

@@ -63,9 +63,14 @@ export function openControllers(options: ControllersOptions): Controllers {
       const result = await controller.turn(object, signal);
       it.last = result;
       it.dueMs = result.retryAfterMs === null ? Infinity : clock.now() + result.retryAfterMs;
-      if (result.message !== (before?.message ?? '')) log[result.fault === null ? 'info' : 'warn']('controller', { object: `${key.kind} ${key.namespace}/${key.name}`, message: result.message });
+      if (result.message !== (before?.message ?? ''))
+        log[result.fault === null ? 'info' : 'warn']('controller', { object: `${key.kind} ${key.namespace}/${key.name}`, message: result.message });
       if (result.changed || before === null || before.message !== result.message || before.fault?.message !== result.fault?.message) options.onNews(key);
-      if (result.retryAfterMs !== null) void clock.sleep(result.retryAfterMs, signal).then(() => options.onNews(key), () => {});
+      if (result.retryAfterMs !== null)
+        void clock.sleep(result.retryAfterMs, signal).then(
+          () => options.onNews(key),
+          () => {},
+        );
     } catch (error) {
       // Who is cancelled or has lost the Lease finds out in the pass itself.
       const fault: Fault = toFault(error);
@@ -83,7 +88,9 @@ export function openControllers(options: ControllersOptions): Controllers {
     if (it.running === null && (it.version !== version || it.dueMs <= clock.now())) {
       it.version = version;
       it.generation = object.metadata.generation ?? 0;
-      it.running = turn(controller, object, it, key, signal).finally(() => { it.running = null; });
+      it.running = turn(controller, object, it, key, signal).finally(() => {
+        it.running = null;
+      });
     }
     if (it.running !== null) await withinGrace(it.running, options.graceMs, clock, signal);
   }
@@ -111,7 +118,8 @@ export function openControllers(options: ControllersOptions): Controllers {
       const last = it?.last ?? null;
       if (it === undefined || last === null) return report;
       // What was said of an older content is not said of this one: it has its turn after the applications had theirs.
-      if (generation !== undefined && generation > it.generation) return { ...report, health: 'InProgress', message: 'has been changed, and is looked at next' };
+      if (generation !== undefined && generation > it.generation)
+        return { ...report, health: 'InProgress', message: 'has been changed, and is looked at next' };
       if (last.message === '') return report;
       return { ...report, health: last.fault === null ? 'InProgress' : 'Failed', message: last.message, fault: report.fault ?? last.fault };
     },

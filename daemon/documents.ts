@@ -41,14 +41,23 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
   const reports: ObjectReport[] = [];
   const diagnostics: Diagnostic[] = [];
   const rules = fieldRules(doors.config, doors.drift, null);
-  const changes = input.wanted.map((wanted) => decide(wanted, doors.observed.get(keyText(wanted.key)) ?? { fault: new Fault('transport/unreachable', 'not looked at') }, OWNER, rules));
-  const intents = changes.filter((change) => change.action !== 'refuse').map((change): Tracked => ({ key: change.key, component: '', trait: '', creator: 'repository', skipGC: false }));
+  const changes = input.wanted.map((wanted) =>
+    decide(wanted, doors.observed.get(keyText(wanted.key)) ?? { fault: new Fault('transport/unreachable', 'not looked at') }, OWNER, rules),
+  );
+  const intents = changes
+    .filter((change) => change.action !== 'refuse')
+    .map((change): Tracked => ({ key: change.key, component: '', trait: '', creator: 'repository', skipGC: false }));
   let tracked = union(input.tracked, intents);
   await track(input.tracked, tracked, doors);
   for (const wave of [0, 1, 2]) {
-    await mapLimit(changes.filter((change) => change.wanted !== null && waveOf(change.wanted) === wave), WRITES_AT_ONCE_MAX, async (change) => {
-      reports.push(await applyDocument(change, doors, diagnostics));
-    }, signal);
+    await mapLimit(
+      changes.filter((change) => change.wanted !== null && waveOf(change.wanted) === wave),
+      WRITES_AT_ONCE_MAX,
+      async (change) => {
+        reports.push(await applyDocument(change, doors, diagnostics));
+      },
+      signal,
+    );
   }
   const left: DocumentsFound = 'reports' in input.leaving ? input.leaving : { reports: [], diagnostics: [] };
   const gone: { readonly reports: ObjectReport[]; readonly diagnostics: Diagnostic[] } = { reports: [...left.reports], diagnostics: [...left.diagnostics] };
@@ -59,7 +68,12 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
       await track(input.tracked, tracked, doors, true);
     }
   }
-  return { reports: [...reports, ...gone.reports].map((report) => doors.told(report)).sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)), diagnostics: [...diagnostics, ...gone.diagnostics], left: gone, tracked };
+  return {
+    reports: [...reports, ...gone.reports].map((report) => doors.told(report)).sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)),
+    diagnostics: [...diagnostics, ...gone.diagnostics],
+    left: gone,
+    tracked,
+  };
 
   async function track(before: readonly Tracked[], after: readonly Tracked[], { records, instance }: ApplicationDoors, smaller = false): Promise<void> {
     const known = new Set(before.map((entry) => keyText(entry.key)));
@@ -69,14 +83,35 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
 
   async function applyDocument(change: Change, { revision }: ApplicationDoors, found: Diagnostic[]): Promise<ObjectReport> {
     const told = (fault: Fault): ObjectReport => {
-      found.push({ code: fault.code, severity: 'error', message: fault.message, hint: CODES[fault.code].action, ...(change.wanted?.origin ? { origin: change.wanted.origin } : {}) });
-      return { key: change.key, ...(change.live === null ? { health: 'Missing' as const, message: fault.message } : objectHealth(change.live)), drift: [], fault };
+      found.push({
+        code: fault.code,
+        severity: 'error',
+        message: fault.message,
+        hint: CODES[fault.code].action,
+        ...(change.wanted?.origin ? { origin: change.wanted.origin } : {}),
+      });
+      return {
+        key: change.key,
+        ...(change.live === null ? { health: 'Missing' as const, message: fault.message } : objectHealth(change.live)),
+        drift: [],
+        fault,
+      };
     };
     if (change.fault !== null) return told(change.fault);
     const drift = change.reason.startsWith('drift') ? change.fields.map((field) => field.path) : [];
-    if (change.wanted === null || (change.action === 'keep' && !lacksLabel(change))) return { key: change.key, ...objectHealth(change.live), drift, fault: null };
+    if (change.wanted === null || (change.action === 'keep' && !lacksLabel(change)))
+      return { key: change.key, ...objectHealth(change.live), drift, fault: null };
     try {
-      const receipt = await transport.apply({ key: change.key, object: labelled(change.wanted.object, change.live, doors.instance), rules: change.wanted.rules, live: change.live, owned: change.action !== 'adopt' }, signal);
+      const receipt = await transport.apply(
+        {
+          key: change.key,
+          object: labelled(change.wanted.object, change.live, doors.instance),
+          rules: change.wanted.rules,
+          live: change.live,
+          owned: change.action !== 'adopt',
+        },
+        signal,
+      );
       doors.log.debug('document applied', { object: keyText(change.key), reason: change.reason, commit: revision.sha });
       return { key: change.key, ...objectHealth(receipt.object), drift, fault: null };
     } catch (error) {
@@ -88,14 +123,25 @@ export async function runDocuments(input: DocumentsInput, doors: ApplicationDoor
 }
 
 /** As it should be but for our label: it was delivered before there was one, or somebody took it off. Reported drift stays. */
-const lacksLabel = ({ live, fields, wanted }: Change): boolean => live !== null && live.metadata.labels?.[DOCUMENTS_LABEL] === undefined && fields.length === 0 && wanted?.rules.readOnly === false;
+const lacksLabel = ({ live, fields, wanted }: Change): boolean =>
+  live !== null && live.metadata.labels?.[DOCUMENTS_LABEL] === undefined && fields.length === 0 && wanted?.rules.readOnly === false;
 
-async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDoors, reports: ObjectReport[], diagnostics: Diagnostic[]): Promise<ReadonlySet<string>> {
+async function removeDocuments(
+  entries: readonly Tracked[],
+  doors: ApplicationDoors,
+  reports: ObjectReport[],
+  diagnostics: Diagnostic[],
+): Promise<ReadonlySet<string>> {
   const removed = new Set<string>();
-  const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
+  const observations = await doors.transport.observe(
+    entries.map((entry) => entry.key),
+    doors.signal,
+  );
   for (const change of prune({ entries, observations, owner: OWNER, approvals: doors.approvals, leaving: false })) {
     const text = keyText(change.key);
-    const fault = change.fault ?? (change.action === 'delete' && doors.heldBack.has(text) ? new Fault('plan/budget', 'more would be deleted at once than the budget allows') : null);
+    const fault =
+      change.fault ??
+      (change.action === 'delete' && doors.heldBack.has(text) ? new Fault('plan/budget', 'more would be deleted at once than the budget allows') : null);
     if (fault !== null) {
       reports.push({ key: change.key, ...objectHealth(change.live), message: fault.message, drift: [], fault });
       diagnostics.push({ code: fault.code, severity: 'warning', message: fault.message, hint: CODES[fault.code].action });
@@ -107,7 +153,8 @@ async function removeDocuments(entries: readonly Tracked[], doors: ApplicationDo
     }
     try {
       if (change.approval !== undefined) doors.approvals.act(change.approval);
-      if (await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal, deletionMark(change.key, doors.clock.now()))) removed.add(text);
+      if (await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal, deletionMark(change.key, doors.clock.now())))
+        removed.add(text);
       else reports.push({ key: change.key, health: 'InProgress', message: 'being deleted: a finalizer holds it', drift: [], fault: null });
     } catch (error) {
       const caught = toFault(error);

@@ -70,14 +70,26 @@ async function tell(binding: Delivered | undefined, found: Parameters<typeof bou
 }
 
 /** KubeVela 1.1: for `created: false`, each work as YAML under its name, in a ConfigMap that the EnvBinding owns. */
-function worksMap(desired: DesiredApplication, policy: string, stored: readonly { readonly environment: Environment; readonly cluster: string }[], binding: KubeObject | null): Wanted {
+function worksMap(
+  desired: DesiredApplication,
+  policy: string,
+  stored: readonly { readonly environment: Environment; readonly cluster: string }[],
+  binding: KubeObject | null,
+): Wanted {
   const works = stored.flatMap(({ environment, cluster }) => environmentObjects(desired, environment, cluster, null));
   const data = Object.fromEntries(works.map(({ object }) => [object.metadata.name ?? '', printYaml(asStored(object))]));
   const uid = binding?.metadata.uid;
   const owner = { apiVersion: 'core.oam.dev/v1alpha1', kind: 'EnvBinding', name: policy, uid, controller: true, blockOwnerDeletion: true };
   const object: KubeObject = {
-    apiVersion: 'v1', kind: 'ConfigMap', data,
-    metadata: { name: policy, namespace: desired.namespace, labels: { 'app.oam.dev/name': desired.name, 'app.oam.dev/namespace': desired.namespace }, ...(uid === undefined ? {} : { ownerReferences: [owner] }) },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    data,
+    metadata: {
+      name: policy,
+      namespace: desired.namespace,
+      labels: { 'app.oam.dev/name': desired.name, 'app.oam.dev/namespace': desired.namespace },
+      ...(uid === undefined ? {} : { ownerReferences: [owner] }),
+    },
   };
   return { key: keyOf(LOCAL, object), object, component: '', trait: '', output: '', origin: null, rules: PLAIN_RULES };
 }

@@ -14,34 +14,64 @@ export function findings(desired: DesiredApplication, objects: readonly ObjectRe
 
 /** Configurations that will be refused when their turn comes: nobody need push them to find that out. */
 export function refusedBeforehand(desired: DesiredApplication, refusalOf: (object: KubeObject) => Fault | null): readonly Diagnostic[] {
-  return [...desired.components.values()].flatMap((component) => component.objects).flatMap((wanted): readonly Diagnostic[] => {
-    const fault = wanted.key.kind === 'Configuration' ? refusalOf(wanted.object) : null;
-    if (fault === null) return [];
-    return [{ code: fault.code, severity: 'error', application: `${desired.namespace}/${desired.name}`, message: fault.message, hint: CODES[fault.code].action, origin: propertyOf(desired, wanted, fault.message) }];
-  });
+  return [...desired.components.values()]
+    .flatMap((component) => component.objects)
+    .flatMap((wanted): readonly Diagnostic[] => {
+      const fault = wanted.key.kind === 'Configuration' ? refusalOf(wanted.object) : null;
+      if (fault === null) return [];
+      return [
+        {
+          code: fault.code,
+          severity: 'error',
+          application: `${desired.namespace}/${desired.name}`,
+          message: fault.message,
+          hint: CODES[fault.code].action,
+          origin: propertyOf(desired, wanted, fault.message),
+        },
+      ];
+    });
 }
 
 /** At the component that an object comes from. */
 function refusals(desired: DesiredApplication, objects: readonly ObjectReport[]): readonly Diagnostic[] {
   const wanted = [...desired.components.values()].flatMap((component) => component.objects).concat(desired.placed, desired.policyObjects);
-  return objects.filter((object) => object.fault !== null && (object.fault.kind === 'invalid' || object.fault.kind === 'denied')).map((object): Diagnostic => ({
-    code: object.fault?.code ?? 'transport/invalid', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: object.fault?.message ?? '', hint: CODES[object.fault?.code ?? 'transport/invalid'].action,
-    origin: propertyOf(desired, wanted.find((item) => keyText(item.key) === keyText(object.key)), object.fault?.message ?? ''),
-  }));
+  return objects
+    .filter((object) => object.fault !== null && (object.fault.kind === 'invalid' || object.fault.kind === 'denied'))
+    .map((object): Diagnostic => ({
+      code: object.fault?.code ?? 'transport/invalid',
+      severity: 'error',
+      application: `${desired.namespace}/${desired.name}`,
+      message: object.fault?.message ?? '',
+      hint: CODES[object.fault?.code ?? 'transport/invalid'].action,
+      origin: propertyOf(
+        desired,
+        wanted.find((item) => keyText(item.key) === keyText(object.key)),
+        object.fault?.message ?? '',
+      ),
+    }));
 }
 
 /** Where an object is asked for: at the property that the message names, if it names one. */
 function propertyOf(desired: DesiredApplication, wanted: Wanted | undefined, message: string): Origin {
   const component = desired.componentSpecs.find(({ name }) => name === wanted?.component);
-  const named = component === undefined || !isRecord(component.properties) ? undefined : Object.keys(component.properties).find((name) => new RegExp(`(?<![\\w.-])${RegExp.escape(name)}(?![\\w-])`).test(message));
-  if (component !== undefined && named !== undefined && wanted?.key.kind === 'Configuration') return desired.document.locate([...component.at, 'properties', named], 'key');
+  const named =
+    component === undefined || !isRecord(component.properties)
+      ? undefined
+      : Object.keys(component.properties).find((name) => new RegExp(`(?<![\\w.-])${RegExp.escape(name)}(?![\\w-])`).test(message));
+  if (component !== undefined && named !== undefined && wanted?.key.kind === 'Configuration')
+    return desired.document.locate([...component.at, 'properties', named], 'key');
   return wanted?.origin ?? desired.document.origin;
 }
 
 /** At the step, or at the component or policy that a generated step stands for. */
 function failures(desired: DesiredApplication, journal: Journal): readonly Diagnostic[] {
   const isOver = (step: StepStatus): boolean => journal.state === 'failed' || (journal.failures[step.id] ?? 0) >= TRIES_UNTIL_TOLD;
-  const failed = new Map<string, StepStatus>(journal.steps.flatMap((step) => [step, ...step.subSteps]).filter((step) => step.phase === 'failed' && isOver(step)).map((step) => [step.name, step]));
+  const failed = new Map<string, StepStatus>(
+    journal.steps
+      .flatMap((step) => [step, ...step.subSteps])
+      .filter((step) => step.phase === 'failed' && isOver(step))
+      .map((step) => [step.name, step]),
+  );
   const found: Diagnostic[] = [];
   const visit = (step: Step, path: readonly (string | number)[]): void => {
     step.subSteps.forEach((sub, i) => visit(sub, [...path, 'subSteps', i]));
@@ -49,7 +79,11 @@ function failures(desired: DesiredApplication, journal: Journal): readonly Diagn
     // A group fails because something in it does: that is told there.
     if (status === undefined || step.subSteps.length > 0) return;
     found.push({
-      code: 'workflow/step-failed', severity: 'error', application: `${desired.namespace}/${desired.name}`, message: `step "${step.name}" (${step.type}): ${status.message || status.reason}`, hint: CODES['workflow/step-failed'].action,
+      code: 'workflow/step-failed',
+      severity: 'error',
+      application: `${desired.namespace}/${desired.name}`,
+      message: `step "${step.name}" (${step.type}): ${status.message || status.reason}`,
+      hint: CODES['workflow/step-failed'].action,
       origin: desired.document.locate(desired.hasWorkflow ? path : (standsFor(desired, step) ?? path)),
     });
   };

@@ -120,7 +120,16 @@ export function isProven(headers: HookHeaders, body: Buffer, secrets: readonly s
   let proven = false;
   for (const secret of secrets) {
     const expected = createHmac('sha256', secret).update(body).digest('hex');
-    for (const name of HMAC_HEADERS) if (same(one(headers, name).replace(/^sha256=/, '').toLowerCase(), expected)) proven = true;
+    for (const name of HMAC_HEADERS)
+      if (
+        same(
+          one(headers, name)
+            .replace(/^sha256=/, '')
+            .toLowerCase(),
+          expected,
+        )
+      )
+        proven = true;
     if (isSigned(headers, body, secret, nowMs)) proven = true;
     if (same(one(headers, 'x-gitlab-token'), secret)) proven = true;
     if (same(one(headers, 'authorization').replace(/^bearer +/i, ''), secret) && /^bearer /i.test(one(headers, 'authorization'))) proven = true;
@@ -132,7 +141,10 @@ export function isProven(headers: HookHeaders, body: Buffer, secrets: readonly s
 function isSigned(headers: HookHeaders, body: Buffer, secret: string, nowMs: number): boolean {
   const id = one(headers, 'webhook-id');
   const timestamp = one(headers, 'webhook-timestamp');
-  const signatures = one(headers, 'webhook-signature').split(' ').filter((part) => part.startsWith('v1,')).slice(0, 8);
+  const signatures = one(headers, 'webhook-signature')
+    .split(' ')
+    .filter((part) => part.startsWith('v1,'))
+    .slice(0, 8);
   if (signatures.length === 0 || id === '' || !/^\d{1,12}$/.test(timestamp)) return false;
   if (Math.abs(Number(timestamp) * 1000 - nowMs) > SIGNED_WITHIN_MS) return false;
   const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : secret;
@@ -164,15 +176,24 @@ function atMostEvery(gapMs: number, action: () => void, clock: Clock, signal: Ab
     const restMs = lastMs + gapMs - clock.now();
     if (restMs <= 0 || restMs > gapMs) return now();
     isWaiting = true;
-    void clock.sleep(restMs, signal).then(now, () => {}).finally(() => { isWaiting = false; });
+    void clock
+      .sleep(restMs, signal)
+      .then(now, () => {})
+      .finally(() => {
+        isWaiting = false;
+      });
   };
 }
 
 /** The secrets in a setting or a file: one a line, so that an old one holds until the new one is everywhere. Faults: config/invalid. */
 export function secretsIn(text: string, where: string): readonly string[] {
-  const secrets = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const secrets = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   if (secrets.length === 0) throw new Fault('config/invalid', `${where} holds no secret`);
-  if (secrets.some((secret) => secret.length < SECRET_LENGTH_MIN)) throw new Fault('config/invalid', `${where} holds a secret of fewer than ${SECRET_LENGTH_MIN} characters`);
+  if (secrets.some((secret) => secret.length < SECRET_LENGTH_MIN))
+    throw new Fault('config/invalid', `${where} holds a secret of fewer than ${SECRET_LENGTH_MIN} characters`);
   if (secrets.length > 8) throw new Fault('config/invalid', `${where} holds more than 8 secrets`);
   return secrets;
 }

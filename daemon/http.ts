@@ -27,7 +27,12 @@ function metrics(): Observer & { readonly registry: Registry; readonly onHook: (
   const registry = new Registry();
   const registers = [registry];
   const passes = new Counter({ name: 'lateen_passes_total', help: 'Passes by outcome', labelNames: ['outcome'], registers });
-  const seconds = new Histogram({ name: 'lateen_pass_duration_seconds', help: 'Duration of a pass', buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers });
+  const seconds = new Histogram({
+    name: 'lateen_pass_duration_seconds',
+    help: 'Duration of a pass',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  });
   const applications = new Gauge({ name: 'lateen_applications', help: 'Applications by phase', labelNames: ['phase'], registers });
   const diagnostics = new Gauge({ name: 'lateen_diagnostics', help: 'Findings in the repository by severity', labelNames: ['severity'], registers });
   const hooks = new Counter({ name: 'lateen_hooks_total', help: 'Calls of the hook by outcome', labelNames: ['outcome'], registers });
@@ -70,32 +75,42 @@ export async function serveHttp(host: string, port: number, hook: Hook | null = 
       bodies -= 1;
     }
   };
-  const server = createServer({ requestTimeout: 5000, headersTimeout: 3000, keepAliveTimeout: 5000, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 }, (request, response) => {
-    const send = (status: number, body: string, type = 'text/plain; charset=utf-8'): void => void response.writeHead(status, { 'content-type': type }).end(body);
-    const path = (request.url ?? '').split('?')[0];
-    if (path === '/hook' && hook !== null) {
-      if (request.method !== 'POST') return void response.writeHead(405, { allow: 'POST' }).end('only POST\n');
-      return void answerHook(hook, request).then(({ status, outcome, text }) => {
-        measured.onHook(outcome);
-        // The rest of a body that is not wanted is let run off, as long as a request may take: a sender that is cut off hears no answer.
-        request.resume();
-        if (status === 429) response.setHeader('retry-after', '1');
-        send(status, text);
-      }, () => request.destroy());
-    }
-    if (path === '/hook') return send(404, 'not found\n');
-    if (request.method !== 'GET') return send(405, 'only GET\n');
-    switch (path) {
-      case '/livez':
-        return send(200, 'ok\n');
-      case '/readyz':
-        return send(health.ready ? 200 : 503, health.ready ? 'ok\n' : `${health.reason}\n`);
-      case '/metrics':
-        return void measured.registry.metrics().then((text) => send(200, text, measured.registry.contentType), () => send(500, 'no metrics\n'));
-      default:
-        return send(404, 'not found\n');
-    }
-  });
+  const server = createServer(
+    { requestTimeout: 5000, headersTimeout: 3000, keepAliveTimeout: 5000, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 },
+    (request, response) => {
+      const send = (status: number, body: string, type = 'text/plain; charset=utf-8'): void =>
+        void response.writeHead(status, { 'content-type': type }).end(body);
+      const path = (request.url ?? '').split('?')[0];
+      if (path === '/hook' && hook !== null) {
+        if (request.method !== 'POST') return void response.writeHead(405, { allow: 'POST' }).end('only POST\n');
+        return void answerHook(hook, request).then(
+          ({ status, outcome, text }) => {
+            measured.onHook(outcome);
+            // The rest of a body that is not wanted is let run off, as long as a request may take: a sender that is cut off hears no answer.
+            request.resume();
+            if (status === 429) response.setHeader('retry-after', '1');
+            send(status, text);
+          },
+          () => request.destroy(),
+        );
+      }
+      if (path === '/hook') return send(404, 'not found\n');
+      if (request.method !== 'GET') return send(405, 'only GET\n');
+      switch (path) {
+        case '/livez':
+          return send(200, 'ok\n');
+        case '/readyz':
+          return send(health.ready ? 200 : 503, health.ready ? 'ok\n' : `${health.reason}\n`);
+        case '/metrics':
+          return void measured.registry.metrics().then(
+            (text) => send(200, text, measured.registry.contentType),
+            () => send(500, 'no metrics\n'),
+          );
+        default:
+          return send(404, 'not found\n');
+      }
+    },
+  );
   server.maxConnections = CONNECTIONS_MAX;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (error) => reject(new Fault('config/invalid', `--listen: cannot listen on ${host}:${port}`, { cause: error })));
@@ -134,14 +149,23 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
  * Reads the hook's secrets, anew every time so that a mounted Secret that is renewed counts at once, and teaches them to
  * the redactor (I9). Null without a secret: then there is no hook. Faults: config/invalid.
  */
-export function hookSecrets(given: { readonly secret: string | null; readonly secretFile: string | null }, redactor: Redactor): (() => Promise<readonly string[]>) | null {
+export function hookSecrets(
+  given: { readonly secret: string | null; readonly secretFile: string | null },
+  redactor: Redactor,
+): (() => Promise<readonly string[]>) | null {
   const { secret, secretFile } = given;
   if (secret === null && secretFile === null) return null;
   return async () => {
     const own = secret === null ? [] : secretsIn(secret, 'LATEEN_HOOK_SECRET');
-    const filed = secretFile === null ? [] : secretsIn(await readFile(secretFile, 'utf8').catch((error: unknown) => {
-      throw new Fault('config/invalid', `--hook-secret-file: ${secretFile} cannot be read`, { cause: error });
-    }), `--hook-secret-file: ${secretFile}`);
+    const filed =
+      secretFile === null
+        ? []
+        : secretsIn(
+            await readFile(secretFile, 'utf8').catch((error: unknown) => {
+              throw new Fault('config/invalid', `--hook-secret-file: ${secretFile} cannot be read`, { cause: error });
+            }),
+            `--hook-secret-file: ${secretFile}`,
+          );
     const all = [...own, ...filed];
     for (const value of all) redactor.learn(value);
     return all;

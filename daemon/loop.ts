@@ -110,7 +110,9 @@ export class Loop {
     }
     // Status is recorded on every exit path (I4); a Lease that is lost has thrown.
     const { clock, log } = this.#doors;
-    await withDeadline(LAST_WORDS_MS, (until) => this.#tell(until, 'once'), clock, new AbortController().signal).catch((error: unknown) => { log.warn('status not pushed', { error: toFault(error) }); });
+    await withDeadline(LAST_WORDS_MS, (until) => this.#tell(until, 'once'), clock, new AbortController().signal).catch((error: unknown) => {
+      log.warn('status not pushed', { error: toFault(error) });
+    });
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
@@ -131,7 +133,11 @@ export class Loop {
     if (all && result.report.fault === null) this.#lastFullMs = clock.now();
     this.#schedule(result.report, only, all || documents);
     // What could not be pushed is kept, and tried again before the next resync.
-    if (result.pushFault !== null) this.#lastFullMs = Math.min(this.#lastFullMs, clock.now() - this.#options.resyncMs + (consequence(result.pushFault, 3).retryAfterMs ?? this.#options.resyncMs));
+    if (result.pushFault !== null)
+      this.#lastFullMs = Math.min(
+        this.#lastFullMs,
+        clock.now() - this.#options.resyncMs + (consequence(result.pushFault, 3).retryAfterMs ?? this.#options.resyncMs),
+      );
     this.#tellMs = result.tellInMs === null ? Infinity : clock.now() + result.tellInMs;
     this.#options.onPass(result, clock.now() - startMs);
   }
@@ -159,7 +165,10 @@ export class Loop {
       if (fault.kind === 'cancelled' || fault.code === 'config/invalid') throw fault;
       this.#fetchTries += 1;
       const then = consequence(fault, this.#fetchTries);
-      this.#doors.log[this.#fetchTries === 1 ? 'warn' : then.level]('repository not read', { error: fault, retryInMs: then.retryAfterMs ?? this.#options.resyncMs });
+      this.#doors.log[this.#fetchTries === 1 ? 'warn' : then.level]('repository not read', {
+        error: fault,
+        retryInMs: then.retryAfterMs ?? this.#options.resyncMs,
+      });
       this.#due.set('', this.#doors.clock.now() + Math.min(then.retryAfterMs ?? this.#options.resyncMs, this.#options.resyncMs));
       return this.#revision;
     }
@@ -211,7 +220,10 @@ export class Loop {
   #scheduleDocuments({ objects }: Report, now: number): void {
     // What the plan holds back waits for people, and for a whole pass.
     const faults = objects.flatMap(({ fault }) => (fault === null || fault.code.startsWith('plan/') ? [] : fault));
-    const told = faults.map((fault) => fault.message).sort().join(' ');
+    const told = faults
+      .map((fault) => fault.message)
+      .sort()
+      .join(' ');
     const before = this.#tries.get(DOCUMENTS);
     const count = before?.told === told ? before.count + 1 : 1;
     const waits = faults.flatMap((fault) => consequence(fault, count).retryAfterMs ?? []);
@@ -267,20 +279,34 @@ export function settlementOf(result: PassResult): Settlement | 'moving' {
   if (result.pushFault !== null) return result.pushFault.kind === 'transient' ? 'moving' : 'error';
   const apps = [...report.applications, ...report.leaving];
   const isReady = (app: ApplicationReport): boolean => app.conditions.some((item) => item.type === 'Ready' && item.status === 'True');
-  const moves = report.objects.some((object) => (object.fault === null ? object.health === 'InProgress' || object.health === 'Unknown' : object.fault.kind === 'transient'));
+  const moves = report.objects.some((object) =>
+    object.fault === null ? object.health === 'InProgress' || object.health === 'Unknown' : object.fault.kind === 'transient',
+  );
   if (moves || !apps.every((app) => isReady(app) || isStuck(app))) return 'moving';
-  const isWell = report.objects.every((object) => object.fault === null && object.health === 'Current') && report.diagnostics.every((item) => item.severity !== 'error') && report.initializers.every((item) => item.phase === 'success');
+  const isWell =
+    report.objects.every((object) => object.fault === null && object.health === 'Current') &&
+    report.diagnostics.every((item) => item.severity !== 'error') &&
+    report.initializers.every((item) => item.phase === 'success');
   return isWell && apps.every(isReady) ? 'ready' : 'settled';
 }
 
 /** Nothing of it goes on without something from outside. */
 function isStuck(app: ApplicationReport): boolean {
   const stalled = app.conditions.some((item) => item.type === 'Stalled' && item.status === 'True');
-  return stalled || (app.journal?.suspend === true && app.retryAfterMs === null) || (app.phase === 'deleting' && app.fault !== null && app.fault.kind !== 'transient');
+  return (
+    stalled ||
+    (app.journal?.suspend === true && app.retryAfterMs === null) ||
+    (app.phase === 'deleting' && app.fault !== null && app.fault.kind !== 'transient')
+  );
 }
 
 /** One pass, and with `waitMs` as many as it takes until nothing moves. For `lateen once`. */
-export async function settle(doors: LoopDoors, memory: Memory, waitMs: number | null, signal: AbortSignal): Promise<{ readonly result: PassResult; readonly settlement: Settlement }> {
+export async function settle(
+  doors: LoopDoors,
+  memory: Memory,
+  waitMs: number | null,
+  signal: AbortSignal,
+): Promise<{ readonly result: PassResult; readonly settlement: Settlement }> {
   const { clock } = doors;
   const revision = await doors.repo.fetch(signal);
   const endMs = clock.now() + (waitMs ?? 0);

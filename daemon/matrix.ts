@@ -24,9 +24,19 @@ const cellOf = (health: string): Cell => (health === 'Current' ? 'Ready' : healt
 export const clusterOf = (key: ObjectKey): string => (key.cluster === LOCAL && key.kind === WORK ? key.namespace : key.cluster);
 
 /** One row per application that has something somewhere; columns are the hub (`local`) and the members. */
-export async function matrixOf(records: ReadonlyMap<string, ApplicationRecord>, members: readonly Member[], transport: Transport, signal: AbortSignal): Promise<readonly MatrixRow[]> {
-  const entries = [...records].flatMap(([name, record]) => (record.application === null ? [] : union(...record.trackers.map(trackedOf)).map((entry) => ({ name, key: entry.key }))));
-  const seen = await transport.observe(entries.map((entry) => entry.key), signal);
+export async function matrixOf(
+  records: ReadonlyMap<string, ApplicationRecord>,
+  members: readonly Member[],
+  transport: Transport,
+  signal: AbortSignal,
+): Promise<readonly MatrixRow[]> {
+  const entries = [...records].flatMap(([name, record]) =>
+    record.application === null ? [] : union(...record.trackers.map(trackedOf)).map((entry) => ({ name, key: entry.key })),
+  );
+  const seen = await transport.observe(
+    entries.map((entry) => entry.key),
+    signal,
+  );
   const rows = new Map<string, Record<string, Cell>>();
   for (const { name, key } of entries) {
     const row = rows.get(name) ?? {};
@@ -34,7 +44,14 @@ export async function matrixOf(records: ReadonlyMap<string, ApplicationRecord>, 
     const cluster = clusterOf(key);
     const found = seen.get(keyText(key));
     const away = members.some((member) => member.name === cluster && member.available === 'Unknown');
-    const health = found === undefined || 'fault' in found || away ? 'Unknown' : 'absent' in found ? 'Missing' : key.kind === WORK ? workHealth(found.live).health : objectHealth(found.live).health;
+    const health =
+      found === undefined || 'fault' in found || away
+        ? 'Unknown'
+        : 'absent' in found
+          ? 'Missing'
+          : key.kind === WORK
+            ? workHealth(found.live).health
+            : objectHealth(found.live).health;
     row[cluster] = worse(row[cluster], cellOf(health));
   }
   return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([application, cells]) => ({ application, cells }));

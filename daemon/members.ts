@@ -51,12 +51,23 @@ export interface Members {
 }
 
 /** A hub without members, for verbs that do not look at any. */
-export const NO_MEMBERS: Members = { look: () => Promise.resolve(NO_CLUSTERS), works: () => Promise.resolve(), withCarried: (report) => report, reports: () => [] };
+export const NO_MEMBERS: Members = {
+  look: () => Promise.resolve(NO_CLUSTERS),
+  works: () => Promise.resolve(),
+  withCarried: (report) => report,
+  reports: () => [],
+};
 
 const MEMBERS_AT_ONCE_MAX = 16;
 const WORK = 'ManifestWork';
 
-const workKey = (namespace: string, name: string): ObjectKey => ({ cluster: LOCAL, apiVersion: 'work.open-cluster-management.io/v1', kind: WORK, namespace, name });
+const workKey = (namespace: string, name: string): ObjectKey => ({
+  cluster: LOCAL,
+  apiVersion: 'work.open-cluster-management.io/v1',
+  kind: WORK,
+  namespace,
+  name,
+});
 
 /** Opens the members of a hub; nothing is asked yet. */
 export function openMembers(options: MembersOptions): Members {
@@ -75,8 +86,23 @@ export function openMembers(options: MembersOptions): Members {
   async function turn(member: Member, signal: AbortSignal): Promise<void> {
     try {
       const [client, id] = await Promise.all([registry.client(member.name), agentId(signal)]);
-      const reports = await tendWorks({ hub, cluster: { name: member.name, client }, hubUrl: hub.server, ...(id === '' ? {} : { agentId: id }), definitions: options.definitions, effects: options.effects, clock, redactor: options.redactor, memory }, signal);
-      const news = reports.filter((report) => report.written.length > 0 || report.removed.length > 0 || isNews(told.get(keyText(workKey(report.namespace, report.name))), report));
+      const reports = await tendWorks(
+        {
+          hub,
+          cluster: { name: member.name, client },
+          hubUrl: hub.server,
+          ...(id === '' ? {} : { agentId: id }),
+          definitions: options.definitions,
+          effects: options.effects,
+          clock,
+          redactor: options.redactor,
+          memory,
+        },
+        signal,
+      );
+      const news = reports.filter(
+        (report) => report.written.length > 0 || report.removed.length > 0 || isNews(told.get(keyText(workKey(report.namespace, report.name))), report),
+      );
       for (const report of reports) told.set(keyText(workKey(report.namespace, report.name)), report);
       if (news.length > 0) options.onNews(news.map((report) => workKey(report.namespace, report.name)));
     } catch (error) {
@@ -93,11 +119,16 @@ export function openMembers(options: MembersOptions): Members {
     },
     works: async (clusters, signal) => {
       const direct = clusters.members.filter((member) => member.mode === 'direct' && member.fault === null && member.object !== null);
-      await mapLimit(direct, MEMBERS_AT_ONCE_MAX, async (member) => {
-        const going = running.get(member.name) ?? turn(member, signal).finally(() => running.delete(member.name));
-        running.set(member.name, going);
-        await withinGrace(going, graceMs, clock, signal);
-      }, signal);
+      await mapLimit(
+        direct,
+        MEMBERS_AT_ONCE_MAX,
+        async (member) => {
+          const going = running.get(member.name) ?? turn(member, signal).finally(() => running.delete(member.name));
+          running.set(member.name, going);
+          await withinGrace(going, graceMs, clock, signal);
+        },
+        signal,
+      );
     },
     withCarried: (report) => {
       const works = report.objects.filter((object) => object.key.kind === WORK);
@@ -111,19 +142,37 @@ export function openMembers(options: MembersOptions): Members {
 /** The member's objects, or what they wait for, have changed since the last turn. */
 function isNews(before: WorkReport | undefined, now: WorkReport): boolean {
   if (before === undefined) return true;
-  const text = (report: WorkReport): string => [report.waiting, report.fault?.message ?? '', ...carriedOf(report, '').map((object) => `${object.health} ${object.message}`)].join('|');
+  const text = (report: WorkReport): string =>
+    [report.waiting, report.fault?.message ?? '', ...carriedOf(report, '').map((object) => `${object.health} ${object.message}`)].join('|');
   return text(before) !== text(now);
 }
 
 function carriedOf(report: WorkReport | undefined, cluster: string): readonly ObjectReport[] {
-  return (report?.objects ?? []).map(({ key, live }) => ({ key: { ...key, cluster: cluster || key.cluster }, ...(report?.fault ? { health: 'Unknown' as const, message: report.fault.message } : objectHealth(live)), drift: [], fault: null }));
+  return (report?.objects ?? []).map(({ key, live }) => ({
+    key: { ...key, cluster: cluster || key.cluster },
+    ...(report?.fault ? { health: 'Unknown' as const, message: report.fault.message } : objectHealth(live)),
+    drift: [],
+    fault: null,
+  }));
 }
 
 function reportOf(member: Member, applications: readonly ApplicationReport[]): ClusterReport {
   const placed = applications.flatMap((app) => {
-    const objects = app.objects.filter((object) => object.key.cluster === member.name || (object.key.kind === WORK && object.key.namespace === member.name && object.key.cluster === LOCAL));
-    return objects.length === 0 ? [] : [{ application: `${app.namespace}/${app.name}`, objects: objects.toSorted((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)) }];
+    const objects = app.objects.filter(
+      (object) => object.key.cluster === member.name || (object.key.kind === WORK && object.key.namespace === member.name && object.key.cluster === LOCAL),
+    );
+    return objects.length === 0
+      ? []
+      : [{ application: `${app.namespace}/${app.name}`, objects: objects.toSorted((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1)) }];
   });
-  return { name: member.name, mode: member.mode, accepted: member.accepted, available: member.available, version: member.version?.gitVersion ?? '', labels: member.labels, fault: member.fault, applications: placed };
+  return {
+    name: member.name,
+    mode: member.mode,
+    accepted: member.accepted,
+    available: member.available,
+    version: member.version?.gitVersion ?? '',
+    labels: member.labels,
+    fault: member.fault,
+    applications: placed,
+  };
 }
-

@@ -90,7 +90,14 @@ export interface Memory extends TellMemory {
 }
 
 export const emptyMemory = (cache: LoadCache): Memory => ({
-  load: cache, render: new Map(), health: new Map(), reports: new Map(), files: null, untold: null, paced: UNPACED, last: null,
+  load: cache,
+  render: new Map(),
+  health: new Map(),
+  reports: new Map(),
+  files: null,
+  untold: null,
+  paced: UNPACED,
+  last: null,
 });
 
 /** Applications that are worked on at the same time. */
@@ -164,12 +171,24 @@ interface Ground extends PlanGround {
 const NOTHING_TOLD: Told = { pushed: null, pushFault: null, tellInMs: null };
 
 const reportOf = ({ revision, diagnostics }: Turn, known: Partial<Report>): Report => ({
-  revision, applications: [], objects: [], clusters: [], initializers: [], leaving: [], diagnostics, fault: null, ...known,
+  revision,
+  applications: [],
+  objects: [],
+  clusters: [],
+  initializers: [],
+  leaving: [],
+  diagnostics,
+  fault: null,
+  ...known,
 });
 
 /** What a pass that broke off tells: what was so the last time. */
 const lastKnown = ({ reports, last }: Memory): Partial<Report> => ({
-  applications: [...reports.values()], objects: last?.repository.reports ?? [], leaving: last?.leaving ?? [], initializers: last?.initializers ?? [], clusters: last?.clusters ?? [],
+  applications: [...reports.values()],
+  objects: last?.repository.reports ?? [],
+  leaving: last?.leaving ?? [],
+  initializers: last?.initializers ?? [],
+  clusters: last?.clusters ?? [],
 });
 
 /** Reads the commit, what the hub remembers, and what is live; computes what is wanted. Changes nothing. */
@@ -181,10 +200,16 @@ async function survey({ doors, memory, revision, signal, diagnostics }: Turn, op
   const hub = before === null ? await rememberAll(doors, signal) : await rememberSome(doors, only, before.hub, signal);
   const clusters = { ...(await doors.members.look(signal)), mayGrow: areUnderway(catalog.initializers, memory.reports) };
   const rendered = await render({
-    catalog, only, clusters, records: hub.records, memo: memory.render,
+    catalog,
+    only,
+    clusters,
+    records: hub.records,
+    memo: memory.render,
     known: { hub: stayingDefinitions(hub.definitions, hub.documents, catalog), pack: doors.pack },
     environment: {
-      cue: doors.cue, clusterVersion: hub.version, signal,
+      cue: doors.cue,
+      clusterVersion: hub.version,
+      signal,
       isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal),
     },
   });
@@ -192,12 +217,29 @@ async function survey({ doors, memory, revision, signal, diagnostics }: Turn, op
   secretsOf(desired).forEach(doors.redactor.learnSecret);
   doors.log.debug('rendered', { commit: revision.sha, applications: desired.applications.length, objects: countOf(desired) });
   const observed = await doors.transport.observe(keysOf(desired, hub, scope.documents), signal);
-  const { approvals, diagnostics: unapproved } = await doors.approvals({ catalog, applications: desired.applications, isWhole: before === null, revision, signal });
+  const { approvals, diagnostics: unapproved } = await doors.approvals({
+    catalog,
+    applications: desired.applications,
+    isWhole: before === null,
+    revision,
+    signal,
+  });
   diagnostics.push(...unapproved);
   // What leaves the commit is a whole pass's affair.
-  const leaving = before === null ? { records: leavingRecords(hub.records, catalog, doors.instance), documents: leavingDocuments(hub.documents, desired, catalog) } : { records: [], documents: [] };
-  const deletions = [...withoutInitializers(leaving.records, hub.initializers).flatMap(deletionsOf), ...leaving.documents.map(({ key }) => ({ key, owner: NOBODY }))];
-  const heldBack = overBudget(deletions.map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })), hub.kept.length, doors.budget, approvals);
+  const leaving =
+    before === null
+      ? { records: leavingRecords(hub.records, catalog, doors.instance), documents: leavingDocuments(hub.documents, desired, catalog) }
+      : { records: [], documents: [] };
+  const deletions = [
+    ...withoutInitializers(leaving.records, hub.initializers).flatMap(deletionsOf),
+    ...leaving.documents.map(({ key }) => ({ key, owner: NOBODY })),
+  ];
+  const heldBack = overBudget(
+    deletions.map((item) => ({ ...item, ...uidOf(liveOf(observed.get(keyText(item.key)))) })),
+    hub.kept.length,
+    doors.budget,
+    approvals,
+  );
   return { catalog, scope, hub, clusters, desired, observed, approvals, leaving, heldBack };
 }
 
@@ -209,7 +251,10 @@ function scopeOf(last: LastPass | null, revision: Revision, { only, documents }:
 /** The plan as a whole, for who only looks; where it is carried out, each application makes its own when its turn comes. */
 function planOn(turn: Turn, ground: Ground): PassResult {
   const { catalog, desired, hub, observed, approvals, leaving } = ground;
-  const found = plan({ desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: turn.doors.drift, leaving: leaving.records }, catalog);
+  const found = plan(
+    { desired, records: hub.records, documents: hub.documents, observed, approvals, config: catalog.config, drift: turn.doors.drift, leaving: leaving.records },
+    catalog,
+  );
   const diagnostics = [...turn.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)];
   return { report: reportOf(turn, { diagnostics }), plan: found, ground, ...NOTHING_TOLD };
 }
@@ -217,13 +262,32 @@ function planOn(turn: Turn, ground: Ground): PassResult {
 /** Documents, applications in their order, what leaves, then who works behind the pass; remembers what it found. */
 async function carryOut(turn: Turn, ground: Ground): Promise<Report> {
   const { doors, memory, revision, signal } = turn;
-  const { catalog, scope: { before, documents }, hub, clusters, desired, approvals, leaving } = ground;
+  const {
+    catalog,
+    scope: { before, documents },
+    hub,
+    clusters,
+    desired,
+    approvals,
+    leaving,
+  } = ground;
   const shared: ApplicationDoors = {
-    ...doors, told: doors.controllers.told, shared: hub.shared, clusters, healthMemo: memory.health, config: catalog.config,
-    approvals, revision, heldBack: ground.heldBack, observed: ground.observed, signal,
+    ...doors,
+    told: doors.controllers.told,
+    shared: hub.shared,
+    clusters,
+    healthMemo: memory.health,
+    config: catalog.config,
+    approvals,
+    revision,
+    heldBack: ground.heldBack,
+    observed: ground.observed,
+    signal,
   };
-  const repository = before !== null && !documents ? before.repository
-    : await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: before === null ? leaving.documents : before.repository.left }, shared);
+  const repository =
+    before !== null && !documents
+      ? before.repository
+      : await runDocuments({ wanted: desired.objects, tracked: hub.documents, leaving: before === null ? leaving.documents : before.repository.left }, shared);
   // What controllers said in a former process is not known to this one: told without it, it would make a commit (I5).
   if (memory.last === null) await doors.controllers.tend(hub.kept, signal);
   const ran = await runApplications(turn, ground, shared);
@@ -235,19 +299,37 @@ async function carryOut(turn: Turn, ground: Ground): Promise<Report> {
   const initializers = await tellInitializers(catalog, memory.reports, hub.initializers, shared);
   const told = doors.members.reports(clusters, applications);
   memory.last = {
-    sha: revision.sha, repository, initializers, leaving: gone, clusters: told, wanted: before === null ? desired.objects : before.wanted,
+    sha: revision.sha,
+    repository,
+    initializers,
+    leaving: gone,
+    clusters: told,
+    wanted: before === null ? desired.objects : before.wanted,
     hub: { ...hub, documents: repository.tracked, ...(before === null ? {} : { records: new Map() }) },
   };
   const diagnostics = [...turn.diagnostics, ...applications.flatMap((app) => app.diagnostics), ...repository.diagnostics, ...unreadable(catalog, hub)];
   return reportOf(turn, {
-    applications, objects: repository.reports, clusters: told, initializers, leaving: gone, approvals: approvals.acted(), diagnostics: [...new Set(diagnostics)],
+    applications,
+    objects: repository.reports,
+    clusters: told,
+    initializers,
+    leaving: gone,
+    approvals: approvals.acted(),
+    diagnostics: [...new Set(diagnostics)],
   });
 }
 
 /** Each application as far as it goes now, an Initializer's before those that wait for it; then those that cannot be read. */
-async function runApplications({ doors, memory, signal }: Turn, { catalog, scope, hub, desired }: Ground, shared: ApplicationDoors): Promise<readonly ApplicationReport[]> {
+async function runApplications(
+  { doors, memory, signal }: Turn,
+  { catalog, scope, hub, desired }: Ground,
+  shared: ApplicationDoors,
+): Promise<readonly ApplicationReport[]> {
   const chain = {
-    initializers: catalog.initializers, before: memory.reports, atOnceMax: APPLICATIONS_AT_ONCE_MAX, signal,
+    initializers: catalog.initializers,
+    before: memory.reports,
+    atOnceMax: APPLICATIONS_AT_ONCE_MAX,
+    signal,
     exists: (name: string) => (hub.records.get(name)?.application ?? null) !== null,
   };
   const ran = await runInOrder(desired.applications, chain, (app) => runApplication(app, recordOf(hub.records, app), shared));
@@ -256,13 +338,18 @@ async function runApplications({ doors, memory, signal }: Turn, { catalog, scope
   return [...ran.filter((app) => app !== null), ...told];
 }
 
-const countOf = ({ objects, applications }: Desired): number => objects.length + applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length;
+const countOf = ({ objects, applications }: Desired): number =>
+  objects.length + applications.flatMap((app) => [...app.components.values()]).flatMap((component) => component.objects).length;
 
 /** What this instance keeps: what it kept before this pass, and what the pass has made. */
-const objectsIn = (hub: Remembered, reports: Iterable<ApplicationReport>): readonly ObjectKey[] => [...hub.kept, ...[...reports].flatMap((app) => app.objects.map(({ key }) => key))];
+const objectsIn = (hub: Remembered, reports: Iterable<ApplicationReport>): readonly ObjectKey[] => [
+  ...hub.kept,
+  ...[...reports].flatMap((app) => app.objects.map(({ key }) => key)),
+];
 
 /** A cluster that is deleted may wait for us whoever it belongs to. */
-const leavingClusters = ({ members }: Clusters): readonly ObjectKey[] => members.flatMap(({ object }) => (object?.metadata.deletionTimestamp === undefined ? [] : keyOf(LOCAL, object)));
+const leavingClusters = ({ members }: Clusters): readonly ObjectKey[] =>
+  members.flatMap(({ object }) => (object?.metadata.deletionTimestamp === undefined ? [] : keyOf(LOCAL, object)));
 
 const liveOf = (observation: Observation | undefined): KubeObject | null => (observation !== undefined && 'live' in observation ? observation.live : null);
 const NOBODY: Owner = { namespace: '', name: '', dialect: '1.10' };
@@ -273,13 +360,21 @@ function deletionsOf(record: ApplicationRecord): readonly { readonly key: Object
 }
 
 function recordOf(records: ReadonlyMap<string, ApplicationRecord>, app: DesiredApplication): ApplicationRecord {
-  return records.get(`${app.namespace}/${app.name}`) ?? { namespace: app.namespace, name: app.name, application: null, trackers: [], revisions: [], journal: null };
+  return (
+    records.get(`${app.namespace}/${app.name}`) ?? { namespace: app.namespace, name: app.name, application: null, trackers: [], revisions: [], journal: null }
+  );
 }
 
 /** Tells why nothing is deleted while a document cannot be read. */
 function unreadable(catalog: Catalog, hub: Remembered): readonly Diagnostic[] {
   const [first] = catalog.unreadable;
   if (first === undefined || hub.kept.length === 0) return [];
-  return [{ code: 'plan/unreadable', severity: 'warning', message: 'a document cannot be read, so it is not known what it held: nothing is deleted meanwhile', origin: first }];
+  return [
+    {
+      code: 'plan/unreadable',
+      severity: 'warning',
+      message: 'a document cannot be read, so it is not known what it held: nothing is deleted meanwhile',
+      origin: first,
+    },
+  ];
 }
-

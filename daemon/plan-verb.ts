@@ -36,9 +36,11 @@ interface Asked {
 function askedBy(flags: Flags, config: Config): Asked {
   const text = (name: string): string | null => (typeof flags[name] === 'string' ? flags[name] : null);
   const base = text('base');
-  const isNamed = text('kubeconfig') !== null || text('context') !== null || (config.environment['LATEEN_KUBECONFIG'] ?? config.environment['KUBECONFIG'] ?? '') !== '';
+  const isNamed =
+    text('kubeconfig') !== null || text('context') !== null || (config.environment['LATEEN_KUBECONFIG'] ?? config.environment['KUBECONFIG'] ?? '') !== '';
   if (flags['offline'] === true && flags['live'] === true) throw new Fault('config/invalid', '--live and --offline say the opposite of each other');
-  if (flags['offline'] === true && base === null) throw new Fault('config/invalid', 'without clusters a commit is compared with another one: name it with --base');
+  if (flags['offline'] === true && base === null)
+    throw new Fault('config/invalid', 'without clusters a commit is compared with another one: name it with --base');
   const mode = flags['offline'] === true ? 'offline' : flags['live'] === true || base === null ? 'live' : isNamed ? 'try' : 'offline';
   return { base, head: text('head'), mode };
 }
@@ -54,9 +56,18 @@ export async function planVerb(flags: Flags, output: Output | 'markdown', termin
   const head = asked.head === null ? newest : await repo.revision(asked.head, signal);
   const against = asked.base === null ? null : await repo.revision(asked.base, signal);
   const live = world.wired === null ? null : await look(world.wired, head, signal);
-  const comparison = await compare(world.doors, {
-    base: against, head, live, message: world.message, isTrusted: true, revertOf: against === null ? '' : await repo.earlierContent(head, against, signal),
-  }, signal);
+  const comparison = await compare(
+    world.doors,
+    {
+      base: against,
+      head,
+      live,
+      message: world.message,
+      isTrusted: true,
+      revertOf: against === null ? '' : await repo.earlierContent(head, against, signal),
+    },
+    signal,
+  );
   const changes = hasChanges(comparison);
   const text = output === 'markdown' ? planMarkdown(comparison) : inForm(planData(comparison, changes), output, () => planText(comparison));
   terminal.out(base.redactor.text(text));
@@ -72,12 +83,26 @@ interface World extends AsyncDisposable {
   readonly message: string;
 }
 
-const operators = ({ config, redactor }: Base): Pick<CompareDoors, 'redactor' | 'cloudPlan' | 'instance' | 'budget' | 'drift'> => ({ redactor, cloudPlan, instance: config.instance, budget: config.budget, drift: config.drift });
+const operators = ({ config, redactor }: Base): Pick<CompareDoors, 'redactor' | 'cloudPlan' | 'instance' | 'budget' | 'drift'> => ({
+  redactor,
+  cloudPlan,
+  instance: config.instance,
+  budget: config.budget,
+  drift: config.drift,
+});
 
 async function openWorld(base: Base, mode: Mode, terminal: Terminal): Promise<World> {
   if (mode === 'offline') return openOffline(base, '');
   await using stack = new AsyncDisposableStack();
-  const wired = stack.use(await wire(base, { writes: false, leaseWaitMs: 0, onLost: () => {}, onChange: null, ...(terminal.decorate === undefined ? {} : { decorate: terminal.decorate }) }));
+  const wired = stack.use(
+    await wire(base, {
+      writes: false,
+      leaseWaitMs: 0,
+      onLost: () => {},
+      onChange: null,
+      ...(terminal.decorate === undefined ? {} : { decorate: terminal.decorate }),
+    }),
+  );
   const away = mode === 'try' ? await unreachable(wired, terminal.signal) : '';
   if (away !== '') {
     // The work directory is one process's, and in it one source's.
@@ -96,7 +121,14 @@ async function openOffline(base: Base, message: string): Promise<World> {
   const repo = stack.use(await wireSource(base, false));
   const cue = stack.use(wireCue(base));
   const approvals = openApprovals({ repo, clock: base.clock, approvers: wireApprovers(base) });
-  const doors = { ...operators(base), repo, cue, approvals, pack: await readPack(), given: { values: base.config.values, hubServer: SOME_HUB, builtIns: await readBuiltIns() } };
+  const doors = {
+    ...operators(base),
+    repo,
+    cue,
+    approvals,
+    pack: await readPack(),
+    given: { values: base.config.values, hubServer: SOME_HUB, builtIns: await readBuiltIns() },
+  };
   const owned = stack.move();
   return { doors, wired: null, message, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -104,7 +136,10 @@ async function openOffline(base: Base, message: string): Promise<World> {
 /** Why the hub cannot be asked; "" when it answers. What it answers is the pass's affair. */
 async function unreachable({ client }: Wired, signal: AbortSignal): Promise<string> {
   try {
-    await client.raw({ method: 'GET', path: '/version', accept: 'application/json', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true }, signal);
+    await client.raw(
+      { method: 'GET', path: '/version', accept: 'application/json', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true },
+      signal,
+    );
     return '';
   } catch (error) {
     const fault = toFault(error);
@@ -117,5 +152,10 @@ async function unreachable({ client }: Wired, signal: AbortSignal): Promise<stri
 async function look({ doors, memory }: Wired, head: Revision, signal: AbortSignal): Promise<LiveGround> {
   const { plan, ground, report } = await pass(doors, memory, head, { stop: 'plan', only: null }, signal);
   if (report.fault !== null || plan === null || ground === undefined) throw report.fault ?? new Fault('loop/bug', 'no plan was made');
-  return { ...ground, plan, diagnostics: report.diagnostics, isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal) };
+  return {
+    ...ground,
+    plan,
+    diagnostics: report.diagnostics,
+    isNamespaced: (cluster, apiVersion, kind) => doors.transport.isNamespaced(cluster, apiVersion, kind, signal),
+  };
 }

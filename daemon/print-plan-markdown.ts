@@ -5,7 +5,23 @@
  */
 import { describeKey } from './model/object.ts';
 import type { ApplicationComparison, Comparison, FieldDiff, Matrix, ObjectDiff, Side } from './plan/comparison.ts';
-import { causeText, cellText, changeText, cloudText, countsOf, environmentText, environmentTitle, fieldName, groundText, nameOf, plain, revisionText, sidesOf, valueText, workflowText } from './print-plan.ts';
+import {
+  causeText,
+  cellText,
+  changeText,
+  cloudText,
+  countsOf,
+  environmentText,
+  environmentTitle,
+  fieldName,
+  groundText,
+  nameOf,
+  plain,
+  revisionText,
+  sidesOf,
+  valueText,
+  workflowText,
+} from './print-plan.ts';
 import { diagnosticText, sortDiagnostics } from './print.ts';
 
 /** GitHub takes 65,536 characters in a comment; there has to be room for what somebody puts around it. */
@@ -38,14 +54,19 @@ const cell = (text: string): string => code(plain(text).replaceAll('|', '\\u007c
 const words = (text: string): string => (/^[a-z ,]*$/.test(text) ? text : code(text));
 
 /** The same within HTML, where Markdown is not read: in a `<summary>`. */
-const htmlCode = (text: string): string => `<code>${plain(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll('@', '&#64;')}</code>`;
+const htmlCode = (text: string): string =>
+  `<code>${plain(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll('@', '&#64;')}</code>`;
 
 /** The plan as Markdown, no longer than `sizeMax` characters; what was cut is said at the end. */
 export function planMarkdown(comparison: Comparison, sizeMax: number = MARKDOWN_MAX): string {
   const { base, head, applications } = comparison;
   const title = `### Plan of ${code(revisionText(head))}${base === null ? ' against the clusters' : ` against ${code(revisionText(base))}`}`;
-  const ground = groundText(comparison).map(({ text, detail }) => `> ${text}${detail === '' ? '' : `: ${code(bounded(detail, 1_000))}`}`).join('\n>\n');
-  const top = [title, ground, applications.length === 0 ? 'Nothing would change.' : summary(comparison), findings(comparison)].filter((part) => part !== '').join('\n\n');
+  const ground = groundText(comparison)
+    .map(({ text, detail }) => `> ${text}${detail === '' ? '' : `: ${code(bounded(detail, 1_000))}`}`)
+    .join('\n>\n');
+  const top = [title, ground, applications.length === 0 ? 'Nothing would change.' : summary(comparison), findings(comparison)]
+    .filter((part) => part !== '')
+    .join('\n\n');
   const parts: string[] = [];
   // Room for the last line, which says what is missing.
   let left = sizeMax - top.length - 200;
@@ -58,7 +79,8 @@ export function planMarkdown(comparison: Comparison, sizeMax: number = MARKDOWN_
       parts.push(text);
     }
   }
-  const end = cutCount === 0 ? [] : [`_Cut to ${sizeMax} characters: the details of ${cutCount} of ${applications.length} are not shown; \`lateen plan\` shows them._`];
+  const end =
+    cutCount === 0 ? [] : [`_Cut to ${sizeMax} characters: the details of ${cutCount} of ${applications.length} are not shown; \`lateen plan\` shows them._`];
   return `${[top, ...parts, ...end].join('\n\n')}\n`;
 }
 
@@ -77,7 +99,14 @@ function summary(comparison: Comparison): string {
   }
   const heads = ['', ...(isBoth ? ['compared'] : []), 'create', 'update', 'delete', 'kept', 'workflow', 'cloud'];
   const more = comparison.applications.length - shownCount;
-  return [tableOf(heads, rows.map((cells) => (isBoth ? cells : cells.filter((_cell, i) => i !== 1)))), ...(more > 0 ? [`and ${more} more`] : []), ...(comparison.unchangedCount > 0 ? [`${comparison.unchangedCount} stay as they are.`] : [])].join('\n\n');
+  return [
+    tableOf(
+      heads,
+      rows.map((cells) => (isBoth ? cells : cells.filter((_cell, i) => i !== 1))),
+    ),
+    ...(more > 0 ? [`and ${more} more`] : []),
+    ...(comparison.unchangedCount > 0 ? [`${comparison.unchangedCount} stay as they are.`] : []),
+  ].join('\n\n');
 }
 
 const number = (count: number): string => (count === 0 ? '' : `**${count}**`);
@@ -86,16 +115,34 @@ function row(app: ApplicationComparison, title: string, side: Side, isFirst: boo
   const counts = countsOf([side]);
   const workflow = side.workflow.runs === 'all' ? 'runs' : side.workflow.runs === 'rest' ? 'goes on' : '';
   const cloud = [...new Set(side.cloud.map((item) => ({ make: 'makes', change: 'changes', destroy: '**destroys**', keep: 'keeps' })[item.action]))].join(', ');
-  return [isFirst ? `${app.kind === 'documents' ? nameOf(app) : cell(nameOf(app))}${app.document === 'same' || app.kind === 'documents' ? '' : ` ${app.document}`}` : '', title, number(counts.create), number(counts.update), number(counts.delete), number(counts.refuse), workflow, cloud];
+  return [
+    isFirst
+      ? `${app.kind === 'documents' ? nameOf(app) : cell(nameOf(app))}${app.document === 'same' || app.kind === 'documents' ? '' : ` ${app.document}`}`
+      : '',
+    title,
+    number(counts.create),
+    number(counts.update),
+    number(counts.delete),
+    number(counts.refuse),
+    workflow,
+    cloud,
+  ];
 }
 
-const tableOf = (heads: readonly string[], rows: readonly (readonly string[])[]): string => [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const tableOf = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 function findings({ findings: found, oldFindingsCount }: Comparison): string {
   const sorted = sortDiagnostics(found);
-  const lines = sorted.slice(0, FINDINGS_MAX).map((item) => `- ${item.severity === 'error' ? '❌' : '⚠️'} ${code(bounded(diagnosticText(item).replaceAll('\n', ' '), 600))}`);
+  const lines = sorted
+    .slice(0, FINDINGS_MAX)
+    .map((item) => `- ${item.severity === 'error' ? '❌' : '⚠️'} ${code(bounded(diagnosticText(item).replaceAll('\n', ' '), 600))}`);
   const more = sorted.length - FINDINGS_MAX;
-  return [...lines, ...(more > 0 ? [`- and ${more} more findings`] : []), ...(oldFindingsCount > 0 ? [`- findings that the base has as well: ${oldFindingsCount}`] : [])].join('\n');
+  return [
+    ...lines,
+    ...(more > 0 ? [`- and ${more} more findings`] : []),
+    ...(oldFindingsCount > 0 ? [`- findings that the base has as well: ${oldFindingsCount}`] : []),
+  ].join('\n');
 }
 
 const bounded = (text: string, max: number): string => (text.length > max ? `${text.slice(0, max - 3)}...` : text);
@@ -104,8 +151,20 @@ const bounded = (text: string, max: number): string => (text.length > max ? `${t
 
 /** The details of one application; null where not even their beginning has room. */
 function details(app: ApplicationComparison, sizeMax: number): string | null {
-  const counts = countsOf(sidesOf(app).slice(0, 1).map(([, side]) => side));
-  const told = [[counts.create, 'to create'], [counts.update, 'to update'], [counts.delete, 'to delete'], [counts.refuse, 'kept or refused']].filter(([count]) => count !== 0).map(([count, what]) => `${count} ${what}`).join(', ');
+  const counts = countsOf(
+    sidesOf(app)
+      .slice(0, 1)
+      .map(([, side]) => side),
+  );
+  const told = [
+    [counts.create, 'to create'],
+    [counts.update, 'to update'],
+    [counts.delete, 'to delete'],
+    [counts.refuse, 'kept or refused'],
+  ]
+    .filter(([count]) => count !== 0)
+    .map(([count, what]) => `${count} ${what}`)
+    .join(', ');
   const parts = [`<details><summary>${app.kind === 'documents' ? nameOf(app) : htmlCode(nameOf(app))}${told === '' ? '' : `: ${told}`}</summary>`];
   // What closes it, and the line that says that something is missing.
   let left = Math.min(sizeMax, APPLICATION_MAX) - (parts[0] ?? '').length - 100;
@@ -149,8 +208,15 @@ function* sideParts(side: Side): Generator<string> {
 
 function objectText(object: ObjectDiff): string {
   const head = `- **${object.action}** ${code(describeKey(object.key))}${object.carrier === '' ? '' : ` in ManifestWork ${code(`${object.key.cluster}/${object.carrier}`)}`}${object.reason === '' ? '' : `: ${words(bounded(object.reason, 300))}`}`;
-  const fields = object.fields.slice(0, FIELDS_MAX).flatMap((field) => [`  - ${fieldText(field)}`, ...field.causes.map((cause) => `    - by ${code(bounded(causeText(cause), 300))}`)]);
-  return [head, ...object.causes.map((cause) => `  - by ${code(bounded(causeText(cause), 300))}`), ...fields, ...(object.fields.length > FIELDS_MAX ? [`  - and ${object.fields.length - FIELDS_MAX} more fields`] : [])].join('\n');
+  const fields = object.fields
+    .slice(0, FIELDS_MAX)
+    .flatMap((field) => [`  - ${fieldText(field)}`, ...field.causes.map((cause) => `    - by ${code(bounded(causeText(cause), 300))}`)]);
+  return [
+    head,
+    ...object.causes.map((cause) => `  - by ${code(bounded(causeText(cause), 300))}`),
+    ...fields,
+    ...(object.fields.length > FIELDS_MAX ? [`  - and ${object.fields.length - FIELDS_MAX} more fields`] : []),
+  ].join('\n');
 }
 
 function fieldText(field: FieldDiff): string {
@@ -160,14 +226,25 @@ function fieldText(field: FieldDiff): string {
 }
 
 function* matrixParts(matrix: Matrix): Generator<string> {
-  const rows = matrix.rows.slice(0, ROWS_MAX / 2).map((item) => [cell(bounded(fieldName(item), 200)), ...item.cells.map((value) => cell(cellText(value, item.isSecret, 60)))]);
+  const rows = matrix.rows
+    .slice(0, ROWS_MAX / 2)
+    .map((item) => [cell(bounded(fieldName(item), 200)), ...item.cells.map((value) => cell(cellText(value, item.isSecret, 60)))]);
   if (rows.length > 0) {
     yield '**environments side by side**';
     yield tableOf(['field', ...matrix.environments.map((item) => cell(environmentText(item)))], rows);
     if (matrix.rows.length > rows.length) yield `and ${matrix.rows.length - rows.length} more fields`;
   }
   for (const { left, right, fields } of matrix.neighbours) {
-    const lines = fields.slice(0, FIELDS_MAX).map((field) => `- ${code(bounded(fieldName(field), 200))}${field.isSecret ? ' differs' : field.path === '' ? ` only in ${code(field.left === undefined ? right : left)}` : `: ${code(valueText(field.left, VALUE_MAX))} | ${code(valueText(field.right, VALUE_MAX))}`}`);
-    yield [`${code(right)} against ${code(left)}:${fields.length === 0 ? ' the same' : '\n'}`, ...lines, ...(fields.length > FIELDS_MAX ? [`- and ${fields.length - FIELDS_MAX} more`] : [])].join('\n');
+    const lines = fields
+      .slice(0, FIELDS_MAX)
+      .map(
+        (field) =>
+          `- ${code(bounded(fieldName(field), 200))}${field.isSecret ? ' differs' : field.path === '' ? ` only in ${code(field.left === undefined ? right : left)}` : `: ${code(valueText(field.left, VALUE_MAX))} | ${code(valueText(field.right, VALUE_MAX))}`}`,
+      );
+    yield [
+      `${code(right)} against ${code(left)}:${fields.length === 0 ? ' the same' : '\n'}`,
+      ...lines,
+      ...(fields.length > FIELDS_MAX ? [`- and ${fields.length - FIELDS_MAX} more`] : []),
+    ].join('\n');
   }
 }

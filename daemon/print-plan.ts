@@ -18,7 +18,10 @@ const VALUE_MAX = 80;
 /** Nothing in it moves a cursor, hides a letter or turns a line around: such characters are written out. */
 export function plain(text: string): string {
   // eslint-disable-next-line no-control-regex
-  return text.replace(/[\0-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(
+    /[\0-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 const cut = (text: string, max: number): string => (text.length > max ? `${text.slice(0, max - 3)}...` : text);
@@ -29,7 +32,10 @@ export function valueText(value: Json | undefined, max = VALUE_MAX): string {
 }
 
 /** From what to what. Of a text of several lines the first that differs. */
-export function changeText({ from, to, isSecret }: Pick<FieldDiff, 'from' | 'to' | 'isSecret'>, max = VALUE_MAX): { readonly from: string; readonly to: string; readonly where: string } | null {
+export function changeText(
+  { from, to, isSecret }: Pick<FieldDiff, 'from' | 'to' | 'isSecret'>,
+  max = VALUE_MAX,
+): { readonly from: string; readonly to: string; readonly where: string } | null {
   if (isSecret) return null;
   if (typeof from === 'string' && typeof to === 'string' && (from.includes('\n') || to.includes('\n'))) {
     const [before, after] = [from.split('\n'), to.split('\n')];
@@ -40,7 +46,8 @@ export function changeText({ from, to, isSecret }: Pick<FieldDiff, 'from' | 'to'
   return { from: valueText(from, max), to: valueText(to, max), where: '' };
 }
 
-const originText = (origin: Origin | null, isInBase = false): string => (origin === null || origin.path === '' ? '' : `${origin.path}:${origin.line}${isInBase ? ' of the base' : ''}`);
+const originText = (origin: Origin | null, isInBase = false): string =>
+  origin === null || origin.path === '' ? '' : `${origin.path}:${origin.line}${isInBase ? ' of the base' : ''}`;
 
 /** What set it, with its line. */
 export function causeText({ text, origin, isInBase, computedBy }: Cause): string {
@@ -61,25 +68,41 @@ export interface Counts {
 export function countsOf(sides: readonly Side[]): Counts {
   const objects = sides.flatMap((side) => side.objects);
   const count = (...actions: readonly Action[]): number => objects.filter((object) => actions.includes(object.action)).length;
-  return { create: count('create'), update: count('update', 'adopt'), delete: count('delete'), refuse: count('refuse'), unchanged: count('keep') + sides.reduce((sum, side) => sum + side.unchangedCount + side.relabelledCount, 0) };
+  return {
+    create: count('create'),
+    update: count('update', 'adopt'),
+    delete: count('delete'),
+    refuse: count('refuse'),
+    unchanged: count('keep') + sides.reduce((sum, side) => sum + side.unchangedCount + side.relabelledCount, 0),
+  };
 }
 
 /** `default/shop`, or what the repository's own documents are called. */
-export const nameOf = ({ namespace, name }: Pick<ApplicationComparison, 'namespace' | 'name'>): string => (name === '' ? 'documents of the repository' : plain(`${namespace}/${name}`));
+export const nameOf = ({ namespace, name }: Pick<ApplicationComparison, 'namespace' | 'name'>): string =>
+  name === '' ? 'documents of the repository' : plain(`${namespace}/${name}`);
 
 /** The steps that would run, and why. */
 export function workflowText({ workflow }: Side): string {
   if (workflow.runs === 'none') return '';
-  const names = (steps: readonly StepPlan[]): readonly string[] => steps.filter((step) => step.runs).map((step) => (step.subSteps.length === 0 ? step.name : `${step.name} (${names(step.subSteps).join(', ')})`));
-  return plain(`${workflow.runs === 'all' ? 'its workflow runs' : 'its workflow goes on'}${names(workflow.steps).length === 0 ? '' : `: ${names(workflow.steps).join(', ')}`}; ${workflow.reason}`);
+  const names = (steps: readonly StepPlan[]): readonly string[] =>
+    steps.filter((step) => step.runs).map((step) => (step.subSteps.length === 0 ? step.name : `${step.name} (${names(step.subSteps).join(', ')})`));
+  return plain(
+    `${workflow.runs === 'all' ? 'its workflow runs' : 'its workflow goes on'}${names(workflow.steps).length === 0 ? '' : `: ${names(workflow.steps).join(', ')}`}; ${workflow.reason}`,
+  );
 }
 
-const CLOUD: Readonly<Record<CloudDiff['action'], string>> = { make: 'makes in the cloud', change: 'changes in the cloud', destroy: 'destroys in the cloud', keep: 'keeps in the cloud' };
+const CLOUD: Readonly<Record<CloudDiff['action'], string>> = {
+  make: 'makes in the cloud',
+  change: 'changes in the cloud',
+  destroy: 'destroys in the cloud',
+  keep: 'keeps in the cloud',
+};
 
 export const cloudText = ({ key, action }: CloudDiff): string => plain(`${describeKey(key)} ${CLOUD[action]}`);
 
 /** `1b2c3d4e5f (main)`. */
-export const revisionText = ({ sha, branch }: { readonly sha: string; readonly branch: string }): string => plain(`${sha.slice(0, 10)}${branch === '' || branch === sha ? '' : ` (${branch})`}`);
+export const revisionText = ({ sha, branch }: { readonly sha: string; readonly branch: string }): string =>
+  plain(`${sha.slice(0, 10)}${branch === '' || branch === sha ? '' : ` (${branch})`}`);
 
 /** What the reader has to know of how it was made; `detail` are others' words. */
 export function groundText({ clusters, base, revertOf }: Comparison): readonly { readonly text: string; readonly detail: string }[] {
@@ -92,7 +115,8 @@ export function groundText({ clusters, base, revertOf }: Comparison): readonly {
 
 /** The two ways of looking, by their titles. */
 export const sidesOf = (app: ApplicationComparison): readonly (readonly [string, Side])[] => [
-  ...(app.desired === null ? [] : [['commit against commit', app.desired] as const]), ...(app.live === null ? [] : [['commit against clusters', app.live] as const]),
+  ...(app.desired === null ? [] : [['commit against commit', app.desired] as const]),
+  ...(app.live === null ? [] : [['commit against clusters', app.live] as const]),
 ];
 
 // ------------------------------------------------------------------------------------------------------------ terminal
@@ -100,7 +124,10 @@ export const sidesOf = (app: ApplicationComparison): readonly (readonly [string,
 /** The plan for a terminal: object by object with its reason, field by field with what set it; what stays is counted. */
 export function planText(comparison: Comparison): string {
   const { base, head, applications } = comparison;
-  const lines = [...(base === null ? [] : [`Plan of ${revisionText(head)} against ${revisionText(base)}.`]), ...groundText(comparison).map(({ text, detail }) => `${text}${detail === '' ? '' : `: ${plain(detail)}`}.`)];
+  const lines = [
+    ...(base === null ? [] : [`Plan of ${revisionText(head)} against ${revisionText(base)}.`]),
+    ...groundText(comparison).map(({ text, detail }) => `${text}${detail === '' ? '' : `: ${plain(detail)}`}.`),
+  ];
   for (const app of applications) lines.push(...(lines.length === 0 ? [] : ['']), ...applicationLines(app));
   if (applications.length === 0) lines.push(...(lines.length === 0 ? [] : ['']), base === null ? 'No changes: the hub is as the commit asks.' : 'No changes.');
   else {
@@ -109,10 +136,14 @@ export function planText(comparison: Comparison): string {
       if (sides.length === 0) continue;
       const counts = countsOf(sides);
       const against = base === null || !comparison.clusters.isLive ? '' : isLive ? 'Against the clusters: ' : 'Against the base: ';
-      lines.push('', `${against}${counts.create} to create, ${counts.update} to update, ${counts.delete} to delete, ${counts.refuse} refused, ${counts.unchanged} unchanged.`);
+      lines.push(
+        '',
+        `${against}${counts.create} to create, ${counts.update} to update, ${counts.delete} to delete, ${counts.refuse} refused, ${counts.unchanged} unchanged.`,
+      );
     }
   }
-  if (comparison.findings.length > 0) lines.push('', ...sortDiagnostics(comparison.findings).map((item) => diagnosticText(item).split('\n').map(plain).join('\n')));
+  if (comparison.findings.length > 0)
+    lines.push('', ...sortDiagnostics(comparison.findings).map((item) => diagnosticText(item).split('\n').map(plain).join('\n')));
   if (comparison.oldFindingsCount > 0) lines.push('', `Findings that the base has as well: ${comparison.oldFindingsCount}.`);
   return `${lines.join('\n')}\n`;
 }
@@ -124,17 +155,29 @@ function applicationLines(app: ApplicationComparison): readonly string[] {
   const title = `${app.kind === 'Initializer' ? 'Initializer ' : ''}${nameOf(app)}${app.origin === null ? word : ` (${plain(originText(app.origin))}${word})`}`;
   const steps = only === null ? '' : workflowText(only);
   return [
-    `${title}${steps === '' ? '' : ` (${steps})`}`, ...app.notes.map((note) => `  note: ${plain(note)}`),
-    ...(only === null ? sidesOf(app).flatMap(([name, side]) => [`  ${name}${workflowText(side) === '' ? '' : ` (${workflowText(side)})`}`, ...sideLines(side).map((line) => `  ${line}`)]) : sideLines(only)),
+    `${title}${steps === '' ? '' : ` (${steps})`}`,
+    ...app.notes.map((note) => `  note: ${plain(note)}`),
+    ...(only === null
+      ? sidesOf(app).flatMap(([name, side]) => [
+          `  ${name}${workflowText(side) === '' ? '' : ` (${workflowText(side)})`}`,
+          ...sideLines(side).map((line) => `  ${line}`),
+        ])
+      : sideLines(only)),
     ...(app.matrix === null ? [] : matrixLines(app.matrix)),
   ];
 }
 
 function sideLines(side: Side): readonly string[] {
-  const stays = [...(side.unchangedCount === 0 ? [] : [`    ${side.unchangedCount} unchanged`]), ...(side.relabelledCount === 0 ? [] : [`    ${side.relabelledCount} unchanged but for the labels of the revision`])];
+  const stays = [
+    ...(side.unchangedCount === 0 ? [] : [`    ${side.unchangedCount} unchanged`]),
+    ...(side.relabelledCount === 0 ? [] : [`    ${side.relabelledCount} unchanged but for the labels of the revision`]),
+  ];
   const groups = Map.groupBy(side.objects, (object) => object.environment);
   const isSplit = [...groups.keys()].some((name) => name !== '');
-  const lines = [...groups].flatMap(([name, objects]) => [...(isSplit ? [`  ${environmentTitle(name)}`] : []), ...objects.flatMap(objectLines).map((line) => (isSplit ? `  ${line}` : line))]);
+  const lines = [...groups].flatMap(([name, objects]) => [
+    ...(isSplit ? [`  ${environmentTitle(name)}`] : []),
+    ...objects.flatMap(objectLines).map((line) => (isSplit ? `  ${line}` : line)),
+  ]);
   return [...lines, ...side.cloud.flatMap((item) => [`  ${cloudText(item)}`, ...item.resources.map((line) => `      ${plain(line)}`)]), ...stays];
 }
 
@@ -146,9 +189,17 @@ function objectLines(object: ObjectDiff): readonly string[] {
   const fields = object.fields.slice(0, FIELDS_MAX).flatMap((field) => {
     const change = changeText(field);
     const at = change === null || change.where === '' ? '' : ` ${change.where}`;
-    return [`      ${plain(field.path)}${change === null ? ' differs' : `${at}: ${change.from} -> ${change.to}`}`, ...field.causes.map((cause) => `          by ${causeText(cause)}`)];
+    return [
+      `      ${plain(field.path)}${change === null ? ' differs' : `${at}: ${change.from} -> ${change.to}`}`,
+      ...field.causes.map((cause) => `          by ${causeText(cause)}`),
+    ];
   });
-  return [head, ...object.causes.map((cause) => `      by ${causeText(cause)}`), ...fields, ...(object.fields.length > FIELDS_MAX ? [`      and ${object.fields.length - FIELDS_MAX} more`] : [])];
+  return [
+    head,
+    ...object.causes.map((cause) => `      by ${causeText(cause)}`),
+    ...fields,
+    ...(object.fields.length > FIELDS_MAX ? [`      and ${object.fields.length - FIELDS_MAX} more`] : []),
+  ];
 }
 
 const CELL_MAX = 36;
@@ -163,17 +214,32 @@ export function cellText({ from, to, isChanged }: Matrix['rows'][number]['cells'
 export const fieldName = ({ object, path }: { readonly object: string; readonly path: string }): string => plain(path === '' ? object : `${object} ${path}`);
 
 /** How an environment's column is headed. */
-export const environmentText = ({ name, clusters, state }: Matrix['environments'][number]): string => plain(`${name}${clusters.length === 0 || (clusters.length === 1 && clusters[0] === LOCAL) ? '' : ` on ${clusters.join(' ')}`}${state === 'same' ? '' : ` (${state})`}`);
+export const environmentText = ({ name, clusters, state }: Matrix['environments'][number]): string =>
+  plain(
+    `${name}${clusters.length === 0 || (clusters.length === 1 && clusters[0] === LOCAL) ? '' : ` on ${clusters.join(' ')}`}${state === 'same' ? '' : ` (${state})`}`,
+  );
 
 function matrixLines(matrix: Matrix): readonly string[] {
-  const indented = (text: string): readonly string[] => text.trimEnd().split('\n').map((line) => `    ${line}`);
+  const indented = (text: string): readonly string[] =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => `    ${line}`);
   const rows = matrix.rows.map((row) => [fieldName(row), ...row.cells.map((cell) => cellText(cell, row.isSecret))]);
   const neighbours = matrix.neighbours.flatMap(({ left, right, fields }) => [
     `  ${plain(right)} against ${plain(left)}: ${fields.length === 0 ? 'the same' : `${fields.length} ${fields.length === 1 ? 'field differs' : 'fields differ'}`}`,
-    ...fields.slice(0, FIELDS_MAX).map((field) => `      ${fieldName(field)}${field.isSecret ? ' differs' : field.path === '' ? ` only in ${plain(field.left === undefined ? right : left)}` : `: ${valueText(field.left)} | ${valueText(field.right)}`}`),
+    ...fields
+      .slice(0, FIELDS_MAX)
+      .map(
+        (field) =>
+          `      ${fieldName(field)}${field.isSecret ? ' differs' : field.path === '' ? ` only in ${plain(field.left === undefined ? right : left)}` : `: ${valueText(field.left)} | ${valueText(field.right)}`}`,
+      ),
     ...(fields.length > FIELDS_MAX ? [`      and ${fields.length - FIELDS_MAX} more`] : []),
   ]);
-  return [...(rows.length === 0 ? [] : ['  environments side by side', ...indented(table(['FIELD', ...matrix.environments.map(environmentText)], rows))]), ...neighbours];
+  return [
+    ...(rows.length === 0 ? [] : ['  environments side by side', ...indented(table(['FIELD', ...matrix.environments.map(environmentText)], rows))]),
+    ...neighbours,
+  ];
 }
 
 // ---------------------------------------------------------------------------------------------------------------- data
@@ -208,10 +274,20 @@ function matrixLines(matrix: Matrix): readonly string[] {
  */
 export function planData(comparison: Comparison, hasChanges: boolean): unknown {
   const object = ({ key, action, ...rest }: ObjectDiff): unknown => ({ action, ...key, ...rest });
-  const side = (found: Side | null): unknown => (found === null ? null : { ...found, objects: found.objects.map(object), cloud: found.cloud.map(({ key, ...rest }) => ({ ...rest, ...key })) });
+  const side = (found: Side | null): unknown =>
+    found === null ? null : { ...found, objects: found.objects.map(object), cloud: found.cloud.map(({ key, ...rest }) => ({ ...rest, ...key })) };
   const { base, head, revertOf, clusters, applications, unchangedCount, findings, oldFindingsCount } = comparison;
   return {
-    apiVersion: 'lateen.dev/v1alpha1', kind: 'Plan', base, head, revertOf, changes: hasChanges, clusters,
-    applications: applications.map((app) => ({ ...app, desired: side(app.desired), live: side(app.live) })), unchangedCount, diagnostics: sortDiagnostics(findings), oldFindingsCount,
+    apiVersion: 'lateen.dev/v1alpha1',
+    kind: 'Plan',
+    base,
+    head,
+    revertOf,
+    changes: hasChanges,
+    clusters,
+    applications: applications.map((app) => ({ ...app, desired: side(app.desired), live: side(app.live) })),
+    unchangedCount,
+    diagnostics: sortDiagnostics(findings),
+    oldFindingsCount,
   };
 }

@@ -19,7 +19,8 @@ export function diagnosticText(item: Diagnostic): string {
 
 /** Sorted as a person reads a repository: by file, line, column; what has no place comes last. */
 export function sortDiagnostics(list: readonly Diagnostic[]): readonly Diagnostic[] {
-  const key = (item: Diagnostic): string => (item.origin === undefined ? '\uffff' : `${item.origin.path}\0${String(item.origin.line).padStart(8, '0')}\0${String(item.origin.column).padStart(6, '0')}`);
+  const key = (item: Diagnostic): string =>
+    item.origin === undefined ? '\uffff' : `${item.origin.path}\0${String(item.origin.line).padStart(8, '0')}\0${String(item.origin.column).padStart(6, '0')}`;
   const unique = new Map(list.map((item) => [`${key(item)} ${item.code} ${item.message}`, item]));
   return [...unique].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, item]) => item);
 }
@@ -27,13 +28,24 @@ export function sortDiagnostics(list: readonly Diagnostic[]): readonly Diagnosti
 /** Columns as kubectl pads them: upper-case heads, three spaces. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => (row[i] ?? '').length)));
-  const line = (cells: readonly string[]): string => cells.map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + 3))).join('').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + 3)))
+      .join('')
+      .trimEnd();
   return `${[line(heads), ...rows.map(line)].join('\n')}\n`;
 }
 
 /** What `lateen explain CODE` says. */
 export function explanation(code: Code): string {
   const entry = CODES[code];
-  const who = { invalid: 'the author of the repository', denied: 'the operator of the daemon', waiting: 'nobody, or who approves', transient: 'nobody: it is tried again', cancelled: 'nobody', bug: 'the makers of Lateen' }[entry.kind];
+  const who = {
+    invalid: 'the author of the repository',
+    denied: 'the operator of the daemon',
+    waiting: 'nobody, or who approves',
+    transient: 'nobody: it is tried again',
+    cancelled: 'nobody',
+    bug: 'the makers of Lateen',
+  }[entry.kind];
   return `${code}\n\n  ${entry.meaning}\n\n  What to do: ${entry.action}\n  Who must act: ${who}\n`;
 }

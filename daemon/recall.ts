@@ -19,13 +19,24 @@ export function shownJournal(desired: DesiredApplication, record: ApplicationRec
 }
 
 /** As {@link shownJournal}, and for an Application that lost its whole status, what its revision remembers. */
-export async function recallJournal(desired: DesiredApplication, record: ApplicationRecord, transport: Transport, signal: AbortSignal): Promise<Journal | null> {
+export async function recallJournal(
+  desired: DesiredApplication,
+  record: ApplicationRecord,
+  transport: Transport,
+  signal: AbortSignal,
+): Promise<Journal | null> {
   const shown = shownJournal(desired, record);
   const status = record.application?.['status'] as JsonObject | undefined;
   // A status without a workflow is a restart that somebody asked for; no status at all is a loss.
   if (shown !== null || status?.['status'] !== undefined) return shown;
   if (!record.trackers.some((tracker) => tracker.metadata.name === trackerName(desired))) return null;
-  const key: ObjectKey = { cluster: LOCAL, apiVersion: 'core.oam.dev/v1beta1', kind: 'ApplicationRevision', namespace: desired.namespace, name: desired.revision.name };
+  const key: ObjectKey = {
+    cluster: LOCAL,
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'ApplicationRevision',
+    namespace: desired.namespace,
+    name: desired.revision.name,
+  };
   const seen = (await transport.observe([key], signal)).get(keyText(key));
   if (seen === undefined || !('live' in seen)) return null;
   const journal = readJournal((seen.live['status'] as JsonObject | undefined)?.['workflow'], record.journal);
@@ -33,7 +44,18 @@ export async function recallJournal(desired: DesiredApplication, record: Applica
 }
 
 /** Keeps the copy, once, when a run has just come to its end. KubeVela 1.10: status of the ApplicationRevision. */
-export async function keepFinished(desired: DesiredApplication, revision: KubeObject, before: Journal, after: Journal, records: Records, signal: AbortSignal): Promise<void> {
+export async function keepFinished(
+  desired: DesiredApplication,
+  revision: KubeObject,
+  before: Journal,
+  after: Journal,
+  records: Records,
+  signal: AbortSignal,
+): Promise<void> {
   if (before.finished || !after.finished) return;
-  await records.saveStatus(revision, { succeeded: after.state === 'succeeded', workflow: shownWorkflow(after, desired.dialect, desired.hasWorkflow) ?? {} }, signal);
+  await records.saveStatus(
+    revision,
+    { succeeded: after.state === 'succeeded', workflow: shownWorkflow(after, desired.dialect, desired.hasWorkflow) ?? {} },
+    signal,
+  );
 }

@@ -67,7 +67,7 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
     const { config } = readConfig(await doors.repo.tree(revision, signal));
     // Nobody knows which refs were meant: what is there stays (I11).
     if (config === null) return false;
-    const known = planned ??= plannedIn(await doors.repo.statusFiles(signal));
+    const known = (planned ??= plannedIn(await doors.repo.statusFiles(signal)));
     if (config.planRefs.length === 0 && known.size === 0) return false;
     const { tips, failed, gone, waiting } = await doors.repo.planTips({ patterns: config.planRefs, planned: known, onto: revision }, signal);
     const gathered = gather(known, revision);
@@ -120,11 +120,19 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
     const at = { ref, head: head.sha, base: against.sha };
     try {
       const trees = new Map<string, Tree>();
-      const comparison = await within(PLAN_MAX_MS, doors.clock, signal, async (limited) => compare(untrusted(doors, { cue, redactor, trees }), { base: against, head, live: null, message: '', revertOf: await doors.repo.earlierContent(head, against, limited), isTrusted: false, memory }, limited));
+      const comparison = await within(PLAN_MAX_MS, doors.clock, signal, async (limited) =>
+        compare(
+          untrusted(doors, { cue, redactor, trees }),
+          { base: against, head, live: null, message: '', revertOf: await doors.repo.earlierContent(head, against, limited), isTrusted: false, memory },
+          limited,
+        ),
+      );
       doors.log.info('ref planned', { ref: quotedRef(ref), commit: head.sha, changes: hasChanges(comparison) });
       const notes = [
         ...(base === null ? [`It has no commit in common with ${code(onto.branch)}: it is compared with the newest commit there.`] : []),
-        ...(configOf(trees.get(head.sha)) === configOf(trees.get(against.sha)) ? [] : [`Its ${code(CONFIG_PATH)} is another one: this plan goes by the base's, which counts until it is merged.`]),
+        ...(configOf(trees.get(head.sha)) === configOf(trees.get(against.sha))
+          ? []
+          : [`Its ${code(CONFIG_PATH)} is another one: this plan goes by the base's, which counts until it is merged.`]),
       ];
       return page(at, withNotes(planMarkdown(comparison), notes));
     } catch (error) {
@@ -156,9 +164,13 @@ export function openRefPlans(doors: RefPlanDoors, signal: AbortSignal): RefPlans
   return {
     look: (revision) => {
       next = revision;
-      running ??= run().finally(() => { running = null; });
+      running ??= run().finally(() => {
+        running = null;
+      });
     },
-    idle: async () => { await running; },
+    idle: async () => {
+      await running;
+    },
   };
 }
 
@@ -177,7 +189,11 @@ function untrusted({ given, repo, pack, approvals, instance, budget, drift, clou
     const found = await repo.planTree(revision, signal);
     const [base] = trees.values();
     const sizeBytes = base === undefined ? 0 : newBytes(found, base);
-    if (sizeBytes > TEXT_MAX_BYTES) throw new Fault('source/too-large', `it brings ${sizeBytes} bytes of documents that the base does not have, and the daemon plans ${TEXT_MAX_BYTES}; \`lateen plan --base --head\` plans more`);
+    if (sizeBytes > TEXT_MAX_BYTES)
+      throw new Fault(
+        'source/too-large',
+        `it brings ${sizeBytes} bytes of documents that the base does not have, and the daemon plans ${TEXT_MAX_BYTES}; \`lateen plan --base --head\` plans more`,
+      );
     trees.set(revision.sha, found);
     return found;
   };
@@ -190,14 +206,20 @@ const configOf = (tree: Tree | undefined): string => tree?.files.find((file) => 
 function newBytes(tree: Tree, base: Tree): number {
   const { paths, ignore } = readConfig(base).config ?? DEFAULT_CONFIG;
   const known = new Set(base.files.map((file) => file.oid));
-  const added = tree.files.filter(({ path, oid, text }) => text !== null && !known.has(oid) && paths.some((prefix) => isUnder(path, prefix)) && !ignore.some((prefix) => isUnder(path, prefix)));
+  const added = tree.files.filter(
+    ({ path, oid, text }) =>
+      text !== null && !known.has(oid) && paths.some((prefix) => isUnder(path, prefix)) && !ignore.some((prefix) => isUnder(path, prefix)),
+  );
   return added.reduce((sum, file) => sum + file.sizeBytes, 0);
 }
 
 /** What `action` gives. Fault: render/timeout when it takes longer, however much of it had come to an end. */
 async function within<T>(maxMs: number, clock: Clock, signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const [late, over] = [new AbortController(), new AbortController()];
-  clock.sleep(maxMs, AbortSignal.any([signal, over.signal])).then(() => late.abort(new Fault('render/timeout', `it takes longer than ${maxMs / 1000} s`)), () => {});
+  clock.sleep(maxMs, AbortSignal.any([signal, over.signal])).then(
+    () => late.abort(new Fault('render/timeout', `it takes longer than ${maxMs / 1000} s`)),
+    () => {},
+  );
   try {
     const result = await action(AbortSignal.any([signal, late.signal]));
     late.signal.throwIfAborted();
@@ -210,9 +232,11 @@ async function within<T>(maxMs: number, clock: Clock, signal: AbortSignal, actio
 // --------------------------------------------------------------------------------------------------------------- texts
 
 /** One plan's file. Its first line, which no host shows, is for programs. */
-const page = ({ ref, head, base }: { readonly ref: string; readonly head: string; readonly base: string }, text: string): string => `<!-- lateen plan: ref ${quotedRef(ref)} head ${head}${base === '' ? '' : ` base ${base}`} -->\n${text}`;
+const page = ({ ref, head, base }: { readonly ref: string; readonly head: string; readonly base: string }, text: string): string =>
+  `<!-- lateen plan: ref ${quotedRef(ref)} head ${head}${base === '' ? '' : ` base ${base}`} -->\n${text}`;
 
-const failedText = (ref: string, sha: string, fault: Fault): string => `### Plan of ${code(`${sha.slice(0, 10)} (${ref})`)}\n\nIt could not be planned: ${code(`${fault.code}: ${saidOf(fault).slice(0, MESSAGE_MAX)}`)}\n`;
+const failedText = (ref: string, sha: string, fault: Fault): string =>
+  `### Plan of ${code(`${sha.slice(0, 10)} (${ref})`)}\n\nIt could not be planned: ${code(`${fault.code}: ${saidOf(fault).slice(0, MESSAGE_MAX)}`)}\n`;
 
 /** Faults whose words are of the ref alone. Git's own may quote what a ref says, masked by what the daemon knows. */
 const OWN_WORDS = /^(?:render\/.*|source\/(?:too-large|no-commit))$/;
@@ -231,5 +255,11 @@ function commitOf(made: readonly string[], dropped: readonly string[], files: St
   const refs = made.map(quotedRef);
   const names = refs.length > 0 ? refs : dropped.map(quotedRef);
   const subject = `${refs.length > 0 ? 'plan' : 'plan removed'}: ${names.length === 1 ? names[0] : `${names.length} refs`}`;
-  return { isOfRepository: true, files, subject, ...(names.length === 1 ? {} : { body: names.slice(0, NAMED_MAX).map((ref) => `- ${ref}`) }), trailers: [['Source-Commit', sha], ...refs.slice(0, NAMED_MAX).map((ref) => ['Planned-Ref', ref] as const)] };
+  return {
+    isOfRepository: true,
+    files,
+    subject,
+    ...(names.length === 1 ? {} : { body: names.slice(0, NAMED_MAX).map((ref) => `- ${ref}`) }),
+    trailers: [['Source-Commit', sha], ...refs.slice(0, NAMED_MAX).map((ref) => ['Planned-Ref', ref] as const)],
+  };
 }

@@ -40,7 +40,12 @@ export interface RememberDoors {
 export async function rememberAll(doors: RememberDoors, signal: AbortSignal): Promise<Remembered> {
   const tracker = documentsTracker(doors.instance, []);
   const key: ObjectKey = { cluster: LOCAL, apiVersion: tracker.apiVersion, kind: tracker.kind, namespace: '', name: tracker.metadata.name ?? '' };
-  const [records, facts, initializers, seen] = await Promise.all([doors.records.open(signal), doors.hubFacts(signal), initializersOn(doors.transport, signal), doors.transport.observe([key], signal)]);
+  const [records, facts, initializers, seen] = await Promise.all([
+    doors.records.open(signal),
+    doors.hubFacts(signal),
+    initializersOn(doors.transport, signal),
+    doors.transport.observe([key], signal),
+  ]);
   const kept = seen.get(keyText(key));
   if (kept !== undefined && 'fault' in kept) throw kept.fault;
   const documents = kept !== undefined && 'live' in kept ? trackedOf(kept.live) : [];
@@ -52,11 +57,15 @@ export async function rememberAll(doors: RememberDoors, signal: AbortSignal): Pr
 
 /** Reads the records of some applications; the rest is as the last whole pass found it. */
 export async function rememberSome(doors: RememberDoors, only: ReadonlySet<string>, last: Remembered, signal: AbortSignal): Promise<Remembered> {
-  const [records, initializers] = await Promise.all([doors.records.open(signal, only), last.initializers.length === 0 ? last.initializers : initializersOn(doors.transport, signal)]);
+  const [records, initializers] = await Promise.all([
+    doors.records.open(signal, only),
+    last.initializers.length === 0 ? last.initializers : initializersOn(doors.transport, signal),
+  ]);
   return { ...last, records, initializers };
 }
 
-const initializersOn = (transport: Transport, signal: AbortSignal): Promise<readonly KubeObject[]> => whereServed(transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Initializer', '', '', signal));
+const initializersOn = (transport: Transport, signal: AbortSignal): Promise<readonly KubeObject[]> =>
+  whereServed(transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Initializer', '', '', signal));
 
 /** None where the kind is not installed: `plan` and `status` look at hubs that no pass has made ready yet. */
 export function whereServed(list: Promise<readonly KubeObject[]>): Promise<readonly KubeObject[]> {

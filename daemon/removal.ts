@@ -29,7 +29,14 @@ export interface Removing {
  * Removes what older contents own and this one does not. Only after a run that succeeded, and not while an apply of this
  * application failed (I3). KubeVela 1.10: mark and sweep of history trackers.
  */
-export async function removeStale(desired: DesiredApplication, record: ApplicationRecord, progress: Removing, owner: Owner, doors: ApplicationDoors, chosen: Chosen): Promise<void> {
+export async function removeStale(
+  desired: DesiredApplication,
+  record: ApplicationRecord,
+  progress: Removing,
+  owner: Owner,
+  doors: ApplicationDoors,
+  chosen: Chosen,
+): Promise<void> {
   if (chosen.isComplete && doors.config.prune) await removeMoved(desired, progress, owner, doors, chosen);
   const old = record.trackers.filter((tracker) => tracker.metadata.name !== trackerName(desired));
   if (old.length > 0 && ![...progress.touched.values()].some((item) => item.fault !== null)) {
@@ -79,14 +86,24 @@ const CLUSTERS_AT_ONCE_MAX = 16;
 const isAwaited = (key: ObjectKey): boolean => ['ManagedCluster', 'Configuration'].includes(key.kind);
 
 /** Deletes what may be deleted; answers with the entries that stay in the inventory, and reports each of them. */
-async function removeEntries(entries: readonly Tracked[], whose: { readonly owner: Owner; readonly leaving: boolean; readonly isInitializer?: boolean }, progress: Pick<Removing, 'kept'>, doors: ApplicationDoors): Promise<readonly Tracked[]> {
+async function removeEntries(
+  entries: readonly Tracked[],
+  whose: { readonly owner: Owner; readonly leaving: boolean; readonly isInitializer?: boolean },
+  progress: Pick<Removing, 'kept'>,
+  doors: ApplicationDoors,
+): Promise<readonly Tracked[]> {
   if (entries.length === 0) return [];
   // What is deleted is looked at now, not at the start of the pass: it may have become somebody else's meanwhile.
-  const observations = await doors.transport.observe(entries.map((entry) => entry.key), doors.signal);
+  const observations = await doors.transport.observe(
+    entries.map((entry) => entry.key),
+    doors.signal,
+  );
   const left: Tracked[] = [];
   const kept: ObjectReport[] = [];
   const away = new Map<string, Fault>();
-  const changes = prune({ entries, observations, ...whose, approvals: doors.approvals, shared: doors.shared }).toSorted((a, b) => deletionWave(a.key) - deletionWave(b.key));
+  const changes = prune({ entries, observations, ...whose, approvals: doors.approvals, shared: doors.shared }).toSorted(
+    (a, b) => deletionWave(a.key) - deletionWave(b.key),
+  );
   const removeOne = async (change: Change): Promise<void> => {
     const text = keyText(change.key);
     const entry = entries.find((item) => keyText(item.key) === text);
@@ -102,7 +119,8 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
       kept.push({ key: change.key, health: change.live === null ? 'Unknown' : objectHealth(change.live).health, message, drift: [], fault });
     };
     if (change.action === 'refuse') return stay(change.fault, change.reason);
-    if (doors.heldBack.has(text)) return stay(new Fault('plan/budget', `more would be deleted at once than the budget allows`), 'held back by the deletion budget');
+    if (doors.heldBack.has(text))
+      return stay(new Fault('plan/budget', `more would be deleted at once than the budget allows`), 'held back by the deletion budget');
     if (first !== undefined) return stay(null, `goes after ${describeKey(first.key)}`);
     // A watch may go on showing what lies on a cluster that does not answer any more.
     const missed = (fault: Fault): void => {
@@ -113,7 +131,13 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
     const lost = away.get(change.key.cluster);
     if (lost !== undefined) return missed(lost);
     try {
-      const gone = await doors.transport.remove(change.key, change.live?.metadata.uid ?? '', 'cascading', doors.signal, deletionMark(change.key, doors.clock.now()));
+      const gone = await doors.transport.remove(
+        change.key,
+        change.live?.metadata.uid ?? '',
+        'cascading',
+        doors.signal,
+        deletionMark(change.key, doors.clock.now()),
+      );
       if (change.approval !== undefined) doors.approvals.act(change.approval);
       if (gone) return;
       stay(null, 'being deleted: a finalizer holds it');
@@ -129,11 +153,17 @@ async function removeEntries(entries: readonly Tracked[], whose: { readonly owne
     }
   };
   // Clusters side by side, for one that does not answer must not hold up the others (I12).
-  await mapLimit([...Map.groupBy(changes, (change) => change.key.cluster).values()], CLUSTERS_AT_ONCE_MAX, async (own) => {
-    for (const change of own) await removeOne(change);
-  }, doors.signal);
+  await mapLimit(
+    [...Map.groupBy(changes, (change) => change.key.cluster).values()],
+    CLUSTERS_AT_ONCE_MAX,
+    async (own) => {
+      for (const change of own) await removeOne(change);
+    },
+    doors.signal,
+  );
   const placeOf = new Map(changes.map((change, index) => [keyText(change.key), index]));
-  const inOrder = <T extends { readonly key: ObjectKey }>(items: readonly T[]): readonly T[] => items.toSorted((x, y) => (placeOf.get(keyText(x.key)) ?? 0) - (placeOf.get(keyText(y.key)) ?? 0));
+  const inOrder = <T extends { readonly key: ObjectKey }>(items: readonly T[]): readonly T[] =>
+    items.toSorted((x, y) => (placeOf.get(keyText(x.key)) ?? 0) - (placeOf.get(keyText(y.key)) ?? 0));
   progress.kept = [...progress.kept, ...inOrder(kept)];
   return inOrder(left);
 }
@@ -174,9 +204,23 @@ export function leavingReport(record: ApplicationRecord, fault: Fault | null, ke
   // What passes by itself, a cluster that is away, is tried again.
   const isStuck = guard !== null && guard.kind !== 'transient';
   return {
-    namespace: record.namespace, name: record.name, path: annotations[SOURCE_ANNOTATION] ?? '', phase: 'deleting',
-    conditions: [{ type: 'Ready', status: 'False', reason: 'Deleting', message }, { type: 'Reconciling', status: isStuck ? 'False' : 'True', reason: 'Deleting', message: '' }, { type: 'Stalled', status: isStuck ? 'True' : 'False', reason: 'Deleting', message: isStuck ? message : '' }],
-    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '', author: annotations[AUTHOR_ANNOTATION] ?? '', services: [], journal: null, objects: kept,
-    latestRevision: '', diagnostics: [], fault: guard, retryAfterMs: 2000,
+    namespace: record.namespace,
+    name: record.name,
+    path: annotations[SOURCE_ANNOTATION] ?? '',
+    phase: 'deleting',
+    conditions: [
+      { type: 'Ready', status: 'False', reason: 'Deleting', message },
+      { type: 'Reconciling', status: isStuck ? 'False' : 'True', reason: 'Deleting', message: '' },
+      { type: 'Stalled', status: isStuck ? 'True' : 'False', reason: 'Deleting', message: isStuck ? message : '' },
+    ],
+    appliedRevision: annotations[COMMIT_ANNOTATION] ?? '',
+    author: annotations[AUTHOR_ANNOTATION] ?? '',
+    services: [],
+    journal: null,
+    objects: kept,
+    latestRevision: '',
+    diagnostics: [],
+    fault: guard,
+    retryAfterMs: 2000,
   };
 }

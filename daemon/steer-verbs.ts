@@ -33,13 +33,25 @@ function withSteps(steps: Steps, change: (step: JsonObject) => JsonObject | null
 function suspended(workflow: JsonObject): Steered {
   if (workflow['finished'] === true || workflow['terminated'] === true) return { because: 'its workflow is over' };
   if (workflow['suspend'] === true) return { because: 'it is suspended already' };
-  return { workflow: { ...workflow, suspend: true, steps: withSteps(stepsOf(workflow['steps']), (step) => (step['phase'] === 'running' ? { ...step, phase: 'suspending' } : step)) } };
+  return {
+    workflow: {
+      ...workflow,
+      suspend: true,
+      steps: withSteps(stepsOf(workflow['steps']), (step) => (step['phase'] === 'running' ? { ...step, phase: 'suspending' } : step)),
+    },
+  };
 }
 
 /** KubeVela 1.10: `suspend` is taken back, and steps that wait go on. */
 function resumed(workflow: JsonObject): Steered {
   if (workflow['suspend'] !== true) return { because: 'it is not suspended' };
-  return { workflow: { ...workflow, suspend: false, steps: withSteps(stepsOf(workflow['steps']), (step) => (step['phase'] === 'suspending' ? { ...step, phase: 'running' } : step)) } };
+  return {
+    workflow: {
+      ...workflow,
+      suspend: false,
+      steps: withSteps(stepsOf(workflow['steps']), (step) => (step['phase'] === 'suspending' ? { ...step, phase: 'running' } : step)),
+    },
+  };
 }
 
 /** Steps that failed, and were skipped or ended on their account, are run again; what has succeeded is not. KubeVela 1.10: `vela workflow restart --step`. */
@@ -48,7 +60,16 @@ function retried(workflow: JsonObject): Steered {
   const isLost = (step: JsonObject): boolean => step['phase'] === 'failed' || step['phase'] === 'skipped';
   if (!steps.some((step) => isLost(step) || stepsOf(step['subSteps']).some(isLost))) return { because: 'no step of its workflow has failed' };
   const { endTime: _endTime, message: _message, ...rest } = workflow;
-  return { workflow: { ...rest, finished: false, terminated: false, suspend: false, status: 'executing', steps: withSteps(steps, (step) => (isLost(step) ? null : step)) } };
+  return {
+    workflow: {
+      ...rest,
+      finished: false,
+      terminated: false,
+      suspend: false,
+      status: 'executing',
+      steps: withSteps(steps, (step) => (isLost(step) ? null : step)),
+    },
+  };
 }
 
 const CHANGES: Readonly<Record<Steering, (workflow: JsonObject) => Steered>> = { suspend: suspended, resume: resumed, retry: retried };
@@ -79,7 +100,10 @@ export async function steerVerb(how: Steering, name: string, flags: Flags, termi
   const application = await hub.get(target, terminal.signal);
   if (application === null) {
     // Who may not look everywhere is told less.
-    const others = await hub.list({ apiVersion: target.apiVersion, kind: target.kind, namespace: '', metadataOnly: true }, terminal.signal).then(({ items }) => items, () => []);
+    const others = await hub.list({ apiVersion: target.apiVersion, kind: target.kind, namespace: '', metadataOnly: true }, terminal.signal).then(
+      ({ items }) => items,
+      () => [],
+    );
     throw new Fault('load/reference', `there is no Application ${target.namespace}/${target.name} on ${hub.server}${meant(target, others)}`);
   }
   const steered = steer(application, how);
@@ -88,9 +112,19 @@ export async function steerVerb(how: Steering, name: string, flags: Flags, termi
     return 1;
   }
   // Of two who steer at the same time the second is told, and looks again. A merge patch takes no field away: null does.
-  const gone = Object.fromEntries(Object.keys((application['status'] as { workflow: JsonObject }).workflow).filter((key) => !Object.hasOwn(steered.workflow, key)).map((key) => [key, null]));
+  const gone = Object.fromEntries(
+    Object.keys((application['status'] as { workflow: JsonObject }).workflow)
+      .filter((key) => !Object.hasOwn(steered.workflow, key))
+      .map((key) => [key, null]),
+  );
   const { resourceVersion } = application.metadata;
-  await hub.patch(target, 'merge', { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status: { workflow: { ...steered.workflow, ...gone } } }, { fieldManager: PERSON_MANAGER, subresource: 'status' }, terminal.signal);
+  await hub.patch(
+    target,
+    'merge',
+    { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status: { workflow: { ...steered.workflow, ...gone } } },
+    { fieldManager: PERSON_MANAGER, subresource: 'status' },
+    terminal.signal,
+  );
   terminal.out(`Application ${target.namespace}/${target.name}: ${DONE[how]}.\n`);
   return 0;
 }

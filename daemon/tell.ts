@@ -47,7 +47,7 @@ export async function tell(doors: TellDoors, memory: TellMemory, report: Report,
     memory.untold = published === null ? null : report;
     if (published === null) {
       memory.paced = nothingToTell(memory.paced);
-      return { pushed: await doors.repo.waits?.() === true ? await doors.repo.commit(NOTHING, signal) : null, pushFault: null, tellInMs: null };
+      return { pushed: (await doors.repo.waits?.()) === true ? await doors.repo.commit(NOTHING, signal) : null, pushFault: null, tellInMs: null };
     }
     const { commit, news } = published;
     const { waitMs, after } = paceOf(memory.paced, news, hashOf([...commit.files]), doors.pace, clock.now());

@@ -44,7 +44,10 @@ export type ExitCode = 0 | 1 | 2 | 3;
 
 const CODE_OF: Readonly<Record<Settlement, ExitCode>> = { ready: 0, settled: 1, error: 2, timeout: 3 };
 
-const wireOptions = (options: Omit<WireOptions, 'decorate'>, terminal: Terminal): WireOptions => ({ ...options, ...(terminal.decorate === undefined ? {} : { decorate: terminal.decorate }) });
+const wireOptions = (options: Omit<WireOptions, 'decorate'>, terminal: Terminal): WireOptions => ({
+  ...options,
+  ...(terminal.decorate === undefined ? {} : { decorate: terminal.decorate }),
+});
 
 /** Changes of objects that nobody is known to own yet; beyond it the next look at everything finds them. */
 const EARLY_MAX = 10_000;
@@ -60,11 +63,22 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   const early = new Set<string>();
   let told: ReadonlySet<string> = new Set();
   const tick = (owner: string): void => (owner === REPOSITORY ? loop?.ticks.documents() : loop?.ticks.application(owner));
-  await using wired = await wire(base, wireOptions({ writes: true, leaseWaitMs: Infinity, onLost: (fault) => lost.abort(fault), onChange: (key) => {
-    const owner = owners.get(keyText(key));
-    if (owner !== undefined) tick(owner);
-    else if (early.size < EARLY_MAX) early.add(keyText(key));
-  } }, terminal));
+  await using wired = await wire(
+    base,
+    wireOptions(
+      {
+        writes: true,
+        leaseWaitMs: Infinity,
+        onLost: (fault) => lost.abort(fault),
+        onChange: (key) => {
+          const owner = owners.get(keyText(key));
+          if (owner !== undefined) tick(owner);
+          else if (early.size < EARLY_MAX) early.add(keyText(key));
+        },
+      },
+      terminal,
+    ),
+  );
   const signal = AbortSignal.any([terminal.signal, lost.signal]);
   const secrets = hookSecrets(config.hook, base.redactor);
   // A secret that cannot be read is told at start, not to the first Git server that calls.
@@ -81,7 +95,8 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   const approvals = openApprovals({ repo: { tree: repo.planTree, broughtBy: repo.broughtBy }, clock, approvers: wireApprovers(base) });
   const refPlans = openRefPlans({ ...wired.doors, approvals, cloudPlan, commit: repo.commit, idleEvaluators: () => wired.doors.cue.figures().free }, signal);
   loop = new Loop(wired.doors, wired.memory, {
-    resyncMs: config.intervalMs, debounceMs: 20,
+    resyncMs: config.intervalMs,
+    debounceMs: 20,
     onFetched: (revision) => refPlans.look(revision),
     onPass: (result, durationMs) => {
       http?.onPass(result, durationMs);
@@ -94,7 +109,10 @@ export async function runVerb(flags: Flags, terminal: Terminal): Promise<ExitCod
   });
   const running = loop;
   const { localDirectory } = repo;
-  await using _watch = localDirectory === null ? { [Symbol.asyncDispose]: () => Promise.resolve() } : await watchLocal(localDirectory, () => running.ticks.repository(), { ignoredBranch: config.statusBranch, clock });
+  await using _watch =
+    localDirectory === null
+      ? { [Symbol.asyncDispose]: () => Promise.resolve() }
+      : await watchLocal(localDirectory, () => running.ticks.repository(), { ignoredBranch: config.statusBranch, clock });
   void wired.tendClusters(() => running.ticks.everything(), signal);
   void wired.watchApplications((name) => running.ticks.application(name), signal);
   void poll(config.intervalMs, 0.1, clock, () => running.ticks.repository(), signal);
@@ -136,8 +154,13 @@ function logPass(base: Base, result: PassResult, durationMs: number): void {
   const phases: Record<string, number> = {};
   for (const app of report.applications) phases[app.phase] = (phases[app.phase] ?? 0) + 1;
   base.log[pushed === null ? 'debug' : 'info']('pass', {
-    commit: report.revision?.sha, durationMs: Math.round(durationMs), applications: report.applications.length, phases, settlement: settlementOf(result),
-    errors: report.diagnostics.filter((item) => item.severity === 'error').length, status: pushed,
+    commit: report.revision?.sha,
+    durationMs: Math.round(durationMs),
+    applications: report.applications.length,
+    phases,
+    settlement: settlementOf(result),
+    errors: report.diagnostics.filter((item) => item.severity === 'error').length,
+    status: pushed,
   });
 }
 
@@ -147,7 +170,13 @@ function logFindings(base: Base, report: Report, told: ReadonlySet<string>): Rea
   for (const [text, item] of findings) {
     if (told.has(text)) continue;
     const { code, message, hint, application, origin } = item;
-    base.log[item.severity === 'error' ? 'warn' : 'info']('finding', { code, finding: message, ...(origin === undefined ? {} : { at: `${origin.path}:${origin.line}:${origin.column}` }), ...(hint === undefined ? {} : { hint }), ...(application === undefined ? {} : { application }) });
+    base.log[item.severity === 'error' ? 'warn' : 'info']('finding', {
+      code,
+      finding: message,
+      ...(origin === undefined ? {} : { at: `${origin.path}:${origin.line}:${origin.column}` }),
+      ...(hint === undefined ? {} : { hint }),
+      ...(application === undefined ? {} : { application }),
+    });
   }
   return new Set(findings.keys());
 }
@@ -169,30 +198,59 @@ export async function onceVerb(flags: Flags, waitMs: number | null, output: Outp
 }
 
 /** Of the report, as `lateen status` has them. */
-const sortedApplications = (report: Report): readonly Report['applications'][number][] => [...report.applications, ...report.leaving].sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+const sortedApplications = (report: Report): readonly Report['applications'][number][] =>
+  [...report.applications, ...report.leaving].sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
 
 const readyOf = (app: Report['applications'][number]): string => app.conditions.find((item) => item.type === 'Ready')?.status ?? 'Unknown';
 
 function reportText(report: Report): string {
-  const rows = sortedApplications(report).map((app) => [app.namespace, app.name, app.phase, readyOf(app), app.conditions.find((item) => item.type === 'Ready')?.message ?? '']);
+  const rows = sortedApplications(report).map((app) => [
+    app.namespace,
+    app.name,
+    app.phase,
+    readyOf(app),
+    app.conditions.find((item) => item.type === 'Ready')?.message ?? '',
+  ]);
   const findings = sortDiagnostics(report.diagnostics).map(diagnosticText);
   return `${rows.length === 0 ? 'No Applications.\n' : table(['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'MESSAGE'], rows)}${findings.length === 0 ? '' : `\n${findings.join('\n')}\n`}`;
 }
 
 function reportData(report: Report): unknown {
   return {
-    commit: report.revision?.sha ?? '', diagnostics: sortDiagnostics(report.diagnostics),
-    applications: sortedApplications(report).map((app) => ({ namespace: app.namespace, name: app.name, phase: app.phase, ready: readyOf(app), conditions: app.conditions, revision: app.latestRevision, objects: app.objects.map((object) => ({ ...object.key, health: object.health, message: object.message })) })),
+    commit: report.revision?.sha ?? '',
+    diagnostics: sortDiagnostics(report.diagnostics),
+    applications: sortedApplications(report).map((app) => ({
+      namespace: app.namespace,
+      name: app.name,
+      phase: app.phase,
+      ready: readyOf(app),
+      conditions: app.conditions,
+      revision: app.latestRevision,
+      objects: app.objects.map((object) => ({ ...object.key, health: object.health, message: object.message })),
+    })),
   };
 }
 
 /** A plain directory through load and render, without a cluster. */
-async function renderDirectory(path: string, base: Base, signal: AbortSignal): Promise<{ readonly catalog: Catalog; readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
+async function renderDirectory(
+  path: string,
+  base: Base,
+  signal: AbortSignal,
+): Promise<{ readonly catalog: Catalog; readonly desired: Desired; readonly diagnostics: readonly Diagnostic[] }> {
   const catalog = load(await readDirectory(path), { values: base.config.values, hubServer: ANY_HUB_SERVER, builtIns: await readBuiltIns() });
   await using cue = wireCue(base);
   const desired = await render({
-    catalog, known: { hub: [], pack: await readPack() }, records: new Map(), memo: new Map(), only: null,
-    environment: { cue, clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' }, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)), signal },
+    catalog,
+    known: { hub: [], pack: await readPack() },
+    records: new Map(),
+    memo: new Map(),
+    only: null,
+    environment: {
+      cue,
+      clusterVersion: { major: '1', minor: 0, gitVersion: '', platform: '' },
+      isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)),
+      signal,
+    },
   });
   secretsOf(desired).forEach(base.redactor.learnSecret);
   return { catalog, desired, diagnostics: sortDiagnostics([...catalog.diagnostics, ...desired.applications.flatMap((app) => app.diagnostics)]) };
@@ -204,9 +262,16 @@ export async function checkVerb(flags: Flags, path: string, output: Output, term
   const rendered = await renderDirectory(path, base, terminal.signal);
   const refused = rendered.desired.applications.flatMap((app) => refusedBeforehand(app, refusalOf));
   // Who refuses says more than a warning at the same place.
-  const isTold = ({ severity, origin }: Diagnostic): boolean => severity === 'warning' && refused.some((item) => item.origin?.path === origin?.path && item.origin?.line === origin?.line);
+  const isTold = ({ severity, origin }: Diagnostic): boolean =>
+    severity === 'warning' && refused.some((item) => item.origin?.path === origin?.path && item.origin?.line === origin?.line);
   const diagnostics = sortDiagnostics([...rendered.diagnostics.filter((item) => !isTold(item)), ...refused]);
-  terminal.out(base.redactor.text(inForm(diagnostics, output, () => (diagnostics.length === 0 ? `${nothingWrong(rendered.catalog, path)}\n` : diagnostics.map((item) => `${diagnosticText(item)}\n`).join('')))));
+  terminal.out(
+    base.redactor.text(
+      inForm(diagnostics, output, () =>
+        diagnostics.length === 0 ? `${nothingWrong(rendered.catalog, path)}\n` : diagnostics.map((item) => `${diagnosticText(item)}\n`).join(''),
+      ),
+    ),
+  );
   return diagnostics.some((item) => item.severity === 'error') ? 1 : 0;
 }
 
@@ -214,7 +279,9 @@ export async function checkVerb(flags: Flags, path: string, output: Output, term
 function nothingWrong({ applications, definitions, policies, workflows, approvals, objects, initializers }: Catalog, path: string): string {
   const builtIn = initializers.filter(({ isBuiltIn }) => isBuiltIn).length;
   const count = [applications, definitions, policies, workflows, approvals, objects].reduce((sum, list) => sum + list.length, 0) - builtIn;
-  return count === 0 ? `${path} has no documents for Lateen.` : `Nothing wrong in ${count} document${count === 1 ? '' : 's'}, ${applications.length - builtIn} of them applications.`;
+  return count === 0
+    ? `${path} has no documents for Lateen.`
+    : `Nothing wrong in ${count} document${count === 1 ? '' : 's'}, ${applications.length - builtIn} of them applications.`;
 }
 
 /** `lateen render [DIR] [--application NAME]`: the objects as YAML documents. Values of Secrets are shown as `***`. */
@@ -224,7 +291,10 @@ export async function renderVerb(flags: Flags, path: string, only: string | unde
   const chosen = desired.applications.filter((app) => only === undefined || app.name === only || `${app.namespace}/${app.name}` === only);
   if (only !== undefined && chosen.length === 0 && diagnostics.every(({ application }) => application !== only && application?.endsWith(`/${only}`) !== true)) {
     const names = desired.applications.map(({ name }) => name);
-    throw new Fault('load/reference', `there is no application "${only}" in ${path}${names.length === 0 ? '' : `; ${didYouMeanHint(only, names) ?? `it has ${names.join(', ')}`}`}`);
+    throw new Fault(
+      'load/reference',
+      `there is no application "${only}" in ${path}${names.length === 0 ? '' : `; ${didYouMeanHint(only, names) ?? `it has ${names.join(', ')}`}`}`,
+    );
   }
   const wanted = [
     ...(only === undefined ? desired.objects : []),
@@ -251,17 +321,41 @@ export async function statusVerb(flags: Flags, output: Output, terminal: Termina
     const status = (app['status'] ?? {}) as JsonObject;
     const ready = (Array.isArray(status['conditions']) ? (status['conditions'] as readonly JsonObject[]) : []).find((item) => item['type'] === 'Ready');
     const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-    return [{ namespace: app.metadata.namespace ?? '', name: app.metadata.name ?? '', phase: text(status['status']), ready: text(ready?.['status']) || 'Unknown', commit: (app.metadata.annotations['lateen.dev/source-commit'] ?? '').slice(0, 10), message: text(ready?.['message']) }];
+    return [
+      {
+        namespace: app.metadata.namespace ?? '',
+        name: app.metadata.name ?? '',
+        phase: text(status['status']),
+        ready: text(ready?.['status']) || 'Unknown',
+        commit: (app.metadata.annotations['lateen.dev/source-commit'] ?? '').slice(0, 10),
+        message: text(ready?.['message']),
+      },
+    ];
   });
   const matrix = clusters.members.length === 0 ? [] : await matrixOf(records, clusters.members, view.transport, signal);
-  const members = clusters.members.map((member) => ({ name: member.name, delivery: member.mode, available: member.available, kubernetes: member.version?.gitVersion ?? '', message: member.fault?.message ?? '' }));
+  const members = clusters.members.map((member) => ({
+    name: member.name,
+    delivery: member.mode,
+    available: member.available,
+    kubernetes: member.version?.gitVersion ?? '',
+    message: member.fault?.message ?? '',
+  }));
   const asText = (): string => {
     if (rows.length === 0 && members.length === 0) return 'No Applications.\n';
-    const applications = table(['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'COMMIT', 'MESSAGE'], rows.map((row) => [row.namespace, row.name, row.phase, row.ready, row.commit, row.message]));
+    const applications = table(
+      ['NAMESPACE', 'APPLICATION', 'PHASE', 'READY', 'COMMIT', 'MESSAGE'],
+      rows.map((row) => [row.namespace, row.name, row.phase, row.ready, row.commit, row.message]),
+    );
     if (members.length === 0) return applications;
     const columns = [LOCAL, ...members.map((member) => member.name)];
-    const where = table(['APPLICATION', ...columns], matrix.map((row) => [row.application, ...columns.map((column) => row.cells[column] ?? '-')]));
-    return `${applications}\n${where}\n${table(['CLUSTER', 'DELIVERY', 'AVAILABLE', 'KUBERNETES', 'MESSAGE'], members.map((member) => [member.name, member.delivery, member.available, member.kubernetes, member.message]))}`;
+    const where = table(
+      ['APPLICATION', ...columns],
+      matrix.map((row) => [row.application, ...columns.map((column) => row.cells[column] ?? '-')]),
+    );
+    return `${applications}\n${where}\n${table(
+      ['CLUSTER', 'DELIVERY', 'AVAILABLE', 'KUBERNETES', 'MESSAGE'],
+      members.map((member) => [member.name, member.delivery, member.available, member.kubernetes, member.message]),
+    )}`;
   };
   terminal.out(base.redactor.text(inForm(members.length === 0 ? rows : { applications: rows, matrix, clusters: members }, output, asText)));
   return rows.every((row) => row.ready === 'True') ? 0 : 1;
@@ -270,7 +364,14 @@ export async function statusVerb(flags: Flags, output: Output, terminal: Termina
 /** `lateen explain [CODE]`. */
 export function explainVerb(code: string | undefined, output: Output, terminal: Terminal): ExitCode {
   if (code === undefined) {
-    terminal.out(inForm(CODES, output, () => table(['CODE', 'MEANING'], Object.entries(CODES).map(([name, entry]) => [name, entry.meaning]))));
+    terminal.out(
+      inForm(CODES, output, () =>
+        table(
+          ['CODE', 'MEANING'],
+          Object.entries(CODES).map(([name, entry]) => [name, entry.meaning]),
+        ),
+      ),
+    );
     return 0;
   }
   if (!Object.hasOwn(CODES, code)) {

@@ -29,7 +29,8 @@ export interface Base {
 export async function wireBase(config: Config, { redactor = createRedactor() }: { readonly redactor?: Redactor } = {}): Promise<Base> {
   const clock = systemClock();
   const { credentials } = config.cloud;
-  for (const secret of [config.git.token, credentials?.accessKeyId, credentials?.accessKeySecret, credentials?.securityToken]) if (secret) redactor.learn(secret);
+  for (const secret of [config.git.token, credentials?.accessKeyId, credentials?.accessKeySecret, credentials?.securityToken])
+    if (secret) redactor.learn(secret);
   const log = await openLog({ level: config.log.level, redactor, now: clock.now, to: 2, isPretty: config.log.pretty });
   return { config, clock, redactor, log };
 }
@@ -38,7 +39,9 @@ export async function wireBase(config: Config, { redactor = createRedactor() }: 
 export function wireCue(base: Base): Cue {
   const { cue } = base.config;
   return openCue({
-    clock: base.clock, override: cue.wasmFile ?? undefined, cacheDirectory: join(cue.cacheDir, '..'),
+    clock: base.clock,
+    override: cue.wasmFile ?? undefined,
+    cacheDirectory: join(cue.cacheDir, '..'),
     limits: { timeoutMs: cue.timeoutMs, memoryBytesMax: cue.memoryMaxBytes, ...(cue.workers === null ? {} : { workers: cue.workers }) },
     progress: (line) => base.log.info(line),
   });
@@ -49,12 +52,31 @@ export function sourceOptions(config: Config): SourceOptions {
   const { git } = config;
   const given = <K extends string>(name: K, value: string | null): { [P in K]?: string } => (value === null ? {} : ({ [name]: value } as { [P in K]: string }));
   return {
-    url: config.repo, branch: config.branch, statusBranch: config.statusBranch, ...given('statusUrl', config.statusRepo), workDir: config.workDir, environment: config.environment,
-    credentials: { ...given('username', git.username), ...given('token', git.token), ...given('tokenFile', git.tokenFile), ...given('sshKeyFile', git.sshKeyFile), ...given('knownHostsFile', git.knownHostsFile), ...given('caFile', git.caFile) },
-    allowedSchemes: config.allowedSchemes, identity: config.identity, skipCi: config.status.skipCi, historyMax: config.status.historyMax,
+    url: config.repo,
+    branch: config.branch,
+    statusBranch: config.statusBranch,
+    ...given('statusUrl', config.statusRepo),
+    workDir: config.workDir,
+    environment: config.environment,
+    credentials: {
+      ...given('username', git.username),
+      ...given('token', git.token),
+      ...given('tokenFile', git.tokenFile),
+      ...given('sshKeyFile', git.sshKeyFile),
+      ...given('knownHostsFile', git.knownHostsFile),
+      ...given('caFile', git.caFile),
+    },
+    allowedSchemes: config.allowedSchemes,
+    identity: config.identity,
+    skipCi: config.status.skipCi,
+    historyMax: config.status.historyMax,
     trust: {
-      verify: config.trust.verify, acceptRewrite: config.trust.acceptRewrite, remembers: false,
-      ...given('allowedSignersFile', config.trust.allowedSignersFile), ...given('revokedSignersFile', config.trust.revokedSignersFile), ...given('gpgKeysFile', config.trust.gpgKeysFile),
+      verify: config.trust.verify,
+      acceptRewrite: config.trust.acceptRewrite,
+      remembers: false,
+      ...given('allowedSignersFile', config.trust.allowedSignersFile),
+      ...given('revokedSignersFile', config.trust.revokedSignersFile),
+      ...given('gpgKeysFile', config.trust.gpgKeysFile),
     },
   };
 }
@@ -63,10 +85,17 @@ export function sourceOptions(config: Config): SourceOptions {
  * The repository, opened; the signing key is only needed by who `writes`. `lastApplied` tells what the hub knows to have
  * been applied. Faults: source/scheme, source/signing, config/invalid.
  */
-export function wireSource(base: Base, writes: boolean, lastApplied: (signal: AbortSignal) => Promise<readonly string[]> = () => Promise.resolve([])): Promise<Source> {
+export function wireSource(
+  base: Base,
+  writes: boolean,
+  lastApplied: (signal: AbortSignal) => Promise<readonly string[]> = () => Promise.resolve([]),
+): Promise<Source> {
   const { signing } = base.config.status;
   const options = sourceOptions(base.config);
-  return openSource({ ...options, trust: { ...options.trust, remembers: writes, lastApplied }, ...(writes && signing !== null ? { signing } : {}) }, { clock: base.clock, redactor: base.redactor });
+  return openSource(
+    { ...options, trust: { ...options.trust, remembers: writes, lastApplied }, ...(writes && signing !== null ? { signing } : {}) },
+    { clock: base.clock, redactor: base.redactor },
+  );
 }
 
 /** The hub's client. Faults: config/invalid, transport/denied. */
@@ -87,7 +116,11 @@ export async function wireHub(base: Base): Promise<KubeClient> {
 export function wireApprovers({ config }: Base): (() => Promise<readonly Approver[]>) | null {
   const file = config.trust.approversFile;
   if (file === null) return null;
-  return async () => parseApprovers(await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new Fault('config/invalid', `the list of approvers ${file} cannot be read`, { cause: error });
-  }), file);
+  return async () =>
+    parseApprovers(
+      await readFile(file, 'utf8').catch((error: unknown) => {
+        throw new Fault('config/invalid', `the list of approvers ${file} cannot be read`, { cause: error });
+      }),
+      file,
+    );
 }

@@ -78,15 +78,23 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const client = stack.use(await wireHub(base));
   const cue = stack.use(wireCue(base));
   const lease = openLease(client, {
-    clock, instance: config.instance, waitMs: options.leaseWaitMs, onLost: options.onLost,
+    clock,
+    instance: config.instance,
+    waitMs: options.leaseWaitMs,
+    onLost: options.onLost,
     onWait: (holder) => log.info('waiting for the Lease', { holder }),
   });
   stack.use(lease);
-  const effects = decorated({ run: async (kind, subject, effect) => {
-    if (!options.writes) throw new Fault('loop/bug', `a verb that only looks was about to ${kind} ${subject}`);
-    if (kind !== 'lease') lease.check();
-    return effect();
-  } }, options.decorate);
+  const effects = decorated(
+    {
+      run: async (kind, subject, effect) => {
+        if (!options.writes) throw new Fault('loop/bug', `a verb that only looks was about to ${kind} ${subject}`);
+        if (kind !== 'lease') lease.check();
+        return effect();
+      },
+    },
+    options.decorate,
+  );
   const cache = options.onChange === null ? null : stack.use(openCache({ clock, onChange: options.onChange }));
   const registry = stack.use(openClusters({ hub: client, clock, redactor, allowNoCa: false }));
   const clusters = (name: string): Promise<KubeClient> => (name === LOCAL ? Promise.resolve(client) : registry.client(name));
@@ -98,27 +106,69 @@ export async function wire(base: Base, options: WireOptions): Promise<Wired> {
   const transport = options.writes ? opened : asPrepared(opened, hubDefinitions);
   const { records, isOwn } = rememberOwnWrites(openRecords(client, effects, redactor));
   const members = options.writes
-    ? openMembers({ hub: client, registry, tender, definitions, effects, clock, redactor, log, graceMs: options.onChange === null ? 10_000 : 1_000, isTended: options.onChange !== null, onNews: (works) => works.forEach((key) => options.onChange?.(key)) })
+    ? openMembers({
+        hub: client,
+        registry,
+        tender,
+        definitions,
+        effects,
+        clock,
+        redactor,
+        log,
+        graceMs: options.onChange === null ? 10_000 : 1_000,
+        isTended: options.onChange !== null,
+        onNews: (works) => works.forEach((key) => options.onChange?.(key)),
+      })
     : { ...NO_MEMBERS, look: (signal: AbortSignal) => viewClusters(client, registry, signal) };
   const objects = objectsOf(client);
   const register = openRegister({ hub: client, effects, redactor, clock });
   const controllers = options.writes
-    ? openControllers({ hub: objects, controllers: controllersFor(base, { hub: client, objects, register, effects }), clock, log, graceMs: options.onChange === null ? 10_000 : 1_000, onNews: (key) => options.onChange?.(key) })
+    ? openControllers({
+        hub: objects,
+        controllers: controllersFor(base, { hub: client, objects, register, effects }),
+        clock,
+        log,
+        graceMs: options.onChange === null ? 10_000 : 1_000,
+        onNews: (key) => options.onChange?.(key),
+      })
     : NO_CONTROLLERS;
   const doors = {
-    members, controllers, register, given: { values: config.values, hubServer: client.server, builtIns: await readBuiltIns() },
-    repo: { ...bound(source), commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)) } as Source,
-    transport, records, cue, http: effectful(openHttp(), effects), clock, log, hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal), pack: await readPack(), redactor, instance: config.instance, budget: config.budget, pace: options.onChange === null ? AT_ONCE : config.status.pace, drift: config.drift, hubResumes: config.trust.hubResume === 'allow',
+    members,
+    controllers,
+    register,
+    given: { values: config.values, hubServer: client.server, builtIns: await readBuiltIns() },
+    repo: {
+      ...bound(source),
+      commit: (commit: Parameters<Source['commit']>[0], signal: AbortSignal) => effects.run('push', commit.subject, () => source.commit(commit, signal)),
+    } as Source,
+    transport,
+    records,
+    cue,
+    http: effectful(openHttp(), effects),
+    clock,
+    log,
+    hubFacts: (signal: AbortSignal) => hubFacts(client, transport, signal),
+    pack: await readPack(),
+    redactor,
+    instance: config.instance,
+    budget: config.budget,
+    pace: options.onChange === null ? AT_ONCE : config.status.pace,
+    drift: config.drift,
+    hubResumes: config.trust.hubResume === 'allow',
   };
   const approvals = openApprovals({ repo: source, clock, approvers });
   const owned = stack.move();
   return {
-    doors: { ...doors, approvals }, memory: emptyMemory(createLoadCache()), client, transport,
+    doors: { ...doors, approvals },
+    memory: emptyMemory(createLoadCache()),
+    client,
+    transport,
     begin: async (signal) => {
       await effects.run('lease', 'acquire', () => lease.acquire(signal));
       await findVelaCore(client, clock, signal);
       const written = [...(await prepareHub(client, hubDefinitions, effects, clock, signal))];
-      if (config.cloud.credentials !== null && (await keepCloudCredentials(config.cloud.credentials, { hub: objects, effects, redactor }, signal))) written.push(CLOUD_CREDENTIALS_SECRET);
+      if (config.cloud.credentials !== null && (await keepCloudCredentials(config.cloud.credentials, { hub: objects, effects, redactor }, signal)))
+        written.push(CLOUD_CREDENTIALS_SECRET);
       if (written.length > 0) log.info('hub prepared', { written });
     },
     watchApplications: (onChange, signal) => watchApplications(client, isOwn, onChange, clock, signal),
@@ -153,13 +203,29 @@ export async function wireView(base: Base): Promise<View> {
   const clusters = (name: string): Promise<KubeClient> => (name === LOCAL ? Promise.resolve(client) : registry.client(name));
   const transport = openTransport({ clusters, effects, redactor, cache: null });
   const owned = stack.move();
-  return { records: openRecords(client, effects, redactor), transport, members: (signal) => viewClusters(client, registry, signal), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    records: openRecords(client, effects, redactor),
+    transport,
+    members: (signal) => viewClusters(client, registry, signal),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
-function controllersFor({ config, clock, redactor }: Base, doors: { readonly hub: KubeClient; readonly objects: Objects; readonly register: Register; readonly effects: Effects }): readonly Controller[] {
+function controllersFor(
+  { config, clock, redactor }: Base,
+  doors: { readonly hub: KubeClient; readonly objects: Objects; readonly register: Register; readonly effects: Effects },
+): readonly Controller[] {
   const { pollMs, outcomeWindowMs, endpoint } = config.cloud;
   return [
-    configurationController({ hub: doors.objects, effects: doors.effects, clock, redactor, openCloud: openAlibaba({ endpoint, clock }), pollMs, outcomeWindowMs }),
+    configurationController({
+      hub: doors.objects,
+      effects: doors.effects,
+      clock,
+      redactor,
+      openCloud: openAlibaba({ endpoint, clock }),
+      pollMs,
+      outcomeWindowMs,
+    }),
     clusterRegisterJobController({ ...doors, redactor, clock }),
     klusterletController({ hub: doors.hub, effects: doors.effects, redactor, clock }),
   ];
@@ -168,7 +234,9 @@ function controllersFor({ config, clock, redactor }: Base, doors: { readonly hub
 /** The commits that the Applications of this instance on the hub are said to come from. */
 async function appliedCommits(transport: Transport, instance: string, signal: AbortSignal): Promise<readonly string[]> {
   const applications = await whereServed(transport.list(LOCAL, 'core.oam.dev/v1beta1', 'Application', '', '', signal));
-  return applications.flatMap(({ metadata: { annotations } }) => (annotations?.[INSTANCE_ANNOTATION] === instance ? [annotations[COMMIT_ANNOTATION] ?? ''] : []));
+  return applications.flatMap(({ metadata: { annotations } }) =>
+    annotations?.[INSTANCE_ANNOTATION] === instance ? [annotations[COMMIT_ANNOTATION] ?? ''] : [],
+  );
 }
 
 function decorated(effects: Effects, decorate: EffectsDecorator | undefined): Effects {
@@ -177,12 +245,29 @@ function decorated(effects: Effects, decorate: EffectsDecorator | undefined): Ef
 
 /** A request that may change something is an effect: not without the Lease, and a test may cut there. */
 function effectful(http: Http, effects: Effects): Http {
-  return (request, signal) => (['GET', 'HEAD', 'OPTIONS'].includes(request.method) ? http(request, signal) : effects.run('call', `${request.method} ${URL.parse(request.url)?.origin ?? ''}`, () => http(request, signal)));
+  return (request, signal) =>
+    ['GET', 'HEAD', 'OPTIONS'].includes(request.method)
+      ? http(request, signal)
+      : effects.run('call', `${request.method} ${URL.parse(request.url)?.origin ?? ''}`, () => http(request, signal));
 }
 
 /** The methods of a source as own properties, so that one of them can be replaced. */
 function bound(source: Source): Source {
-  return { localDirectory: source.localDirectory, fetch: source.fetch.bind(source), tree: source.tree.bind(source), broughtBy: source.broughtBy.bind(source), planTips: source.planTips.bind(source), planTree: source.planTree.bind(source), revision: source.revision.bind(source), earlierContent: source.earlierContent.bind(source), statusFile: source.statusFile.bind(source), statusFiles: source.statusFiles.bind(source), commit: source.commit.bind(source), waits: () => source.waits?.() ?? Promise.resolve(false), [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
+  return {
+    localDirectory: source.localDirectory,
+    fetch: source.fetch.bind(source),
+    tree: source.tree.bind(source),
+    broughtBy: source.broughtBy.bind(source),
+    planTips: source.planTips.bind(source),
+    planTree: source.planTree.bind(source),
+    revision: source.revision.bind(source),
+    earlierContent: source.earlierContent.bind(source),
+    statusFile: source.statusFile.bind(source),
+    statusFiles: source.statusFiles.bind(source),
+    commit: source.commit.bind(source),
+    waits: () => source.waits?.() ?? Promise.resolve(false),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
 }
 
 /** A worker's first calls cost several times a later one, for WebAssembly is compiled as it is met. */
@@ -191,18 +276,32 @@ const WARM_UP_CALLS = 40;
 async function warmUp(cue: Cue, pack: KnownDefinitions['pack']): Promise<void> {
   const template = templateOf(pack.get('1.10')?.get('ComponentDefinition/webservice'));
   if (template === '') return;
-  const render = (i: number): Promise<unknown> => cue.renderComponent({
-    dialect: '1.10', component: { name: 'warm-up', type: 'webservice', template }, parameter: { image: `warm-up:${i}`, ports: [{ port: 80, expose: true }], env: [{ name: 'A', value: 'b' }] }, context: { name: 'warm-up', namespace: 'default', appName: 'warm-up' }, traits: [],
-  }).catch(() => null);
+  const render = (i: number): Promise<unknown> =>
+    cue
+      .renderComponent({
+        dialect: '1.10',
+        component: { name: 'warm-up', type: 'webservice', template },
+        parameter: { image: `warm-up:${i}`, ports: [{ port: 80, expose: true }], env: [{ name: 'A', value: 'b' }] },
+        context: { name: 'warm-up', namespace: 'default', appName: 'warm-up' },
+        traits: [],
+      })
+      .catch(() => null);
   await Promise.all(Array.from({ length: WARM_UP_CALLS }, (_, i) => render(i)));
 }
 
 const DEFINITIONS = ['ComponentDefinition', 'TraitDefinition', 'PolicyDefinition', 'WorkflowStepDefinition', 'WorkloadDefinition'] as const;
 
 /** X-Definitions on the hub, and its version as templates see it. */
-async function hubFacts(client: KubeClient, transport: Transport, signal: AbortSignal): Promise<{ readonly definitions: readonly KubeObject[]; readonly version: ClusterVersion }> {
+async function hubFacts(
+  client: KubeClient,
+  transport: Transport,
+  signal: AbortSignal,
+): Promise<{ readonly definitions: readonly KubeObject[]; readonly version: ClusterVersion }> {
   const [version, ...lists] = await Promise.all([
-    client.raw({ method: 'GET', path: '/version', accept: 'application/json', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true }, signal),
+    client.raw(
+      { method: 'GET', path: '/version', accept: 'application/json', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true },
+      signal,
+    ),
     ...DEFINITIONS.map((kind) => whereServed(transport.list(LOCAL, 'core.oam.dev/v1beta1', kind, '', '', signal))),
   ]);
   const read = JSON.parse(version.text) as { readonly major?: string; readonly minor?: string; readonly gitVersion?: string; readonly platform?: string };

@@ -17,15 +17,34 @@ interface SchemaNode {
 }
 
 const KNOWN = new Set([
-  '$schema', '$id', 'title', 'description', 'type', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'const', 'pattern', 'format', '$ref', 'definitions',
+  '$schema',
+  '$id',
+  'title',
+  'description',
+  'type',
+  'properties',
+  'required',
+  'additionalProperties',
+  'items',
+  'enum',
+  'const',
+  'pattern',
+  'format',
+  '$ref',
+  'definitions',
 ]);
 
 /** The text of types.ts. */
 export function generateTypes(directory: string): string {
-  const names = readdirSync(directory).filter((name) => name.endsWith('.schema.json')).sort();
+  const names = readdirSync(directory)
+    .filter((name) => name.endsWith('.schema.json'))
+    .sort();
   const parts: string[] = [];
   for (const name of names) {
-    const schema = JSON.parse(readFileSync(`${directory}/${name}`, 'utf8')) as SchemaNode & { readonly title: string; readonly definitions?: Record<string, SchemaNode> };
+    const schema = JSON.parse(readFileSync(`${directory}/${name}`, 'utf8')) as SchemaNode & {
+      readonly title: string;
+      readonly definitions?: Record<string, SchemaNode>;
+    };
     for (const [key, definition] of Object.entries(schema.definitions ?? {})) parts.push(declaration(typeName(key), definition));
     if (schema.type !== undefined) parts.push(declaration(schema.title, schema));
   }

@@ -61,20 +61,33 @@ async function runCommand(command: string, limitMs: number, signal: AbortSignal)
   const end = (name: NodeJS.Signals): void => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, name);
-    } catch { /* it has just ended by itself */ }
+    } catch {
+      /* it has just ended by itself */
+    }
   };
   const interrupt = (): void => end('SIGINT');
   signal.addEventListener('abort', interrupt, { once: true });
   let isLate = false;
-  const timers = [setTimeout(() => {
-    isLate = true;
-    end('SIGTERM');
-  }, limitMs), setTimeout(() => { end('SIGKILL'); }, limitMs + MINUTE_MS)];
+  const timers = [
+    setTimeout(() => {
+      isLate = true;
+      end('SIGTERM');
+    }, limitMs),
+    setTimeout(() => {
+      end('SIGKILL');
+    }, limitMs + MINUTE_MS),
+  ];
   const { promise, resolve } = Promise.withResolvers<string>();
-  child.once('error', (error) => { resolve(error.message); });
-  child.once('exit', (code, name) => { resolve(code === 0 ? '' : isLate ? `ended after ${limitMs / MINUTE_MS} minutes` : name ?? `exit code ${code}`); });
+  child.once('error', (error) => {
+    resolve(error.message);
+  });
+  child.once('exit', (code, name) => {
+    resolve(code === 0 ? '' : isLate ? `ended after ${limitMs / MINUTE_MS} minutes` : (name ?? `exit code ${code}`));
+  });
   const why = await promise;
-  timers.forEach((timer) => { clearTimeout(timer); });
+  timers.forEach((timer) => {
+    clearTimeout(timer);
+  });
   signal.removeEventListener('abort', interrupt);
   return why;
 }
@@ -87,7 +100,13 @@ async function runPart(part: Part, directory: string, signal: AbortSignal): Prom
   const text = part.testLimitMs === undefined ? '' : await readFile(file, 'utf8').catch(() => '');
   const tally = text === '' ? null : (JSON.parse(text) as Tally);
   const isSilent = part.testLimitMs !== undefined && tally === null;
-  return { part, isWell: why === '' && !isSilent && (tally?.failed ?? 0) === 0, why: why === '' && isSilent ? 'no test was run' : why, seconds: (performance.now() - startedMs) / 1000, tally };
+  return {
+    part,
+    isWell: why === '' && !isSilent && (tally?.failed ?? 0) === 0,
+    why: why === '' && isSilent ? 'no test was run' : why,
+    seconds: (performance.now() - startedMs) / 1000,
+    tally,
+  };
 }
 
 /** The table at the end, and the line that sums up. A part without tests counts as one. */
@@ -96,7 +115,9 @@ function summary(outcomes: readonly Outcome[]): void {
   let [passed, failed, skipped] = [0, 0, 0];
   for (const { part, isWell, why, seconds, tally } of outcomes) {
     const counts = tally === null ? '' : `${tally.passed} passed, ${tally.failed} failed${tally.skipped === 0 ? '' : `, ${tally.skipped} skipped`}`;
-    print(`${isWell ? styled('green', 'ok    ') : styled('red', 'FAILED')}  ${part.name.padEnd(7)} ${seconds.toFixed(1).padStart(7)} s  ${[counts, why].filter((item) => item !== '').join('; ')}`);
+    print(
+      `${isWell ? styled('green', 'ok    ') : styled('red', 'FAILED')}  ${part.name.padEnd(7)} ${seconds.toFixed(1).padStart(7)} s  ${[counts, why].filter((item) => item !== '').join('; ')}`,
+    );
     for (const name of tally?.failures.slice(0, 20) ?? []) print(`          ${styled('red', '✖')} ${name.startsWith(ROOT) ? relative(ROOT, name) : name}`);
     passed += tally?.passed ?? (isWell ? 1 : 0);
     // A run that broke off without a failing test has failed all the same.
@@ -113,11 +134,15 @@ async function main(names: readonly string[]): Promise<number> {
     return 2;
   }
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => { stop.abort(); });
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      stop.abort();
+    });
   const directory = await mkdtemp(join(tmpdir(), 'lateen-all-'));
   const outcomes: Outcome[] = [];
   try {
-    for (const part of PARTS) if (!stop.signal.aborted && (names.length === 0 || names.includes(part.name))) outcomes.push(await runPart(part, directory, stop.signal));
+    for (const part of PARTS)
+      if (!stop.signal.aborted && (names.length === 0 || names.includes(part.name))) outcomes.push(await runPart(part, directory, stop.signal));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

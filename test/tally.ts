@@ -14,7 +14,8 @@ export interface Tally {
 export default async function* tally(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const failures: string[] = [];
   for await (const event of source) {
-    if (event.type === 'test:fail' && event.data.details.type !== 'suite' && event.data.todo === undefined) failures.push(`${event.data.file === undefined ? '' : `${event.data.file}: `}${event.data.name}`);
+    if (event.type === 'test:fail' && event.data.details.type !== 'suite' && event.data.todo === undefined)
+      failures.push(`${event.data.file === undefined ? '' : `${event.data.file}: `}${event.data.name}`);
     // A summary without a file is that of the run.
     if (event.type !== 'test:summary' || event.data.file !== undefined) continue;
     const { passed, skipped, tests, todo } = event.data.counts;

@@ -38,7 +38,7 @@ function main(args: readonly string[]): number {
   const paths = args.filter((arg) => !arg.startsWith('--'));
   const targets = paths.length > 0 ? paths : SOURCES;
   const lint = run(join(BIN, 'oxlint'), ['--type-aware', '--deny-warnings', ...(isFixing ? ['--fix'] : []), ...targets]);
-  return isFixing ? run(join(BIN, 'oxfmt'), ['--write', ...targets.map((target) => (target === 'schemas' ? 'schemas/*.ts' : target))]) || lint : lint;
+  return run(join(BIN, 'oxfmt'), [isFixing ? '--write' : '--check', ...targets]) || lint;
 }
 
 process.exitCode = main(process.argv.slice(2));

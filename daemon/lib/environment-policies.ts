@@ -20,13 +20,20 @@ export function environmentPolicies(policies: readonly PolicyRef[], asked: JsonO
   const placement = fieldsOf(env['placement']);
   const cluster = fieldsOf(placement['clusterSelector']);
   const namespace = fieldsOf(placement['namespaceSelector'])['name'];
-  const where = typeof cluster['name'] === 'string' && cluster['name'] !== '' ? { clusters: [cluster['name']] } : isRecord(cluster['labels']) ? { clusterLabelSelector: cluster['labels'] } : { clusters: ['local'] };
+  const where =
+    typeof cluster['name'] === 'string' && cluster['name'] !== ''
+      ? { clusters: [cluster['name']] }
+      : isRecord(cluster['labels'])
+        ? { clusterLabelSelector: cluster['labels'] }
+        : { clusters: ['local'] };
   const components = listOf(fieldsOf(env['patch'])['components']);
   const selector = fieldsOf(env['selector'])['components'];
   const override = { ...(components.length === 0 ? {} : { components }), ...(Array.isArray(selector) ? { selector } : {}) };
   const topology = { ...where, ...(typeof namespace === 'string' ? { namespace } : {}) };
   return [
     { name: `${policy.name}-${String(env['name'])}`, type: 'topology', properties: topology as JsonObject },
-    ...(Object.keys(override).length === 0 ? [] : [{ name: `${policy.name}-${String(env['name'])}-patch`, type: 'override', properties: override as unknown as JsonObject }]),
+    ...(Object.keys(override).length === 0
+      ? []
+      : [{ name: `${policy.name}-${String(env['name'])}-patch`, type: 'override', properties: override as unknown as JsonObject }]),
   ];
 }

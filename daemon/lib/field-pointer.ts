@@ -13,16 +13,26 @@ export type FieldPointer = readonly string[];
 /** Longer ones name nothing that Kubernetes has. */
 const PARTS_MAX = 32;
 /** Who an object is and whose: without these Lateen would not know its own again. */
-const OURS = /^\/(?:apiVersion|kind|status(?:\/.*)?|metadata(?:\/(?:name|namespace|generateName|labels|annotations|ownerReferences|finalizers))?)$|^\/metadata\/(?:labels|annotations)\/(?:\*|(?:[^/]*\.)?(?:oam\.dev|lateen\.dev)~1.*)$/;
+const OURS =
+  /^\/(?:apiVersion|kind|status(?:\/.*)?|metadata(?:\/(?:name|namespace|generateName|labels|annotations|ownerReferences|finalizers))?)$|^\/metadata\/(?:labels|annotations)\/(?:\*|(?:[^/]*\.)?(?:oam\.dev|lateen\.dev)~1.*)$/;
 
 /** A pointer's parts; or a sentence about what is wrong with it. */
 export function parsePointer(text: string): FieldPointer | { readonly mistake: string; readonly hint: string } {
   if (!text.startsWith('/') || text === '/') return { mistake: `"${text}" is not a JSON Pointer`, hint: 'Begin it with a slash: /spec/replicas.' };
-  if (/~(?![01])/.test(text)) return { mistake: `"${text}" is not a JSON Pointer: after ~ stands 0 or 1`, hint: 'Write ~0 for a tilde and ~1 for a slash inside of a name.' };
-  const parts = text.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  if (parts.includes('')) return { mistake: `"${text}" has an empty part`, hint: 'Take the doubled or last slash out; a slash inside of a name is written ~1.' };
+  if (/~(?![01])/.test(text))
+    return { mistake: `"${text}" is not a JSON Pointer: after ~ stands 0 or 1`, hint: 'Write ~0 for a tilde and ~1 for a slash inside of a name.' };
+  const parts = text
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  if (parts.includes(''))
+    return { mistake: `"${text}" has an empty part`, hint: 'Take the doubled or last slash out; a slash inside of a name is written ~1.' };
   if (parts.length > PARTS_MAX) return { mistake: `"${text}" has more than ${PARTS_MAX} parts`, hint: 'Name the field above it.' };
-  if (OURS.test(text)) return { mistake: `"${text}" cannot be left to others`, hint: 'Name a field that does not say what the object is or whose: name, kind, status, and the labels and annotations of KubeVela and Lateen are not among them.' };
+  if (OURS.test(text))
+    return {
+      mistake: `"${text}" cannot be left to others`,
+      hint: 'Name a field that does not say what the object is or whose: name, kind, status, and the labels and annotations of KubeVela and Lateen are not among them.',
+    };
   return parts;
 }
 
@@ -44,7 +54,10 @@ export const DRIFT_ANNOTATION = 'lateen.dev/drift';
 export function parseIgnoredFields(text: string): IgnoredFields {
   const fields: IgnoredField[] = [];
   const mistakes: { mistake: string; hint: string }[] = [];
-  for (const entry of text.split(',').map((part) => part.trim()).filter((part) => part !== '')) {
+  for (const entry of text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')) {
     const [, kind = '', rest = ''] = /^(?:([A-Za-z][A-Za-z0-9]*):)?(.*)$/s.exec(entry) ?? [];
     const pointer = parsePointer(rest);
     if ('mistake' in pointer) mistakes.push(pointer);
@@ -102,7 +115,11 @@ function replacedInList(wanted: readonly unknown[], live: readonly unknown[], pa
  * be taken out one after the other, so that none moves what a later one names.
  */
 export function placesIn(object: KubeObject, pointers: readonly FieldPointer[]): readonly string[] {
-  const found = new Map(pointers.flatMap((pointer) => placesOf(object, pointer, { field: '', kind: object.kind }, [])).map((parts) => [parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''), parts]));
+  const found = new Map(
+    pointers
+      .flatMap((pointer) => placesOf(object, pointer, { field: '', kind: object.kind }, []))
+      .map((parts) => [parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''), parts]),
+  );
   return [...found].sort(([, a], [, b]) => b.length - a.length || inOrder(b, a)).map(([text]) => text);
 }
 
@@ -117,8 +134,12 @@ function placesOf(value: unknown, [part, ...rest]: FieldPointer, at: At, path: r
   if (part === undefined) return [path];
   if (Array.isArray(value)) {
     const keyOf = listKey(at.field, value, at.kind);
-    return value.flatMap((item: unknown, index) => (part === '*' || part === String(index) || (keyOf !== null && part === keyOf(item)) ? placesOf(item, rest, at, [...path, String(index)]) : []));
+    return value.flatMap((item: unknown, index) =>
+      part === '*' || part === String(index) || (keyOf !== null && part === keyOf(item)) ? placesOf(item, rest, at, [...path, String(index)]) : [],
+    );
   }
   if (!isRecord(value)) return [];
-  return Object.entries(value).flatMap(([key, inner]) => (part === '*' || part === key ? placesOf(inner, rest, { field: key, kind: at.kind }, [...path, key]) : []));
+  return Object.entries(value).flatMap(([key, inner]) =>
+    part === '*' || part === key ? placesOf(inner, rest, { field: key, kind: at.kind }, [...path, key]) : [],
+  );
 }

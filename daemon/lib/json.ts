@@ -92,7 +92,10 @@ export function pointerOf(path: readonly (string | number)[]): string {
 /** The path that a JSON pointer names; every part is a string, also the place in a list. */
 export function pathOf(pointer: string): string[] {
   if (pointer === '') return [];
-  return pointer.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 /**

@@ -19,7 +19,19 @@ export interface KubeconfigText {
 
 /** Cluster entries and user entries that would make the connection another than the fields say. */
 const REFUSED_CLUSTER = ['proxy-url', 'certificate-authority', 'tls-server-name'];
-const REFUSED_USER = ['exec', 'auth-provider', 'client-certificate', 'client-key', 'tokenFile', 'username', 'password', 'as', 'as-uid', 'as-groups', 'as-user-extra'];
+const REFUSED_USER = [
+  'exec',
+  'auth-provider',
+  'client-certificate',
+  'client-key',
+  'tokenFile',
+  'username',
+  'password',
+  'as',
+  'as-uid',
+  'as-groups',
+  'as-user-extra',
+];
 
 /**
  * Reads a kubeconfig. Without `current-context` its only context is taken, and without contexts its only cluster and user.
@@ -34,7 +46,10 @@ export function readKubeconfigText(text: string): KubeconfigText {
   const cluster = pick(value, 'clusters', 'cluster', fieldText(context, 'cluster'));
   const user = pick(value, 'users', 'user', fieldText(context, 'user'));
   if (cluster === null || fieldText(cluster, 'server') === '') throw refused('names no server in its current context');
-  for (const [what, fields, names] of [['cluster', cluster, REFUSED_CLUSTER], ['user', user, REFUSED_USER]] as const) {
+  for (const [what, fields, names] of [
+    ['cluster', cluster, REFUSED_CLUSTER],
+    ['user', user, REFUSED_USER],
+  ] as const) {
     const found = names.find((name) => fields?.[name] !== undefined && fields[name] !== null && fields[name] !== '');
     if (found !== undefined) throw refused(`has ${found} for its ${what}, which is not used for a kubeconfig that comes from elsewhere`);
   }

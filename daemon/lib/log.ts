@@ -59,7 +59,14 @@ export const SILENT_LOG: Log = { debug: () => {}, info: () => {}, warn: () => {}
 async function destination(to: LogOptions['to'], isPretty: boolean): Promise<DestinationStream> {
   if (!isPretty) return typeof to === 'number' ? pino.destination({ fd: to, sync: true }) : to;
   const { default: pretty } = await import('pino-pretty');
-  return pretty({ destination: typeof to === 'number' ? to : writableOf(to), sync: true, colorize: typeof to === 'number', translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', singleLine: true });
+  return pretty({
+    destination: typeof to === 'number' ? to : writableOf(to),
+    sync: true,
+    colorize: typeof to === 'number',
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'pid,hostname',
+    singleLine: true,
+  });
 }
 
 function writableOf(to: { readonly write: (line: string) => void }): Writable {

@@ -35,8 +35,10 @@ const HALVINGS_MAX = 16;
 export function partsOf(manifests: readonly KubeObject[], bytesMax = WORK_BYTES_MAX): readonly Part[] {
   const halve = (list: readonly KubeObject[], index: number, depth: number): readonly Part[] => {
     if (list.length === 0) return [];
-    if (list.length === 1 || depth === HALVINGS_MAX || list.reduce((sum, manifest) => sum + bytesOf(manifest), 0) <= bytesMax) return [{ index, manifests: list }];
-    const isUpper = ({ apiVersion, kind, metadata }: KubeObject): boolean => ((Number.parseInt(hashOf([groupOf(apiVersion), kind, metadata.namespace ?? '', metadata.name ?? '']).slice(0, 8), 16) >> depth) & 1) === 1;
+    if (list.length === 1 || depth === HALVINGS_MAX || list.reduce((sum, manifest) => sum + bytesOf(manifest), 0) <= bytesMax)
+      return [{ index, manifests: list }];
+    const isUpper = ({ apiVersion, kind, metadata }: KubeObject): boolean =>
+      ((Number.parseInt(hashOf([groupOf(apiVersion), kind, metadata.namespace ?? '', metadata.name ?? '']).slice(0, 8), 16) >> depth) & 1) === 1;
     const [lower, upper] = [list.filter((manifest) => !isUpper(manifest)), list.filter(isUpper)];
     // Who has the part for itself stays in it.
     return lower.length === 0 ? halve(upper, index, depth + 1) : [...halve(lower, index, depth + 1), ...halve(upper, index + 2 ** depth, depth + 1)];
@@ -56,32 +58,58 @@ interface WorkSpec {
 /** One ManifestWork, or where its manifests are too large several: `<name>`, `<name>-2`, `<name>-3` and so on, some numbers left out. */
 export function manifestWorks(spec: WorkSpec): readonly KubeObject[] {
   return partsOf(spec.manifests).map(({ index, manifests }) => ({
-    apiVersion: WORK_API, kind: 'ManifestWork',
+    apiVersion: WORK_API,
+    kind: 'ManifestWork',
     metadata: { name: index === 0 ? spec.name : `${spec.name}-${index + 1}`, namespace: spec.cluster, labels: spec.labels },
     spec: { workload: { manifests }, ...(spec.configs.length === 0 ? {} : { manifestConfigs: spec.configs }) },
   }));
 }
 
-const ownerLabels = (app: Pick<DesiredApplication, 'name' | 'namespace'>, component: string): Record<string, string> => ({ 'app.oam.dev/name': app.name, 'app.oam.dev/namespace': app.namespace, 'app.oam.dev/component': component });
+const ownerLabels = (app: Pick<DesiredApplication, 'name' | 'namespace'>, component: string): Record<string, string> => ({
+  'app.oam.dev/name': app.name,
+  'app.oam.dev/namespace': app.namespace,
+  'app.oam.dev/component': component,
+});
 
 /** KubeVela 1.1: the name of the work of one component in one environment. */
-export const environmentWorkName = (environment: Pick<Environment, 'policy' | 'name'>, component: string): string => `${environment.policy}-${environment.name}-${component}`;
+export const environmentWorkName = (environment: Pick<Environment, 'policy' | 'name'>, component: string): string =>
+  `${environment.policy}-${environment.name}-${component}`;
 
 /**
  * What delivers components of an environment to `cluster`, for all of them or one. KubeVela 1.1: one ManifestWork for
  * each component, its objects in it as they were rendered; other engines than OCM apply the objects themselves. Where a
  * klusterlet applies (`asksFeedback`) nothing else tells how the objects are, so the work asks it.
  */
-export function environmentObjects(app: Pick<DesiredApplication, 'name' | 'namespace'>, environment: Environment, cluster: string, component: string | null, asksFeedback = false): readonly Wanted[] {
-  return environment.components.filter((rendered) => component === null || rendered.name === component).flatMap((rendered): readonly Wanted[] => {
-    if (environment.by === 'apply') return rendered.objects.map((wanted) => ({ ...wanted, key: { ...wanted.key, cluster } }));
-    const works = manifestWorks({ name: environmentWorkName(environment, rendered.name), cluster, labels: ownerLabels(app, rendered.name), manifests: rendered.objects.map((wanted) => wanted.object), configs: asksFeedback ? rendered.objects.flatMap((wanted) => feedbackOf(wanted, rendered)) : [] });
-    return works.map((work) => workWanted(work, rendered));
-  });
+export function environmentObjects(
+  app: Pick<DesiredApplication, 'name' | 'namespace'>,
+  environment: Environment,
+  cluster: string,
+  component: string | null,
+  asksFeedback = false,
+): readonly Wanted[] {
+  return environment.components
+    .filter((rendered) => component === null || rendered.name === component)
+    .flatMap((rendered): readonly Wanted[] => {
+      if (environment.by === 'apply') return rendered.objects.map((wanted) => ({ ...wanted, key: { ...wanted.key, cluster } }));
+      const works = manifestWorks({
+        name: environmentWorkName(environment, rendered.name),
+        cluster,
+        labels: ownerLabels(app, rendered.name),
+        manifests: rendered.objects.map((wanted) => wanted.object),
+        configs: asksFeedback ? rendered.objects.flatMap((wanted) => feedbackOf(wanted, rendered)) : [],
+      });
+      return works.map((work) => workWanted(work, rendered));
+    });
 }
 
 const workWanted = (work: KubeObject, rendered: RenderedComponent): Wanted => ({
-  key: keyOf(LOCAL, work), object: work, component: rendered.name, trait: '', output: '', origin: rendered.objects[0]?.origin ?? null, rules: { ...PLAIN_RULES, takeOver: true },
+  key: keyOf(LOCAL, work),
+  object: work,
+  component: rendered.name,
+  trait: '',
+  output: '',
+  origin: rendered.objects[0]?.origin ?? null,
+  rules: { ...PLAIN_RULES, takeOver: true },
 });
 
 /**
@@ -93,10 +121,17 @@ export function inWorks(app: Pick<DesiredApplication, 'name' | 'namespace'>, ren
   if (carried.length === 0) return rendered;
   const name = `${app.name}-${rendered.name}`.slice(0, 150);
   const works = manifestWorks({
-    name: `${name}-${hashOf([app.namespace, app.name, rendered.name, rendered.namespace, rendered.replicaKey]).slice(0, 8)}`, cluster: rendered.cluster, labels: ownerLabels(app, rendered.name),
-    manifests: carried.map((wanted) => wanted.object), configs: carried.flatMap((wanted) => feedbackOf(wanted, rendered)),
+    name: `${name}-${hashOf([app.namespace, app.name, rendered.name, rendered.namespace, rendered.replicaKey]).slice(0, 8)}`,
+    cluster: rendered.cluster,
+    labels: ownerLabels(app, rendered.name),
+    manifests: carried.map((wanted) => wanted.object),
+    configs: carried.flatMap((wanted) => feedbackOf(wanted, rendered)),
   });
-  return { ...rendered, inside: rendered, objects: [...works.map((work) => workWanted(work, rendered)), ...rendered.objects.filter((wanted) => wanted.key.cluster === LOCAL)] };
+  return {
+    ...rendered,
+    inside: rendered,
+    objects: [...works.map((work) => workWanted(work, rendered)), ...rendered.objects.filter((wanted) => wanted.key.cluster === LOCAL)],
+  };
 }
 
 /**
@@ -116,22 +151,53 @@ export function leavingToOthers(work: KubeObject, ignored: (manifest: KubeObject
     const resourceIdentifier = identifierOf(key);
     const own = changed.find((config) => stableStringify(config['resourceIdentifier']) === stableStringify(resourceIdentifier));
     if (own?.['updateStrategy'] !== undefined) continue;
-    const config = { resourceIdentifier, ...own, updateStrategy: { type: 'ServerSideApply', serverSideApply: { force: true, ignoreFields: [{ condition: 'OnSpokePresent', jsonPointers }] } } };
+    const config = {
+      resourceIdentifier,
+      ...own,
+      updateStrategy: { type: 'ServerSideApply', serverSideApply: { force: true, ignoreFields: [{ condition: 'OnSpokePresent', jsonPointers }] } },
+    };
     changed = own === undefined ? [...changed, config] : changed.map((item) => (item === own ? config : item));
   }
   return changed === configs ? work : { ...work, spec: { ...(work['spec'] as Fields), manifestConfigs: changed } };
 }
 
-const identifierOf = ({ apiVersion, kind, name, namespace }: ObjectKey): JsonObject => ({ group: groupOf(apiVersion), resource: pluralOf(kind), name, namespace });
+const identifierOf = ({ apiVersion, kind, name, namespace }: ObjectKey): JsonObject => ({
+  group: groupOf(apiVersion),
+  resource: pluralOf(kind),
+  name,
+  namespace,
+});
 
 /**
  * Fields by which kstatus judges an object, beside those of its health policy. `conditions.X` is the status of the
  * condition X, a number the place in a list: see {@link pathOf} and {@link withValue}.
  */
 const KSTATUS_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  Deployment: ['metadata.generation', 'status.observedGeneration', 'status.replicas', 'status.updatedReplicas', 'status.readyReplicas', 'status.availableReplicas'],
-  StatefulSet: ['metadata.generation', 'status.observedGeneration', 'status.replicas', 'status.updatedReplicas', 'status.readyReplicas', 'status.currentRevision', 'status.updateRevision'],
-  DaemonSet: ['metadata.generation', 'status.observedGeneration', 'status.desiredNumberScheduled', 'status.numberAvailable', 'status.updatedNumberScheduled', 'status.numberReady'],
+  Deployment: [
+    'metadata.generation',
+    'status.observedGeneration',
+    'status.replicas',
+    'status.updatedReplicas',
+    'status.readyReplicas',
+    'status.availableReplicas',
+  ],
+  StatefulSet: [
+    'metadata.generation',
+    'status.observedGeneration',
+    'status.replicas',
+    'status.updatedReplicas',
+    'status.readyReplicas',
+    'status.currentRevision',
+    'status.updateRevision',
+  ],
+  DaemonSet: [
+    'metadata.generation',
+    'status.observedGeneration',
+    'status.desiredNumberScheduled',
+    'status.numberAvailable',
+    'status.updatedNumberScheduled',
+    'status.numberReady',
+  ],
   Job: ['status.succeeded', 'status.failed', 'status.active', 'status.conditions.Complete', 'status.conditions.Failed'],
   Pod: ['status.phase', 'status.conditions.Ready'],
   PersistentVolumeClaim: ['status.phase'],
@@ -153,7 +219,9 @@ const NO_SCALARS = /^metadata\.(?:annotations|labels|ownerReferences|finalizers|
 export function fieldsRead(templates: StatusTemplates, output: string): readonly string[] {
   const text = [templates.healthPolicy, templates.customStatus, templates.details].join('\n');
   const owner = output === '' ? 'context\\.output' : `context\\.outputs(?:\\.${output}|\\["${output}"\\])`;
-  return [...text.matchAll(new RegExp(`${owner}\\.((?:spec|status|metadata)(?:\\.\\w+)+)(?![\\w.]*\\[)`, 'g'))].map((match) => match[1] ?? '').filter((field) => !NO_SCALARS.test(field));
+  return [...text.matchAll(new RegExp(`${owner}\\.((?:spec|status|metadata)(?:\\.\\w+)+)(?![\\w.]*\\[)`, 'g'))]
+    .map((match) => match[1] ?? '')
+    .filter((field) => !NO_SCALARS.test(field));
 }
 
 function feedbackOf(wanted: Wanted, rendered: RenderedComponent): readonly JsonObject[] {
@@ -162,10 +230,12 @@ function feedbackOf(wanted: Wanted, rendered: RenderedComponent): readonly JsonO
   const known = wanted.key.kind === 'Service' && fieldOf(spec, 'type') !== 'LoadBalancer' ? [] : (KSTATUS_FIELDS[wanted.key.kind] ?? []);
   const fields = [...new Set([...known, ...templates.flatMap((item) => fieldsRead(item, wanted.trait === '' ? '' : wanted.output))])];
   if (fields.length === 0) return [];
-  return [{
-    resourceIdentifier: identifierOf(wanted.key),
-    feedbackRules: [{ type: 'JSONPaths', jsonPaths: fields.map((field) => ({ name: field, path: pathOf(field) })) }],
-  }];
+  return [
+    {
+      resourceIdentifier: identifierOf(wanted.key),
+      feedbackRules: [{ type: 'JSONPaths', jsonPaths: fields.map((field) => ({ name: field, path: pathOf(field) })) }],
+    },
+  ];
 }
 
 /** The plural as nearly every kind has it; a wrong one only costs the feedback, and the rules about its fields. */
@@ -196,7 +266,12 @@ export function carriedObject(wanted: Wanted, works: readonly KubeObject[]): Kub
 function entryOf(work: KubeObject, { apiVersion, kind, namespace, name }: Omit<ObjectKey, 'cluster'>): Fields | undefined {
   return manifestsOf(work).find((item) => {
     const meta = fieldOf(item, 'resourceMeta');
-    return fieldOf(meta, 'kind') === kind && fieldOf(meta, 'group') === groupOf(apiVersion) && fieldOf(meta, 'name') === name && (fieldOf(meta, 'namespace') ?? '') === namespace;
+    return (
+      fieldOf(meta, 'kind') === kind &&
+      fieldOf(meta, 'group') === groupOf(apiVersion) &&
+      fieldOf(meta, 'name') === name &&
+      (fieldOf(meta, 'namespace') ?? '') === namespace
+    );
   });
 }
 
@@ -238,7 +313,9 @@ function withFeedback(sent: KubeObject, told: unknown): KubeObject {
     const field = fieldOf(item, 'fieldValue');
     const value = fieldOf(field, 'integer') ?? fieldOf(field, 'string') ?? fieldOf(field, 'boolean');
     const path = String(item['name']).split('.');
-    return value === undefined || (!/^(?:spec|status|metadata)$/.test(path[0] ?? '')) ? object : (withValue(object as unknown as Json, path, value as Json) as unknown as KubeObject);
+    return value === undefined || !/^(?:spec|status|metadata)$/.test(path[0] ?? '')
+      ? object
+      : (withValue(object as unknown as Json, path, value as Json) as unknown as KubeObject);
   }, sent);
 }
 
@@ -249,7 +326,7 @@ function withValue(target: Json, [head, ...rest]: readonly string[], value: Json
     return { ...(target as JsonObject | null), conditions: [...others, { type: rest[0] ?? '', status: value }] };
   }
   if (/^\d+$/.test(head)) return [withValue((Array.isArray(target) ? target[0] : null) ?? null, rest, value)];
-  const object = isRecord(target) ? (target) : {};
+  const object = isRecord(target) ? target : {};
   return { ...object, [head]: withValue(object[head] ?? null, rest, value) };
 }
 
@@ -262,8 +339,10 @@ export function workHealth(work: KubeObject): { readonly health: 'Current' | 'In
   for (const type of ['Applied', 'Available']) {
     const condition = conditionOf(work['status'], type);
     if (condition === undefined) return { health: 'InProgress', message: `cluster ${cluster} has not taken it yet` };
-    if (Number(condition['observedGeneration'] ?? 0) < (work.metadata.generation ?? 0)) return { health: 'InProgress', message: `cluster ${cluster} has not taken its newest content yet` };
-    if (condition['status'] !== 'True') return { health: 'InProgress', message: manifestMessage(work, type) ?? String(condition['message'] ?? `not ${type.toLowerCase()}`) };
+    if (Number(condition['observedGeneration'] ?? 0) < (work.metadata.generation ?? 0))
+      return { health: 'InProgress', message: `cluster ${cluster} has not taken its newest content yet` };
+    if (condition['status'] !== 'True')
+      return { health: 'InProgress', message: manifestMessage(work, type) ?? String(condition['message'] ?? `not ${type.toLowerCase()}`) };
   }
   return { health: 'Current', message: '' };
 }

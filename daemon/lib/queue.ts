@@ -5,10 +5,17 @@
  * fires the signal given to the others, waits until they have settled, and is thrown. When `signal` fires, nothing more
  * is started and its reason is thrown.
  */
-export async function mapLimit<T, R>(items: readonly T[], limit: number, action: (item: T, index: number, signal: AbortSignal) => Promise<R>, signal: AbortSignal): Promise<R[]> {
+export async function mapLimit<T, R>(
+  items: readonly T[],
+  limit: number,
+  action: (item: T, index: number, signal: AbortSignal) => Promise<R>,
+  signal: AbortSignal,
+): Promise<R[]> {
   signal.throwIfAborted();
   const stop = new AbortController();
-  const forward = (): void => { stop.abort(signal.reason); };
+  const forward = (): void => {
+    stop.abort(signal.reason);
+  };
   signal.addEventListener('abort', forward, { once: true });
   const results = new Array<R>(items.length);
   let next = 0;
@@ -88,7 +95,9 @@ export function serialQueue(waitingMax: number): SerialQueue {
 async function untilTurn(turn: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return turn;
   const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = (): void => { reject(signal.reason); };
+  const stop = (): void => {
+    reject(signal.reason);
+  };
   signal.addEventListener('abort', stop, { once: true });
   try {
     await Promise.race([turn, aborted]);

@@ -193,5 +193,9 @@ function asRecord(value: unknown): Record<string, unknown> {
 export function concealed(object: KubeObject): KubeObject {
   if (object.kind !== 'Secret') return object;
   const hide = (part: unknown): unknown => (part !== null && typeof part === 'object' ? Object.fromEntries(Object.keys(part).map((key) => [key, MASK])) : part);
-  return { ...object, ...('data' in object ? { data: hide(object['data']) } : {}), ...('stringData' in object ? { stringData: hide(object['stringData']) } : {}) };
+  return {
+    ...object,
+    ...('data' in object ? { data: hide(object['data']) } : {}),
+    ...('stringData' in object ? { stringData: hide(object['stringData']) } : {}),
+  };
 }

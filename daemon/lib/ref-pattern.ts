@@ -9,9 +9,12 @@ export function isRefPattern(text: string): boolean {
 
 /** Whether it is the whole name of a ref that is safe to hand to git: the rules of `git check-ref-format`. */
 export function isRefName(name: string): boolean {
-  return name.length <= LENGTH_MAX && /^refs\/[^/]+\/./.test(name)
-    && !/[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/$|\.$/.test(name)
-    && name.split('/').every((part) => !part.startsWith('.') && !part.startsWith('-') && !part.endsWith('.lock'));
+  return (
+    name.length <= LENGTH_MAX &&
+    /^refs\/[^/]+\/./.test(name) &&
+    !/[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/$|\.$/.test(name) &&
+    name.split('/').every((part) => !part.startsWith('.') && !part.startsWith('-') && !part.endsWith('.lock'))
+  );
 }
 
 /** Whether a ref fits a pattern; a star stops at a slash. */

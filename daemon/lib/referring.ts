@@ -2,4 +2,5 @@
 import type { Dialect } from '../model/catalog.ts';
 
 /** Whether a component's objects are only known once its clusters have been asked. */
-export const isReferring = ({ dialect }: { readonly dialect: Dialect }, { type }: { readonly type: string }): boolean => dialect === '1.10' && type === 'ref-objects';
+export const isReferring = ({ dialect }: { readonly dialect: Dialect }, { type }: { readonly type: string }): boolean =>
+  dialect === '1.10' && type === 'ref-objects';

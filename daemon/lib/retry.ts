@@ -67,7 +67,9 @@ export async function withDeadline<T>(timeoutMs: number, action: (signal: AbortS
   signal.throwIfAborted();
   const stop = new AbortController();
   const done = new AbortController();
-  const forward = (): void => { stop.abort(signal.reason); };
+  const forward = (): void => {
+    stop.abort(signal.reason);
+  };
   signal.addEventListener('abort', forward, { once: true });
   const overdue = clock.sleep(timeoutMs, done.signal).then(
     () => {

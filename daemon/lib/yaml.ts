@@ -6,7 +6,20 @@
  * Refused on purpose although Kubernetes takes it: the key `__proto__`, `!!set`, and a key that stands twice.
  */
 import {
-  EVENT_ID, NOT_RESOLVED, SCALAR_STYLE, Schema, YAMLException, constructFromEvents, defineMappingTag, defineScalarTag, dump, getScalarValue, mergeTag, parseEvents, seqTag, strTag,
+  EVENT_ID,
+  NOT_RESOLVED,
+  SCALAR_STYLE,
+  Schema,
+  YAMLException,
+  constructFromEvents,
+  defineMappingTag,
+  defineScalarTag,
+  dump,
+  getScalarValue,
+  mergeTag,
+  parseEvents,
+  seqTag,
+  strTag,
 } from 'js-yaml';
 import type { Event, ScalarEvent } from 'js-yaml';
 import type { Locate } from '../model/catalog.ts';
@@ -76,7 +89,11 @@ export function parseDocuments(text: string, path: string, limits: YamlLimits = 
 }
 
 /** Reads a text that is one document, for example a configuration file; `undefined` where it is empty. */
-export function parseYaml(text: string, path: string, limits: YamlLimits = YAML_LIMITS): { readonly value: unknown; readonly locate: Locate; readonly errors: readonly Diagnostic[] } {
+export function parseYaml(
+  text: string,
+  path: string,
+  limits: YamlLimits = YAML_LIMITS,
+): { readonly value: unknown; readonly locate: Locate; readonly errors: readonly Diagnostic[] } {
   const parsed = parseDocuments(text, path, limits);
   const errors = parsed.errors.map((error) => error.diagnostic);
   const [first, second] = parsed.documents;
@@ -171,7 +188,8 @@ function scan(events: readonly Event[], source: string, place: (offset: number) 
     if (event.type !== EVENT_ID.SCALAR || event.style !== SCALAR_STYLE.PLAIN || event.valueStart < 0 || event.tagStart >= 0) continue;
     if (event.valueEnd - event.valueStart > 40 || !MISLEADING_START.test(source.charAt(event.valueStart))) continue;
     const text = source.slice(event.valueStart, event.valueEnd);
-    if (NOT_A_NUMBER.test(text)) throw new YAMLException(`${text} cannot be written in JSON`, { buffer: source, position: event.valueStart, line: 0, column: 0 });
+    if (NOT_A_NUMBER.test(text))
+      throw new YAMLException(`${text} cannot be written in JSON`, { buffer: source, position: event.valueStart, line: 0, column: 0 });
     if (isMisleading(text)) ambiguous.push({ text, reads: JSON.stringify(readPlain(text)), origin: place(event.valueStart) });
   }
   return { ambiguous, hasAlias };
@@ -217,7 +235,8 @@ function translate(error: unknown, chunk: string, start: number, places: Places,
   if (!(error instanceof YAMLException)) throw error;
   const position = error.mark?.position ?? 0;
   const origin = places(start + Math.min(position, Math.max(0, chunk.length - 1)));
-  if (/exceeded max/.test(error.reason)) return diagnosticOf('load/limit', error.reason.replace(/ \(\d+\)$/, '').replace('exceeded maxDepth', `is deeper than ${limits.depth}`), origin);
+  if (/exceeded max/.test(error.reason))
+    return diagnosticOf('load/limit', error.reason.replace(/ \(\d+\)$/, '').replace('exceeded maxDepth', `is deeper than ${limits.depth}`), origin);
   if (error.reason === 'duplicated mapping key') {
     const key = keyAt(chunk, position, limits);
     return diagnosticOf('load/duplicate-key', `the key "${key.text}" stands twice in one mapping`, places(start + key.offset), 'Remove one of the two.');
@@ -267,7 +286,8 @@ function marksOf(chunk: string, limits: YamlLimits, index: number): Mark {
     const mark: Mark = { key: key.offset, value: offset < 0 ? key.offset : offset, children: new Map() };
     parent.mark.children.set(key.text, mark);
     parent.key = null;
-    if (event.type === EVENT_ID.SEQUENCE || event.type === EVENT_ID.MAPPING) open.push({ mark, isMapping: event.type === EVENT_ID.MAPPING, key: null, next: 0 });
+    if (event.type === EVENT_ID.SEQUENCE || event.type === EVENT_ID.MAPPING)
+      open.push({ mark, isMapping: event.type === EVENT_ID.MAPPING, key: null, next: 0 });
   }
   return top.children.get('0') ?? top;
 }
@@ -292,7 +312,8 @@ function startOf(event: Event | undefined): number {
 /** As {@link startOf}, behind the indentation of a block scalar. */
 function contentOf(chunk: string, event: Event): number {
   let offset = startOf(event);
-  if (event.type === EVENT_ID.SCALAR && (event.style === SCALAR_STYLE.LITERAL_BLOCK || event.style === SCALAR_STYLE.FOLDED_BLOCK)) while (chunk[offset] === ' ') offset += 1;
+  if (event.type === EVENT_ID.SCALAR && (event.style === SCALAR_STYLE.LITERAL_BLOCK || event.style === SCALAR_STYLE.FOLDED_BLOCK))
+    while (chunk[offset] === ' ') offset += 1;
   return offset;
 }
 
@@ -311,7 +332,11 @@ function find(root: Mark, path: readonly (string | number)[], part: 'key' | 'val
 
 const never = (): boolean => false;
 const nullTag = defineScalarTag<null>('tag:yaml.org,2002:null', {
-  implicit: true, implicitFirstChars: ['', '~', 'n', 'N'], resolve: (text) => (NULL.has(text) ? null : NOT_RESOLVED), identify: (value) => value === null, represent: () => 'null',
+  implicit: true,
+  implicitFirstChars: ['', '~', 'n', 'N'],
+  resolve: (text) => (NULL.has(text) ? null : NOT_RESOLVED),
+  identify: (value) => value === null,
+  represent: () => 'null',
 });
 const boolTag = defineScalarTag<boolean>('tag:yaml.org,2002:bool', {
   implicit: true,
@@ -328,7 +353,10 @@ const numberTag = defineScalarTag<number | bigint>('tag:yaml.org,2002:int', {
   represent: String,
 });
 const floatTag = defineScalarTag<number | bigint>('tag:yaml.org,2002:float', { resolve: (text) => readNumber(text) ?? NOT_RESOLVED, identify: never });
-const binaryTag = defineScalarTag<string>('tag:yaml.org,2002:binary', { resolve: (text) => Buffer.from(text.replace(/\s+/g, ''), 'base64').toString('utf8'), identify: never });
+const binaryTag = defineScalarTag<string>('tag:yaml.org,2002:binary', {
+  resolve: (text) => Buffer.from(text.replace(/\s+/g, ''), 'base64').toString('utf8'),
+  identify: never,
+});
 const localTag = defineScalarTag<string>('!', { matchByTagPrefix: true, resolve: (text) => text, identify: never });
 
 function keyOf(key: unknown): string | undefined {
@@ -366,7 +394,12 @@ function keyText(chunk: string, event: ScalarEvent): string {
 
 // ----------------------------------------------------------------------------------------------------------- printing
 
-const misreadTag = defineScalarTag<string>('tag:yaml.org,2002:misread', { implicit: true, implicitFirstChars: [...'-+0123456789.='], resolve: (text) => (MISREAD.test(text) ? text : NOT_RESOLVED), identify: never });
+const misreadTag = defineScalarTag<string>('tag:yaml.org,2002:misread', {
+  implicit: true,
+  implicitFirstChars: [...'-+0123456789.='],
+  resolve: (text) => (MISREAD.test(text) ? text : NOT_RESOLVED),
+  identify: never,
+});
 const PRINT_SCHEMA = new Schema([strTag, nullTag, boolTag, numberTag, misreadTag, mergeTag, seqTag, mapTag]);
 
 const FIRST = ['apiVersion', 'kind', 'metadata', 'name', 'namespace'];

@@ -11,7 +11,18 @@ import { validate } from './validate.ts';
 export const CONFIG_PATH = 'lateen.yaml';
 
 /** What holds where there is no lateen.yaml. */
-export const DEFAULT_CONFIG: RepositoryConfig = { paths: [''], ignore: [], dialect: null, dialects: [], values: {}, drift: 'correct', drifts: [], ignoreFields: [], planRefs: [], prune: true };
+export const DEFAULT_CONFIG: RepositoryConfig = {
+  paths: [''],
+  ignore: [],
+  dialect: null,
+  dialects: [],
+  values: {},
+  drift: 'correct',
+  drifts: [],
+  ignoreFields: [],
+  planRefs: [],
+  prune: true,
+};
 
 /**
  * Reads lateen.yaml of a tree, with every default filled in. With a mistake in it `config` is null: nobody can say then
@@ -36,12 +47,25 @@ function mistakesIn(file: ConfigFile, locate: (path: readonly (string | number)[
   for (const [index, rule] of (file.ignoreFields ?? []).entries()) {
     for (const [place, path] of rule.paths.entries()) {
       const pointer = parsePointer(path);
-      if ('mistake' in pointer) found.push({ code: 'load/schema', severity: 'error', message: pointer.mistake, origin: locate(['ignoreFields', index, 'paths', place]), hint: pointer.hint });
+      if ('mistake' in pointer)
+        found.push({
+          code: 'load/schema',
+          severity: 'error',
+          message: pointer.mistake,
+          origin: locate(['ignoreFields', index, 'paths', place]),
+          hint: pointer.hint,
+        });
     }
   }
   for (const [index, ref] of (file.plan?.refs ?? []).entries()) {
     if (isRefPattern(wholeRef(ref))) continue;
-    found.push({ code: 'load/schema', severity: 'error', message: `"${ref}" is neither a branch nor a pattern of refs`, origin: locate(['plan', 'refs', index]), hint: 'Write refs, with * for one part of a name: refs/pull/*/head, refs/heads/env/*.' });
+    found.push({
+      code: 'load/schema',
+      severity: 'error',
+      message: `"${ref}" is neither a branch nor a pattern of refs`,
+      origin: locate(['plan', 'refs', index]),
+      hint: 'Write refs, with * for one part of a name: refs/pull/*/head, refs/heads/env/*.',
+    });
   }
   return found;
 }
@@ -49,10 +73,19 @@ function mistakesIn(file: ConfigFile, locate: (path: readonly (string | number)[
 /** A path with nothing below it is a slip, and what was below the right one is taken to have left the repository. */
 function emptyPaths(tree: Tree, { paths }: RepositoryConfig, locate: (path: readonly (string | number)[]) => Origin): readonly Diagnostic[] {
   const folders = new Set(tree.files.flatMap(({ path }) => path.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'))));
-  return paths.flatMap((path, index): Diagnostic[] => (path === '' || folders.has(path) ? [] : [{
-    code: 'load/reference', severity: 'warning', message: `paths: there is no file or folder "${path}", so nothing is read there`, origin: locate(['paths', index]),
-    hint: didYouMeanHint(path, folders) ?? 'Write a path from the root of the repository, without wildcards.',
-  }]));
+  return paths.flatMap((path, index): Diagnostic[] =>
+    path === '' || folders.has(path)
+      ? []
+      : [
+          {
+            code: 'load/reference',
+            severity: 'warning',
+            message: `paths: there is no file or folder "${path}", so nothing is read there`,
+            origin: locate(['paths', index]),
+            hint: didYouMeanHint(path, folders) ?? 'Write a path from the root of the repository, without wildcards.',
+          },
+        ],
+  );
 }
 
 function withDefaults(file: ConfigFile): RepositoryConfig {
@@ -60,11 +93,19 @@ function withDefaults(file: ConfigFile): RepositoryConfig {
     paths: file.paths === undefined || file.paths.length === 0 ? DEFAULT_CONFIG.paths : file.paths.map(normal),
     ignore: (file.ignore ?? []).map(normal).filter((path) => path !== ''),
     dialect: file.kubevela ?? null,
-    dialects: (file.overrides ?? []).flatMap((override) => (override.kubevela === undefined ? [] : [{ path: normal(override.path), dialect: override.kubevela }])),
+    dialects: (file.overrides ?? []).flatMap((override) =>
+      override.kubevela === undefined ? [] : [{ path: normal(override.path), dialect: override.kubevela }],
+    ),
     values: Object.fromEntries(Object.entries(file.values ?? {}).map(([name, value]) => [name.trim(), String(value)])),
     drift: file.drift ?? DEFAULT_CONFIG.drift,
     drifts: (file.overrides ?? []).flatMap((override) => (override.drift === undefined ? [] : [{ path: normal(override.path), drift: override.drift }])),
-    ignoreFields: (file.ignoreFields ?? []).map(({ group, kind, namespace, name, paths }) => ({ group: group ?? null, kind, namespace: namespace ?? null, name: name ?? null, paths })),
+    ignoreFields: (file.ignoreFields ?? []).map(({ group, kind, namespace, name, paths }) => ({
+      group: group ?? null,
+      kind,
+      namespace: namespace ?? null,
+      name: name ?? null,
+      paths,
+    })),
     planRefs: (file.plan?.refs ?? []).map(wholeRef),
     prune: file.prune ?? DEFAULT_CONFIG.prune,
   };
@@ -81,5 +122,13 @@ function normal(path: string): string {
 function misnamed(tree: Tree): Diagnostic[] {
   const other = tree.files.find((file) => file.path === 'lateen.yml' || file.path === 'lateen.json');
   if (other === undefined) return [];
-  return [{ code: 'load/not-an-object', severity: 'warning', message: `${other.path} is not read`, origin: { path: other.path, line: 1, column: 1 }, hint: `Call it ${CONFIG_PATH}.` }];
+  return [
+    {
+      code: 'load/not-an-object',
+      severity: 'warning',
+      message: `${other.path} is not read`,
+      origin: { path: other.path, line: 1, column: 1 },
+      hint: `Call it ${CONFIG_PATH}.`,
+    },
+  ];
 }

@@ -11,7 +11,7 @@ export function findCycle(dependencies: ReadonlyMap<string, readonly string[]>):
   // Everything left waits for something left, so whoever follows that must come round.
   const path = [start];
   const places = new Map([[start, 0]]);
-  for (let name = start; ; ) {
+  for (let name = start; ;) {
     name = dependencies.get(name)?.find((next) => stuck.has(next)) ?? start;
     const place = places.get(name);
     if (place !== undefined) return path.slice(place);

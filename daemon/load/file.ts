@@ -43,10 +43,22 @@ const LFS_HEADER = 'version https://git-lfs.github.com/spec/';
 export function loadFile(file: TreeFile, values: PlaceholderValues, limits: YamlLimits): LoadedFile {
   const start: Origin = { path: file.path, line: 1, column: 1 };
   if (file.text === null) {
-    return refuse({ code: 'load/limit', severity: 'error', message: `the file has ${file.sizeBytes} bytes and is not read`, origin: start, hint: 'Split it, or list it under `ignore` in lateen.yaml.' });
+    return refuse({
+      code: 'load/limit',
+      severity: 'error',
+      message: `the file has ${file.sizeBytes} bytes and is not read`,
+      origin: start,
+      hint: 'Split it, or list it under `ignore` in lateen.yaml.',
+    });
   }
   if (file.text.startsWith(LFS_HEADER)) {
-    return refuse({ code: 'load/lfs', severity: 'error', message: 'the file is a Git LFS pointer, not its content', origin: start, hint: 'Keep configuration out of LFS (`git lfs untrack`).' });
+    return refuse({
+      code: 'load/lfs',
+      severity: 'error',
+      message: 'the file is a Git LFS pointer, not its content',
+      origin: start,
+      hint: 'Keep configuration out of LFS (`git lfs untrack`).',
+    });
   }
   // package.json and the like are no documents, and often no JSON either.
   if (file.path.endsWith('.json') && !/"apiVersion"/.test(file.text)) return { items: [], unreadable: [], diagnostics: [] };
@@ -97,7 +109,14 @@ class Gathering {
       return;
     }
     const namespace = identity.namespace === '' ? place.namespace : identity.namespace;
-    this.#items.push({ ...identity, namespace, shelf: place.shelf, origin: { ...origin, line: error.line, column: 1 }, document: null, diagnostics: [error.diagnostic] });
+    this.#items.push({
+      ...identity,
+      namespace,
+      shelf: place.shelf,
+      origin: { ...origin, line: error.line, column: 1 },
+      document: null,
+      diagnostics: [error.diagnostic],
+    });
   }
 
   addParsed(document: ParsedDocument, endLine: number): void {
@@ -159,7 +178,11 @@ class Gathering {
       const isGenerated = isRecord(metadata) && metadata['generateName'] !== undefined;
       const shape = isGenerated ? [] : validate('parts.schema.json#/definitions/metadata', metadata ?? {}, locate, ['metadata']);
       const unnamed: Diagnostic = {
-        code: 'load/schema', severity: 'error', message: isGenerated ? 'generateName gives another object at every apply' : 'metadata has no usable "name"', origin: locate(['metadata'], 'key'), hint: 'Give it a metadata.name.',
+        code: 'load/schema',
+        severity: 'error',
+        message: isGenerated ? 'generateName gives another object at every apply' : 'metadata has no usable "name"',
+        origin: locate(['metadata'], 'key'),
+        hint: 'Give it a metadata.name.',
       };
       this.#unreadable.push(place.origin);
       this.#diagnostics.push(...(shape.length > 0 ? shape : [unnamed]));
@@ -168,13 +191,20 @@ class Gathering {
     const identity = { apiVersion: object.apiVersion, kind: object.kind, name, origin: place.origin };
     if (!('shelf' in where)) {
       const { code, message, hint } = where;
-      const diagnostic: Diagnostic = { code, severity: 'error', message, origin: locate([code === 'load/unknown-kind' && message.startsWith('apiVersion') ? 'apiVersion' : 'kind']), ...(hint === undefined ? {} : { hint }) };
+      const diagnostic: Diagnostic = {
+        code,
+        severity: 'error',
+        message,
+        origin: locate([code === 'load/unknown-kind' && message.startsWith('apiVersion') ? 'apiVersion' : 'kind']),
+        ...(hint === undefined ? {} : { hint }),
+      };
       this.#items.push({ ...identity, shelf: 'objects', namespace: given ?? '', document: null, diagnostics: [diagnostic] });
       return;
     }
     const namespace = given ?? where.namespace;
     const whole: KubeObject = deepFreeze(given === undefined && namespace !== '' ? { ...object, metadata: { ...object.metadata, namespace } } : object);
-    const shape = where.schema === null ? validate('parts.schema.json#/definitions/metadata', metadata, locate, ['metadata']) : validate(where.schema, whole, locate);
+    const shape =
+      where.schema === null ? validate('parts.schema.json#/definitions/metadata', metadata, locate, ['metadata']) : validate(where.schema, whole, locate);
     const document: Document = { object: whole, origin: place.origin, locate };
     // Rules about meaning may take the shape for granted.
     const meaning = shape.length === 0 ? documentRules(where.shelf, document) : [];

@@ -52,5 +52,10 @@ function only(matches: Iterable<RegExpMatchArray>): string | null {
   const [first, second] = [...matches];
   if (first === undefined || second !== undefined) return null;
   const text = first[1] ?? '';
-  return text.includes('\n') ? text : text.replace(/(?:^|\s)#.*$/, '').trim().replace(/^(["'])(.*)\1$/, '$2');
+  return text.includes('\n')
+    ? text
+    : text
+        .replace(/(?:^|\s)#.*$/, '')
+        .trim()
+        .replace(/^(["'])(.*)\1$/, '$2');
 }

@@ -43,7 +43,8 @@ export function applicationOf({ object, origin, locate }: Document): Document {
     },
     spec: appTemplate.spec,
   };
-  const intoTemplate: Locate = (path, part) => locate(path[0] === 'spec' || (path[0] === 'metadata' && path[1] === 'labels') ? ['spec', 'appTemplate', ...path] : path, part);
+  const intoTemplate: Locate = (path, part) =>
+    locate(path[0] === 'spec' || (path[0] === 'metadata' && path[1] === 'labels') ? ['spec', 'appTemplate', ...path] : path, part);
   return { object: deepFreeze(application), origin, locate: intoTemplate };
 }
 
@@ -66,7 +67,9 @@ function referencesOf(item: Item): readonly Reference[] {
   const spec = item.document?.object['spec'];
   const entries = isRecord(spec) && Array.isArray(spec['dependsOn']) ? (spec['dependsOn'] as readonly unknown[]) : [];
   // A document that does not fit its schema is looked at as well: what it asks for must not go on its account (I11).
-  return entries.map((entry) => (isRecord(entry) ? entry['ref'] : undefined)).filter((ref): ref is Record<string, unknown> & Reference => isRecord(ref) && typeof ref['name'] === 'string');
+  return entries
+    .map((entry) => (isRecord(entry) ? entry['ref'] : undefined))
+    .filter((ref): ref is Record<string, unknown> & Reference => isRecord(ref) && typeof ref['name'] === 'string');
 }
 
 function resolved(ref: Reference, item: Item, known: ReadonlyMap<string, Item>): string {
@@ -93,14 +96,21 @@ export function wantedBuiltIns(items: readonly Item[], builtIns: readonly Item[]
 }
 
 /** Reports what an Initializer depends on that is no Initializer, or is not there. `builtIns` are for the hint. */
-export function dependenciesExist(item: Item & { readonly document: Document }, known: ReadonlyMap<string, Item>, builtIns: readonly Item[], report: Report): void {
+export function dependenciesExist(
+  item: Item & { readonly document: Document },
+  known: ReadonlyMap<string, Item>,
+  builtIns: readonly Item[],
+  report: Report,
+): void {
   for (const [index, ref] of referencesOf(item).entries()) {
     const at: Path = ['spec', 'dependsOn', index, 'ref'];
     const isOther = (ref.kind ?? '') !== '' && ref.kind !== 'Initializer';
     const version = ref.apiVersion ?? '';
     if (isOther || (version !== '' && !version.startsWith('core.oam.dev/'))) {
       const what = isOther ? `a ${ref.kind ?? ''}` : `one of ${version}`;
-      report('load/unsupported', [...at, isOther ? 'kind' : 'apiVersion'], `an Initializer can only depend on an Initializer, not on ${what}`, { hint: 'Use kind: Initializer and apiVersion: core.oam.dev/v1beta1.' });
+      report('load/unsupported', [...at, isOther ? 'kind' : 'apiVersion'], `an Initializer can only depend on an Initializer, not on ${what}`, {
+        hint: 'Use kind: Initializer and apiVersion: core.oam.dev/v1beta1.',
+      });
       continue;
     }
     const name = resolved(ref, item, known);
@@ -118,12 +128,16 @@ function reportMissing(name: string, key: string, at: Path, { known, builtIns, r
   const ours = builtIns.map((item) => item.name).toSorted();
   const builtInText = ours.length === 0 ? '' : `Built in are ${listed(ours)} (in ${SYSTEM_NAMESPACE}).`;
   if (ONLY_IN_KUBEVELA.has(name) && key === `${SYSTEM_NAMESPACE}/${name}`) {
-    report('load/reference', at, `the Initializer "${name}" was built into KubeVela 1.1 and is not built into Lateen`, { hint: `Add an Initializer ${key} of your own. ${builtInText}`.trim() });
+    report('load/reference', at, `the Initializer "${name}" was built into KubeVela 1.1 and is not built into Lateen`, {
+      hint: `Add an Initializer ${key} of your own. ${builtInText}`.trim(),
+    });
     return;
   }
   const namespace = key.slice(0, key.indexOf('/'));
   const there = [...new Set([...known.values(), ...builtIns].filter((item) => item.namespace === namespace).map((item) => item.name))];
   const elsewhere = [...known.values()].find((item) => item.name === name);
   const near = elsewhere === undefined ? didYouMeanHint(name, there) : `There is one in namespace ${elsewhere.namespace}.`;
-  report('load/reference', at, `there is no Initializer "${name}" in namespace ${namespace}`, { hint: [near, builtInText].filter((text) => text !== undefined && text !== '').join(' ') || 'Add it to the repository.' });
+  report('load/reference', at, `there is no Initializer "${name}" in namespace ${namespace}`, {
+    hint: [near, builtInText].filter((text) => text !== undefined && text !== '').join(' ') || 'Add it to the repository.',
+  });
 }

@@ -46,7 +46,11 @@ export function placeOf(apiVersion: string, kind: string): Place {
   if (OWN_GROUPS.has(group)) return refusedOrPlain(apiVersion, kind, group);
   if (group === '' && !/^v[0-9]/.test(apiVersion)) {
     const version = VERSIONS.get(kind);
-    return { code: 'load/unknown-kind', message: `apiVersion "${apiVersion}" has no version`, hint: version === undefined ? 'It is written group/version, or v1 for the core group.' : `Use apiVersion: ${version}` };
+    return {
+      code: 'load/unknown-kind',
+      message: `apiVersion "${apiVersion}" has no version`,
+      hint: version === undefined ? 'It is written group/version, or v1 for the core group.' : `Use apiVersion: ${version}`,
+    };
   }
   return { shelf: 'objects', schema: null, namespace: '' };
 }

@@ -51,7 +51,12 @@ function linkedOf(item: Item, findings: Findings): Linked[] {
 function componentNamesAreUnique({ item, spec, at, report }: Linked, config: RepositoryConfig): void {
   const dialect = configuredDialect(config, item.document) ?? (item.shelf === 'initializers' ? '1.1' : null);
   const severity = dialect === '1.1' ? 'warning' : 'error';
-  reportRepeated(spec.components.map(({ name }, index) => ({ name, path: [...at, 'components', index, 'name'] })), 'components', report, severity);
+  reportRepeated(
+    spec.components.map(({ name }, index) => ({ name, path: [...at, 'components', index, 'name'] })),
+    'components',
+    report,
+    severity,
+  );
 }
 
 function into(findings: Findings, item: Item): Diagnostic[] {
@@ -68,7 +73,13 @@ function nothingStandsTwice(items: readonly Item[], findings: Findings): void {
     for (const item of same) {
       const others = same.filter((other) => other !== item).map(({ origin }) => `${origin.path}:${origin.line}`);
       const name = item.namespace === '' ? item.name : `${item.namespace}/${item.name}`;
-      into(findings, item).push({ code: 'load/duplicate', severity: 'error', message: `${item.kind} ${name} is also declared at ${others.join(', ')}`, origin: item.origin, hint: 'Keep one of them.' });
+      into(findings, item).push({
+        code: 'load/duplicate',
+        severity: 'error',
+        message: `${item.kind} ${name} is also declared at ${others.join(', ')}`,
+        origin: item.origin,
+        hint: 'Keep one of them.',
+      });
     }
   }
 }
@@ -80,7 +91,8 @@ function applicationsAreMadeOnce(items: readonly Item[], findings: Findings): vo
     const initializer = item.shelf === 'applications' ? made.get(`${item.namespace}/${item.name}`) : undefined;
     if (initializer === undefined) continue;
     const name = `${item.namespace}/${item.name}`;
-    const say = (at: Item, message: string): void => void into(findings, at).push({ code: 'load/duplicate', severity: 'error', message, origin: at.origin, hint: 'Rename one of them.' });
+    const say = (at: Item, message: string): void =>
+      void into(findings, at).push({ code: 'load/duplicate', severity: 'error', message, origin: at.origin, hint: 'Rename one of them.' });
     say(item, `Application ${name} is also made by the Initializer at ${initializer.origin.path}:${initializer.origin.line}`);
     say(initializer, `Application ${name}, which this Initializer makes, is also declared at ${item.origin.path}:${item.origin.line}`);
   }
@@ -100,7 +112,13 @@ function initializersAreNoCircle(items: readonly Item[], findings: Findings): vo
       if (item?.document === null || item === undefined) continue;
       const round = [...cycle.slice(index), ...cycle.slice(0, index), key];
       const origin = item.document.locate(['spec', 'dependsOn', place, 'ref', 'name']);
-      into(findings, item).push({ code: 'load/cycle', severity: 'error', message: `Initializers wait for each other: ${round.join(' -> ')}`, origin, hint: 'Take one of the dependsOn entries out.' });
+      into(findings, item).push({
+        code: 'load/cycle',
+        severity: 'error',
+        message: `Initializers wait for each other: ${round.join(' -> ')}`,
+        origin,
+        hint: 'Take one of the dependsOn entries out.',
+      });
     }
   }
 }

@@ -77,11 +77,14 @@ export function load(tree: Tree, { limits = YAML_LIMITS, cache = createLoadCache
 
 /** The files that may hold documents, and a warning for each that other tools understand and Lateen does not. */
 function documentFiles(tree: Tree, config: RepositoryConfig): { readonly files: readonly TreeFile[]; readonly skipped: readonly Diagnostic[] } {
-  const wanted = tree.files.filter(({ path }) => isDocumentPath(path) && config.paths.some((prefix) => isUnder(path, prefix)) && !config.ignore.some((prefix) => isUnder(path, prefix)));
+  const wanted = tree.files.filter(
+    ({ path }) => isDocumentPath(path) && config.paths.some((prefix) => isUnder(path, prefix)) && !config.ignore.some((prefix) => isUnder(path, prefix)),
+  );
   const charts = wanted.filter(({ path }) => /(?:^|\/)Chart\.ya?ml$/.test(path)).map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1));
   const skipped: Diagnostic[] = charts.map((folder) => strange(`${folder}Chart.yaml`, 'a Helm chart is not rendered'));
   const files = wanted.filter(({ path }) => {
-    if (charts.some((folder) => path.startsWith(folder) && /^(?:templates|charts)\/|^(?:Chart|values[^/]*)\.(?:ya?ml|json)$/.test(path.slice(folder.length)))) return false;
+    if (charts.some((folder) => path.startsWith(folder) && /^(?:templates|charts)\/|^(?:Chart|values[^/]*)\.(?:ya?ml|json)$/.test(path.slice(folder.length))))
+      return false;
     if (!/(?:^|\/)kustomization\.ya?ml$/i.test(path)) return true;
     skipped.push(strange(path, 'a kustomization is not built; the files beside it are read as they are'));
     return false;
@@ -95,7 +98,13 @@ function isDocumentPath(path: string): boolean {
 }
 
 function strange(path: string, message: string): Diagnostic {
-  return { code: 'load/unsupported', severity: 'warning', message, origin: { path, line: 1, column: 1 }, hint: 'List its folder under `ignore` in lateen.yaml, or commit the rendered documents.' };
+  return {
+    code: 'load/unsupported',
+    severity: 'warning',
+    message,
+    origin: { path, line: 1, column: 1 },
+    hint: 'List its folder under `ignore` in lateen.yaml, or commit the rendered documents.',
+  };
 }
 
 interface Found {
@@ -109,7 +118,14 @@ function catalogOf(tree: Tree, config: RepositoryConfig, { items: written, built
   const taken = wantedBuiltIns(written, builtIns);
   const items = [...written, ...taken];
   const findings = linkRules(items, config, builtIns);
-  const shelves: Record<Exclude<Shelf, 'initializers'>, Document[]> = { applications: [], definitions: [], policies: [], workflows: [], approvals: [], objects: [] };
+  const shelves: Record<Exclude<Shelf, 'initializers'>, Document[]> = {
+    applications: [],
+    definitions: [],
+    policies: [],
+    workflows: [],
+    approvals: [],
+    objects: [],
+  };
   const initializers: InitializerRef[] = [];
   const known = initializersByName(items);
   const broken = new BrokenList();
@@ -132,7 +148,16 @@ function catalogOf(tree: Tree, config: RepositoryConfig, { items: written, built
       if (document === null) for (const builtIn of builtIns) if (!taken.includes(builtIn)) broken.add({ ...builtIn, origin: item.origin }, '');
     }
   }
-  return { revision: tree.revision, config, ...shelves, applications: shelves.applications.toSorted(byObjectName), initializers, broken: broken.all(), unreadable, diagnostics: all.toSorted(byOrigin) };
+  return {
+    revision: tree.revision,
+    config,
+    ...shelves,
+    applications: shelves.applications.toSorted(byObjectName),
+    initializers,
+    broken: broken.all(),
+    unreadable,
+    diagnostics: all.toSorted(byOrigin),
+  };
 }
 
 /** What is broken, each once. */
@@ -160,7 +185,13 @@ function compare(a: string, b: string): number {
 }
 
 function byName(a: Item, b: Item): number {
-  return compare(a.namespace, b.namespace) || compare(a.name, b.name) || compare(a.kind, b.kind) || compare(a.origin.path, b.origin.path) || a.origin.line - b.origin.line;
+  return (
+    compare(a.namespace, b.namespace) ||
+    compare(a.name, b.name) ||
+    compare(a.kind, b.kind) ||
+    compare(a.origin.path, b.origin.path) ||
+    a.origin.line - b.origin.line
+  );
 }
 
 function byObjectName({ object: { metadata: a } }: Document, { object: { metadata: b } }: Document): number {
@@ -168,5 +199,10 @@ function byObjectName({ object: { metadata: a } }: Document, { object: { metadat
 }
 
 function byOrigin(a: Diagnostic, b: Diagnostic): number {
-  return compare(a.origin?.path ?? '', b.origin?.path ?? '') || (a.origin?.line ?? 0) - (b.origin?.line ?? 0) || (a.origin?.column ?? 0) - (b.origin?.column ?? 0) || compare(a.message, b.message);
+  return (
+    compare(a.origin?.path ?? '', b.origin?.path ?? '') ||
+    (a.origin?.line ?? 0) - (b.origin?.line ?? 0) ||
+    (a.origin?.column ?? 0) - (b.origin?.column ?? 0) ||
+    compare(a.message, b.message)
+  );
 }

@@ -65,7 +65,13 @@ function blockParent(line: string): number {
 }
 
 function missing(name: string, origin: Origin): Diagnostic {
-  return { code: 'load/reference', severity: 'error', message: `the placeholder {{ ${name} }} has no value`, origin, hint: `Write the value in its place, or give it in lateen.yaml, values: {"${name}": ...}, or with --set "${name}=...".` };
+  return {
+    code: 'load/reference',
+    severity: 'error',
+    message: `the placeholder {{ ${name} }} has no value`,
+    origin,
+    hint: `Write the value in its place, or give it in lateen.yaml, values: {"${name}": ...}, or with --set "${name}=...".`,
+  };
 }
 
 function filledWithHub(name: string, server: string, origin: Origin): Diagnostic {

@@ -11,7 +11,12 @@ import { findCycle } from './cycle.ts';
 import type { Shelf } from './kinds.ts';
 
 /** Reports at a path of the document. */
-export type Report = (code: Code, path: Path, message: string, options?: { readonly hint?: string | undefined; readonly severity?: Diagnostic['severity']; readonly part?: 'key' | 'value' }) => void;
+export type Report = (
+  code: Code,
+  path: Path,
+  message: string,
+  options?: { readonly hint?: string | undefined; readonly severity?: Diagnostic['severity']; readonly part?: 'key' | 'value' },
+) => void;
 
 /** One named step, wherever it stands. */
 interface NamedStep {
@@ -36,7 +41,11 @@ type Rule = (subject: Subject, report: Report) => void;
 function namedSteps(steps: readonly StepPart[] | undefined, at: Path): NamedStep[] {
   return (steps ?? []).flatMap((step, index) => {
     const own: NamedStep = { name: nameOr(step.name, `step-${index}`), step, path: [...at, index] };
-    const inner = (step.subSteps ?? []).map((sub, place) => ({ name: nameOr(sub.name, `step-${index}-${place}`), step: sub, path: [...at, index, 'subSteps', place] }));
+    const inner = (step.subSteps ?? []).map((sub, place) => ({
+      name: nameOr(sub.name, `step-${index}-${place}`),
+      step: sub,
+      path: [...at, index, 'subSteps', place],
+    }));
     return [own, ...inner];
   });
 }
@@ -47,16 +56,27 @@ function nameOr(name: string | undefined, otherwise: string): string {
 
 /** KubeVela 1.10: "duplicated step name", sub-steps included. */
 const stepNamesAreUnique: Rule = ({ steps }, report) => {
-  reportRepeated(steps.map(({ name, step, path }) => ({ name, path: step.name === undefined ? path : [...path, 'name'] })), 'steps', report);
+  reportRepeated(
+    steps.map(({ name, step, path }) => ({ name, path: step.name === undefined ? path : [...path, 'name'] })),
+    'steps',
+    report,
+  );
 };
 
 const policyNamesAreUnique: Rule = ({ spec, at }, report) => {
-  const named = (spec.policies ?? []).flatMap((policy, index) => (policy.name === undefined ? [] : [{ name: policy.name, path: [...at, 'policies', index, 'name'] }]));
+  const named = (spec.policies ?? []).flatMap((policy, index) =>
+    policy.name === undefined ? [] : [{ name: policy.name, path: [...at, 'policies', index, 'name'] }],
+  );
   reportRepeated(named, 'policies', report);
 };
 
 /** Reports each name that comes again, at its later place. */
-export function reportRepeated(named: readonly { readonly name: string; readonly path: Path }[], what: string, report: Report, severity: Diagnostic['severity'] = 'error'): void {
+export function reportRepeated(
+  named: readonly { readonly name: string; readonly path: Path }[],
+  what: string,
+  report: Report,
+  severity: Diagnostic['severity'] = 'error',
+): void {
   const seen = new Set<string>();
   for (const { name, path } of named) {
     if (seen.has(name)) report('load/duplicate', path, `there are two ${what} called "${name}"`, { hint: 'Rename one of them.', severity });
@@ -71,24 +91,38 @@ const NAME_HINT = 'Use lower-case letters, digits and "-", beginning and ending 
 const nameIsValid: Rule = ({ document }, report) => {
   const name = document.object.metadata.name ?? '';
   if (!SUBDOMAIN.test(name)) report('load/schema', ['metadata', 'name'], `"${name}" is not a valid name`, { hint: NAME_HINT });
-  else if (name.length > 63) report('load/schema', ['metadata', 'name'], `the name has ${name.length} characters, more than 63`, { hint: 'It becomes a label; shorten it.' });
+  else if (name.length > 63)
+    report('load/schema', ['metadata', 'name'], `the name has ${name.length} characters, more than 63`, { hint: 'It becomes a label; shorten it.' });
 };
 
 const componentNamesAreValid: Rule = ({ spec, at }, report) => {
   for (const [index, { name }] of spec.components.entries()) {
-    if (!SUBDOMAIN.test(name) || name.length > 63) report('load/schema', [...at, 'components', index, 'name'], `"${name}" is not a valid name`, { hint: NAME_HINT });
+    if (!SUBDOMAIN.test(name) || name.length > 63)
+      report('load/schema', [...at, 'components', index, 'name'], `"${name}" is not a valid name`, { hint: NAME_HINT });
   }
 };
 
 const componentDependenciesExist: Rule = ({ spec, at }, report) => {
-  reportDependencies(spec.components.map((component, index) => ({ name: component.name, dependsOn: component.dependsOn ?? [], path: [...at, 'components', index] })), 'component', report);
+  reportDependencies(
+    spec.components.map((component, index) => ({ name: component.name, dependsOn: component.dependsOn ?? [], path: [...at, 'components', index] })),
+    'component',
+    report,
+  );
 };
 
 const stepDependenciesExist: Rule = ({ steps }, report) => {
-  reportDependencies(steps.map(({ name, step, path }) => ({ name, dependsOn: step.dependsOn ?? [], path })), 'step', report);
+  reportDependencies(
+    steps.map(({ name, step, path }) => ({ name, dependsOn: step.dependsOn ?? [], path })),
+    'step',
+    report,
+  );
 };
 
-function reportDependencies(nodes: readonly { readonly name: string; readonly dependsOn: readonly string[]; readonly path: Path }[], what: string, report: Report): void {
+function reportDependencies(
+  nodes: readonly { readonly name: string; readonly dependsOn: readonly string[]; readonly path: Path }[],
+  what: string,
+  report: Report,
+): void {
   const names = new Set(nodes.map((node) => node.name));
   for (const node of nodes) {
     for (const [index, name] of node.dependsOn.entries()) {
@@ -102,7 +136,10 @@ function reportDependencies(nodes: readonly { readonly name: string; readonly de
   const cycle = findCycle(new Map(nodes.map((node) => [node.name, node.dependsOn])));
   if (cycle === null) return;
   const first = nodes.find((node) => node.name === cycle[0]);
-  report('load/cycle', [...(first?.path ?? []), 'dependsOn'], `${what}s wait for each other: ${[...cycle, cycle[0] ?? ''].join(' -> ')}`, { hint: 'Take one of the dependsOn entries out.', part: 'key' });
+  report('load/cycle', [...(first?.path ?? []), 'dependsOn'], `${what}s wait for each other: ${[...cycle, cycle[0] ?? ''].join(' -> ')}`, {
+    hint: 'Take one of the dependsOn entries out.',
+    part: 'key',
+  });
 }
 
 /** An input whose output nobody gives waits for ever; only a warning, since a definition may set variables of its own. */
@@ -114,7 +151,10 @@ const inputsHaveOutputs: Rule = ({ spec, at, steps }, report) => {
     for (const [index, input] of (part.inputs ?? []).entries()) {
       const first = /^[^.[]*/.exec(input.from)?.[0] ?? '';
       if (given.has(input.from) || given.has(first) || first === 'context') continue;
-      report('load/reference', [...path, 'inputs', index, 'from'], `no output is called "${input.from}"`, { severity: 'warning', hint: didYouMeanHint(input.from, given) ?? (given.size === 0 ? 'Nothing here has outputs.' : `There is ${listed([...given])}.`) });
+      report('load/reference', [...path, 'inputs', index, 'from'], `no output is called "${input.from}"`, {
+        severity: 'warning',
+        hint: didYouMeanHint(input.from, given) ?? (given.size === 0 ? 'Nothing here has outputs.' : `There is ${listed([...given])}.`),
+      });
     }
   }
 };
@@ -137,7 +177,8 @@ const dialectIsKnown: Rule = ({ document }, report) => {
 function driftAnnotationsFit(document: Document, report: Report): void {
   const { annotations } = document.object.metadata;
   const drift = annotations?.[DRIFT_ANNOTATION];
-  if (drift !== undefined && drift !== 'correct' && drift !== 'report') report('load/schema', ['metadata', 'annotations', DRIFT_ANNOTATION], `${DRIFT_ANNOTATION} must be one of "correct", "report"`);
+  if (drift !== undefined && drift !== 'correct' && drift !== 'report')
+    report('load/schema', ['metadata', 'annotations', DRIFT_ANNOTATION], `${DRIFT_ANNOTATION} must be one of "correct", "report"`);
   const ignored = annotations?.[IGNORE_ANNOTATION];
   for (const { mistake, hint } of typeof ignored === 'string' ? parseIgnoredFields(ignored).mistakes : []) {
     report('load/schema', ['metadata', 'annotations', IGNORE_ANNOTATION], `${IGNORE_ANNOTATION}: ${mistake}`, { hint });
@@ -145,16 +186,35 @@ function driftAnnotationsFit(document: Document, report: Report): void {
 }
 
 const SPEC_RULES: readonly Rule[] = [
-  nameIsValid, dialectIsKnown, componentNamesAreValid, componentDependenciesExist, stepNamesAreUnique, stepDependenciesExist, policyNamesAreUnique, inputsHaveOutputs, workflowIsRefOrSteps,
+  nameIsValid,
+  dialectIsKnown,
+  componentNamesAreValid,
+  componentDependenciesExist,
+  stepNamesAreUnique,
+  stepDependenciesExist,
+  policyNamesAreUnique,
+  inputsHaveOutputs,
+  workflowIsRefOrSteps,
 ];
 const STEPS_RULES: readonly Rule[] = [stepNamesAreUnique, stepDependenciesExist];
 
 /** An Approval for a step only makes sense where it resumes one. */
 function approvalFits(document: Document, report: Report): void {
-  const spec = document.object['spec'] as { readonly action: string; readonly step?: string; readonly hash?: string; readonly expires?: string; readonly target: { readonly kind: string; readonly uid?: string } };
-  if (spec.action === 'delete' && spec.step !== undefined) report('load/schema', ['spec', 'step'], 'a deletion has no step', { hint: 'Remove it, or use action `resume`.', part: 'key' });
+  const spec = document.object['spec'] as {
+    readonly action: string;
+    readonly step?: string;
+    readonly hash?: string;
+    readonly expires?: string;
+    readonly target: { readonly kind: string; readonly uid?: string };
+  };
+  if (spec.action === 'delete' && spec.step !== undefined)
+    report('load/schema', ['spec', 'step'], 'a deletion has no step', { hint: 'Remove it, or use action `resume`.', part: 'key' });
   // What binds an approval must never be passed over in silence.
-  if (spec.action !== 'resume' && spec.hash !== undefined) report('load/schema', ['spec', 'hash'], 'only an approval to resume is bound by a hash', { hint: spec.action === 'delete' ? 'Bind it to one object with `target.uid`, and in time with `expires`.' : 'Remove it.', part: 'key' });
+  if (spec.action !== 'resume' && spec.hash !== undefined)
+    report('load/schema', ['spec', 'hash'], 'only an approval to resume is bound by a hash', {
+      hint: spec.action === 'delete' ? 'Bind it to one object with `target.uid`, and in time with `expires`.' : 'Remove it.',
+      part: 'key',
+    });
   if (spec.target.uid !== undefined && (spec.action !== 'delete' || spec.target.kind === 'Application' || spec.target.kind === 'Initializer')) {
     report('load/schema', ['spec', 'target', 'uid'], 'only an approval to delete one object is bound by its uid', { hint: 'Remove it.', part: 'key' });
   }
@@ -162,9 +222,15 @@ function approvalFits(document: Document, report: Report): void {
     report('load/schema', ['spec', 'target', 'kind'], 'only a ManagedCluster can be abandoned', { hint: didYouMeanHint(spec.target.kind, ['ManagedCluster']) });
   }
   // Left in the repository it would one day give up a cluster that is only away for a while.
-  if (spec.action === 'abandon' && spec.expires === undefined) report('load/schema', ['spec'], 'an approval that abandons a cluster must say when it ends', { hint: 'Add `expires`, such as 2030-01-31T12:00:00Z.', part: 'key' });
+  if (spec.action === 'abandon' && spec.expires === undefined)
+    report('load/schema', ['spec'], 'an approval that abandons a cluster must say when it ends', {
+      hint: 'Add `expires`, such as 2030-01-31T12:00:00Z.',
+      part: 'key',
+    });
   if (spec.action === 'resume' && spec.target.kind !== 'Application' && spec.target.kind !== 'Initializer') {
-    report('load/schema', ['spec', 'target', 'kind'], 'only an Application or Initializer can be resumed', { hint: didYouMeanHint(spec.target.kind, ['Application', 'Initializer']) });
+    report('load/schema', ['spec', 'target', 'kind'], 'only an Application or Initializer can be resumed', {
+      hint: didYouMeanHint(spec.target.kind, ['Application', 'Initializer']),
+    });
   }
 }
 

@@ -25,7 +25,19 @@ import type { Locate } from '../model/catalog.ts';
 import type { Diagnostic } from '../model/fault.ts';
 
 const SCHEMAS = [
-  application, approval, componentDefinition, config, initializer, parts, policyDefinition, policy, status, traitDefinition, workflowStepDefinition, workflow, workloadDefinition,
+  application,
+  approval,
+  componentDefinition,
+  config,
+  initializer,
+  parts,
+  policyDefinition,
+  policy,
+  status,
+  traitDefinition,
+  workflowStepDefinition,
+  workflow,
+  workloadDefinition,
 ];
 const BASE = parts.$id.slice(0, -'parts.schema.json'.length);
 /** One document with a thousand mistakes is told of by its first. */
@@ -78,7 +90,12 @@ function explain(error: ErrorObject, field: string, path: readonly (string | num
     case 'additionalProperties': {
       const key = String(params['additionalProperty']);
       const known = Object.keys(isRecord(error.parentSchema?.['properties']) ? error.parentSchema['properties'] : {});
-      return { message: `unknown field "${key}" in ${field}`, hint: didYouMeanHint(key, known) ?? `Its fields are ${listed(known, 12)}.`, path: [...path, key], part: 'key' };
+      return {
+        message: `unknown field "${key}" in ${field}`,
+        hint: didYouMeanHint(key, known) ?? `Its fields are ${listed(known, 12)}.`,
+        path: [...path, key],
+        part: 'key',
+      };
     }
     case 'required':
       return { message: `${field} has no "${String(params['missingProperty'])}"`, part: 'key' };
@@ -86,7 +103,10 @@ function explain(error: ErrorObject, field: string, path: readonly (string | num
       return { message: `${field} must be ${typeText(params['type'])}, not ${kindOf(error.data)}`, hint: typeHint(params['type'], error) };
     case 'enum': {
       const allowed = (params['allowedValues'] as unknown[]).map(String);
-      return { message: `${field} must be one of ${listed(allowed, 12)}`, hint: typeof error.data === 'string' ? didYouMeanHint(error.data, allowed) : undefined };
+      return {
+        message: `${field} must be one of ${listed(allowed, 12)}`,
+        hint: typeof error.data === 'string' ? didYouMeanHint(error.data, allowed) : undefined,
+      };
     }
     case 'format':
       return { message: `${field} must be a date and time such as 2030-01-31T12:00:00Z` };
@@ -98,7 +118,13 @@ function explain(error: ErrorObject, field: string, path: readonly (string | num
 }
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
-  string: 'a string', number: 'a number', integer: 'a whole number', boolean: 'true or false', array: 'a list', object: 'a mapping', null: 'empty',
+  string: 'a string',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+  null: 'empty',
 };
 
 function typeText(type: unknown): string {

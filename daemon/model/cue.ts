@@ -210,9 +210,7 @@ export interface CueExpressionRequest {
   readonly scope: CueObject;
 }
 
-export type CueExpressionResult =
-  | { readonly value: CueJson; readonly error?: undefined }
-  | { readonly value?: undefined; readonly error: CueError };
+export type CueExpressionResult = { readonly value: CueJson; readonly error?: undefined } | { readonly value?: undefined; readonly error: CueError };
 
 export type CueTemplateKind = 'component' | 'trait' | 'policy' | 'step' | 'status';
 

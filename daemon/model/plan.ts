@@ -28,7 +28,16 @@ export interface ApplyRules {
 }
 
 export const PLAIN_RULES: ApplyRules = {
-  takeOver: false, readOnly: false, shared: false, replace: false, recreateFields: [], keepOnUpdate: [], keepOnDrift: [], gc: 'onAppUpdate', propagation: 'cascading', force: false,
+  takeOver: false,
+  readOnly: false,
+  shared: false,
+  replace: false,
+  recreateFields: [],
+  keepOnUpdate: [],
+  keepOnDrift: [],
+  gc: 'onAppUpdate',
+  propagation: 'cascading',
+  force: false,
 };
 
 /** One object that should be in one cluster, whole, with every label. */

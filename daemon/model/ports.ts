@@ -115,14 +115,25 @@ export interface Transport {
    * Deletes when it is still the object with this uid. True once it is gone, false while finalizers hold it. `mark`:
    * annotations that it gets right before.
    */
-  readonly remove: (key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal, mark?: Readonly<Record<string, string>> | null) => Promise<boolean>;
+  readonly remove: (
+    key: ObjectKey,
+    uid: string,
+    propagation: 'cascading' | 'orphan',
+    signal: AbortSignal,
+    mark?: Readonly<Record<string, string>> | null,
+  ) => Promise<boolean>;
   /** Objects of a kind; `labels` is a label selector. */
   readonly list: (cluster: string, apiVersion: string, kind: string, namespace: string, labels: string, signal: AbortSignal) => Promise<readonly KubeObject[]>;
   /**
    * The kind that a resource's word stands for: `deployments`, `deployment`; `group` "" for any, the core one first. Null
    * when the cluster knows none. Absent: nobody can be asked.
    */
-  readonly kindOf?: (cluster: string, group: string, resource: string, signal: AbortSignal) => Promise<{ readonly apiVersion: string; readonly kind: string } | null>;
+  readonly kindOf?: (
+    cluster: string,
+    group: string,
+    resource: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly apiVersion: string; readonly kind: string } | null>;
   /** Whether a kind is namespaced; null when the cluster does not know it. */
   readonly isNamespaced: (cluster: string, apiVersion: string, kind: string, signal: AbortSignal) => Promise<boolean | null>;
 }
@@ -228,7 +239,10 @@ export interface ClusterRegistration {
  * Registers a cluster in the mode that the hub is run in: direct, or with OCM. Called again until it says `available`;
  * a call is short and doubles nothing. Faults: transport/*.
  */
-export type Register = (registration: ClusterRegistration, signal: AbortSignal) => Promise<{ readonly available: boolean; readonly message: string; readonly changed: boolean }>;
+export type Register = (
+  registration: ClusterRegistration,
+  signal: AbortSignal,
+) => Promise<{ readonly available: boolean; readonly message: string; readonly changed: boolean }>;
 
 /** One writer per hub. */
 export interface Lease {
@@ -243,7 +257,22 @@ export interface Lease {
  * Every kind of effect on the world, in the order in which a pass has them. Each goes through `Effects.run`, so that
  * one place checks the Lease before it and a test can kill the process right before or after any of them (I6).
  */
-export const EFFECTS = ['lease', 'system', 'application', 'revision', 'journal', 'tracker', 'apply', 'call', 'cloud', 'delete', 'status', 'untrack', 'forget', 'push'] as const;
+export const EFFECTS = [
+  'lease',
+  'system',
+  'application',
+  'revision',
+  'journal',
+  'tracker',
+  'apply',
+  'call',
+  'cloud',
+  'delete',
+  'status',
+  'untrack',
+  'forget',
+  'push',
+] as const;
 export type Effect = (typeof EFFECTS)[number];
 
 export interface Effects {
@@ -280,6 +309,18 @@ export const JOURNAL_LABEL = 'lateen.dev/journal';
 
 /** A journal that holds nothing yet. */
 export const EMPTY_JOURNAL: Journal = {
-  appRevision: '', mode: '', steps: [], suspend: false, terminated: false, finished: false, state: 'initializing', message: '',
-  startTime: '', endTime: '', variables: {}, failures: {}, calls: {}, timers: {},
+  appRevision: '',
+  mode: '',
+  steps: [],
+  suspend: false,
+  terminated: false,
+  finished: false,
+  state: 'initializing',
+  message: '',
+  startTime: '',
+  endTime: '',
+  variables: {},
+  failures: {},
+  calls: {},
+  timers: {},
 };

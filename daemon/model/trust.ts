@@ -25,7 +25,7 @@ export interface Provenance {
 
 /** `ada@example.com`, or the key where nobody is known by it. */
 export function signerText(signature: Signature): string {
-  return signature.signer === '' ? signature.fingerprints[0] ?? 'nobody' : signature.signer;
+  return signature.signer === '' ? (signature.fingerprints[0] ?? 'nobody') : signature.signer;
 }
 
 /** Why a signature is none that counts, as the rest of a sentence about a commit; "" for a good one. */

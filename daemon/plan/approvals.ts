@@ -45,17 +45,32 @@ export function approvedOf(document: Document): Approved {
   const spec = specOf(document);
   const { kind, namespace, name } = targetOf(spec);
   const isApplication = kind === 'Application' || kind === 'Initializer';
-  return { action: text(spec['action']) as Action, kind: text(kind), namespace: typeof namespace === 'string' ? namespace : isApplication ? DEFAULT_NAMESPACE : null, name: text(name) };
+  return {
+    action: text(spec['action']) as Action,
+    kind: text(kind),
+    namespace: typeof namespace === 'string' ? namespace : isApplication ? DEFAULT_NAMESPACE : null,
+    name: text(name),
+  };
 }
 
 /** Reads Approval documents that count; `nowMs` decides which have expired, `whoOf` tells who gave each. */
-export function approvalsOf(documents: readonly Document[], nowMs: number, whoOf: (document: Document) => { readonly by: string; readonly commit: string } = () => ({ by: '', commit: '' })): Approvals {
+export function approvalsOf(
+  documents: readonly Document[],
+  nowMs: number,
+  whoOf: (document: Document) => { readonly by: string; readonly commit: string } = () => ({ by: '', commit: '' }),
+): Approvals {
   const all = documents.map((document) => ({ document, spec: specOf(document) })).filter(({ spec }) => !hasExpired(spec, nowMs));
   const acted = new Map<string, ApprovalReport>();
   const fits = (value: unknown, wanted: string | undefined): boolean => value === undefined || value === '' || value === wanted;
   // What an Approval does not say, it does not approve everywhere: `default` (or none, where the kind has none), the hub.
-  const isAt = (spec: JsonObject, key: DeleteTarget): boolean => (targetOf(spec)['namespace'] ?? (key.namespace === '' ? '' : DEFAULT_NAMESPACE)) === key.namespace && (targetOf(spec)['cluster'] || LOCAL) === (key.cluster ?? LOCAL);
-  const isOf = (spec: JsonObject, namespace: string, application: string, hash: string): boolean => spec['action'] === 'resume' && targetOf(spec)['name'] === application && (targetOf(spec)['namespace'] ?? DEFAULT_NAMESPACE) === namespace && fits(spec['hash'], hash);
+  const isAt = (spec: JsonObject, key: DeleteTarget): boolean =>
+    (targetOf(spec)['namespace'] ?? (key.namespace === '' ? '' : DEFAULT_NAMESPACE)) === key.namespace &&
+    (targetOf(spec)['cluster'] || LOCAL) === (key.cluster ?? LOCAL);
+  const isOf = (spec: JsonObject, namespace: string, application: string, hash: string): boolean =>
+    spec['action'] === 'resume' &&
+    targetOf(spec)['name'] === application &&
+    (targetOf(spec)['namespace'] ?? DEFAULT_NAMESPACE) === namespace &&
+    fits(spec['hash'], hash);
   const consent = ({ document, spec }: (typeof all)[number]): Consent => {
     const { action, kind, namespace, name } = approvedOf(document);
     const object = `${kind} ${[namespace ?? '', name].filter((part) => part !== '').join('/')}`;
@@ -66,11 +81,24 @@ export function approvalsOf(documents: readonly Document[], nowMs: number, whoOf
     return found === undefined ? null : consent(found);
   };
   return {
-    allowsDelete: (key) => first((spec) => spec['action'] === 'delete' && targetOf(spec)['kind'] === key.kind && targetOf(spec)['name'] === key.name && isAt(spec, key) && fits(targetOf(spec)['uid'], key.uid)),
-    abandons: (cluster) => (cluster === LOCAL ? null : first((spec) => spec['action'] === 'abandon' && targetOf(spec)['kind'] === 'ManagedCluster' && targetOf(spec)['name'] === cluster)),
+    allowsDelete: (key) =>
+      first(
+        (spec) =>
+          spec['action'] === 'delete' &&
+          targetOf(spec)['kind'] === key.kind &&
+          targetOf(spec)['name'] === key.name &&
+          isAt(spec, key) &&
+          fits(targetOf(spec)['uid'], key.uid),
+      ),
+    abandons: (cluster) =>
+      cluster === LOCAL
+        ? null
+        : first((spec) => spec['action'] === 'abandon' && targetOf(spec)['kind'] === 'ManagedCluster' && targetOf(spec)['name'] === cluster),
     resumes: (namespace, application, step, hash) => first((spec) => isOf(spec, namespace, application, hash) && fits(spec['step'], step)),
     ofApplication: (namespace, application, hash) => all.filter(({ spec }) => isOf(spec, namespace, application, hash)).map(consent),
-    act: (item) => { acted.set(JSON.stringify([item.path, item.action, item.target]), item); },
+    act: (item) => {
+      acted.set(JSON.stringify([item.path, item.action, item.target]), item);
+    },
     acted: () => [...acted.values()],
   };
 }
@@ -84,7 +112,9 @@ export function staleness(document: Document, nowMs: number, hashOf: (applicatio
   const current = hashOf(`${namespace ?? ''}/${name}`);
   if (current === undefined) return `there is no application ${namespace ?? ''}/${name} in this commit`;
   const hash = text(spec['hash']);
-  return hash === '' || current === '' || hash === current ? '' : `it was given for the content ${hash} of ${namespace ?? ''}/${name}, which has ${current} now`;
+  return hash === '' || current === '' || hash === current
+    ? ''
+    : `it was given for the content ${hash} of ${namespace ?? ''}/${name}, which has ${current} now`;
 }
 
 /** What an Approval must say so that it cannot be used a second time for something else; "" when it says all of it. */

@@ -30,7 +30,10 @@ export function speaksOf(document: Document, app: Pick<DesiredApplication, 'name
 export function approvedSteps(app: DesiredApplication, approvals: Approvals, documents: readonly Document[]): readonly ApprovedStep[] {
   return flat(app.steps).flatMap(({ name, type, properties }) => {
     const path = approvals.resumes(app.namespace, app.name, name, app.revision.hash)?.path;
-    const found = path === undefined ? undefined : documents.find((document) => document.origin.path === path && speaksOf(document, app) && ['', name].includes(text(specOf(document)['step'])));
+    const found =
+      path === undefined
+        ? undefined
+        : documents.find((document) => document.origin.path === path && speaksOf(document, app) && ['', name].includes(text(specOf(document)['step'])));
     if (path === undefined || found === undefined) return [];
     // One that names no step is for all of them: only those are told that are known to wait.
     const waits = type === 'suspend' || (type === 'deploy' && properties['auto'] === false) || text(specOf(found)['step']) === name;

@@ -36,7 +36,8 @@ export function parseApprovers(text: string, file: string): readonly Approver[] 
   const [error] = parsed.errors;
   if (error !== undefined) throw new Fault('config/invalid', `${file}:${error.origin?.line ?? 1}: ${error.message}`);
   const list = isRecord(parsed.value) ? parsed.value['approvers'] : undefined;
-  if (!Array.isArray(list) || !isRecord(parsed.value) || Object.keys(parsed.value).length !== 1) throw new Fault('config/invalid', `${file}: expected a mapping with one key, "approvers", that holds a list`);
+  if (!Array.isArray(list) || !isRecord(parsed.value) || Object.keys(parsed.value).length !== 1)
+    throw new Fault('config/invalid', `${file}: expected a mapping with one key, "approvers", that holds a list`);
   return list.map((entry: unknown, index) => {
     const refuse = (message: string): never => {
       throw new Fault('config/invalid', `${file}:${parsed.locate(['approvers', index]).line}: ${message}`);
@@ -48,7 +49,8 @@ export function parseApprovers(text: string, file: string): readonly Approver[] 
       const value = entry[key];
       if (value === undefined) return null;
       // An empty list reads like "nothing" and could be meant as "anything".
-      if (!Array.isArray(value) || value.length === 0 || !value.every((item) => typeof item === 'string' && item !== '')) return refuse(`"${key}" is a list of at least one text; leave it out for all`);
+      if (!Array.isArray(value) || value.length === 0 || !value.every((item) => typeof item === 'string' && item !== ''))
+        return refuse(`"${key}" is a list of at least one text; leave it out for all`);
       return value as readonly string[];
     };
     const actions = words('actions') ?? ACTIONS;

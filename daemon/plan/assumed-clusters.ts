@@ -17,9 +17,24 @@ const list = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** The name of the cluster that stands for a selector. */
-const nameOf = (labels: JsonObject): string => `{${Object.keys(labels).sort().map((key) => `${key}=${String(labels[key])}`).join(',')}}`;
+const nameOf = (labels: JsonObject): string =>
+  `{${Object.keys(labels)
+    .sort()
+    .map((key) => `${key}=${String(labels[key])}`)
+    .join(',')}}`;
 
-const memberOf = (name: string, labels: Readonly<Record<string, string>>): Member => ({ name, labels, mode: 'direct', claims: {}, accepted: true, available: 'Unknown', taints: [], version: null, object: null, fault: null });
+const memberOf = (name: string, labels: Readonly<Record<string, string>>): Member => ({
+  name,
+  labels,
+  mode: 'direct',
+  claims: {},
+  accepted: true,
+  available: 'Unknown',
+  taints: [],
+  version: null,
+  object: null,
+  fault: null,
+});
 
 /** Everything that the documents of these catalogs say of clusters. */
 export function assumedClusters(catalogs: readonly Catalog[]): Assumed {
@@ -34,8 +49,12 @@ export function assumedClusters(catalogs: readonly Catalog[]): Assumed {
     return name;
   };
   const topology = (properties: JsonObject): void => {
-    if (Array.isArray(properties['clusters'])) properties['clusters'].forEach((name) => { named(text(name)); });
-    else if ((properties['clusterLabelSelector'] ?? properties['clusterSelector'] ?? null) !== null) selected(fields(properties['clusterLabelSelector'] ?? properties['clusterSelector']));
+    if (Array.isArray(properties['clusters']))
+      properties['clusters'].forEach((name) => {
+        named(text(name));
+      });
+    else if ((properties['clusterLabelSelector'] ?? properties['clusterSelector'] ?? null) !== null)
+      selected(fields(properties['clusterLabelSelector'] ?? properties['clusterSelector']));
   };
   const steps = (value: unknown): void => {
     for (const step of list(value)) {
@@ -57,11 +76,17 @@ export function assumedClusters(catalogs: readonly Catalog[]): Assumed {
         for (const env of list(fields(policy['properties'])['envs'])) {
           const selector = fields(fields(env['placement'])['clusterSelector']);
           if (text(selector['name']) !== '') named(text(selector['name']));
-          else if (Object.keys(fields(selector['labels'])).length > 0) decisions.set(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}-${text(env['name'])}`, [selected(fields(selector['labels']))]);
+          else if (Object.keys(fields(selector['labels'])).length > 0)
+            decisions.set(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}-${text(env['name'])}`, [
+              selected(fields(selector['labels'])),
+            ]);
         }
       }
     }
   }
   const sorted = [...members.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { unresolved: sorted.map(({ name }) => name).filter((name) => name.startsWith('{')), clusters: { members: sorted, decisions: (namespace, placement) => decisions.get(`${namespace}/${placement}`) ?? null } };
+  return {
+    unresolved: sorted.map(({ name }) => name).filter((name) => name.startsWith('{')),
+    clusters: { members: sorted, decisions: (namespace, placement) => decisions.get(`${namespace}/${placement}`) ?? null },
+  };
 }

@@ -108,7 +108,16 @@ export async function blame(input: BlameInput): Promise<Blame> {
   }
   try {
     const { blame: own, found } = await lookInto(input, suspects, after);
-    resolve(found === null || own.note !== '' ? null : new Map(differences(before, after).map(({ text, path }) => [fieldKey(rename, text, path), blamed(found, text, path).map((suspect) => suspects.indexOf(suspect))])));
+    resolve(
+      found === null || own.note !== ''
+        ? null
+        : new Map(
+            differences(before, after).map(({ text, path }) => [
+              fieldKey(rename, text, path),
+              blamed(found, text, path).map((suspect) => suspects.indexOf(suspect)),
+            ]),
+          ),
+    );
     return own;
   } finally {
     // Who waits for what never came to an end looks for itself.
@@ -126,7 +135,11 @@ async function lookInto(input: BlameInput, suspects: readonly Suspect[], after: 
   const { head, before, rendersMax } = input;
   const changes = suspects.flatMap((suspect) => suspect.changes);
   const nothing = (): readonly Cause[] => [];
-  if (suspects.length > 1 && rendersMax < 2) return { found: null, blame: { changes, renderCount: 0, ofObject: nothing, ofField: nothing, note: 'what set its fields was not looked for: too many applications change' } };
+  if (suspects.length > 1 && rendersMax < 2)
+    return {
+      found: null,
+      blame: { changes, renderCount: 0, ofObject: nothing, ofField: nothing, note: 'what set its fields was not looked for: too many applications change' },
+    };
   let renderCount = 0;
   let isSlow = false;
   const outcomeWithout = async (left: readonly Suspect[]): Promise<Outcome | null> => {
@@ -149,15 +162,21 @@ async function lookInto(input: BlameInput, suspects: readonly Suspect[], after: 
   }
   const found: Found = { input, after, effects, alone: [] };
   if (effects.length > 1 && isAnyLeft(found)) {
-    for (const { suspect } of effects.slice(0, Math.max(0, rendersMax - renderCount))) found.alone.push({ suspect, outcome: await outcomeWithout(effects.map((effect) => effect.suspect).filter((other) => other !== suspect)) });
+    for (const { suspect } of effects.slice(0, Math.max(0, rendersMax - renderCount)))
+      found.alone.push({ suspect, outcome: await outcomeWithout(effects.map((effect) => effect.suspect).filter((other) => other !== suspect)) });
   }
   const isCoarse = effects.some(({ suspect }) => suspect.members.length > 0);
   const inGroups = `${suspects.length} changes of its documents were looked at in groups: it is rendered at most ${rendersMax} times to find out what set a field`;
-  return { found, blame: told(found, renderCount, isSlow ? 'what set its fields was not looked for to the end: a rendering took too long' : isCoarse ? inGroups : '') };
+  return {
+    found,
+    blame: told(found, renderCount, isSlow ? 'what set its fields was not looked for to the end: a rendering took too long' : isCoarse ? inGroups : ''),
+  };
 }
 
 const told = (found: Found, renderCount: number, note: string): Blame => ({
-  changes: found.effects.flatMap(({ suspect }) => suspect.changes), renderCount, note,
+  changes: found.effects.flatMap(({ suspect }) => suspect.changes),
+  renderCount,
+  note,
   ofObject: (text) => causesOf(found, text, '', undefined),
   ofField: (text, field) => causesOf(found, text, field.path, field.to),
 });
@@ -169,7 +188,15 @@ function suspectsOf({ base, head, desired }: BlameInput): readonly Suspect[] {
     const isGone = change.to === undefined;
     const place = placeOf(isGone ? base.application.object : head.application.object, isGone ? change.basePath : change.path);
     const origin = isGone ? (base.isWritten ? base.application.locate(change.basePath) : null) : head.application.locate(change.path);
-    return { kind: place.kind, text: change.isOrder ? `the order of ${place.text}` : place.text, origin, isInBase: isGone && base.isWritten, changes: [change], swap: null, members: [] };
+    return {
+      kind: place.kind,
+      text: change.isOrder ? `the order of ${place.text}` : place.text,
+      origin,
+      isInBase: isGone && base.isWritten,
+      changes: [change],
+      swap: null,
+      members: [],
+    };
   });
   return [...own, ...sharedSuspects(base, head, desired)];
 }
@@ -181,19 +208,52 @@ const nameOf = ({ object }: Document): string => `${object.kind}/${object.metada
 
 /** Documents beside the application that it is rendered with: definitions, Policy and Workflow documents, lateen.yaml. */
 function sharedSuspects(base: BlameInput['base'], head: Source, desired: DesiredApplication): readonly Suspect[] {
-  const differing = (from: readonly Document[], to: readonly Document[], isUsed: (document: Document) => boolean, kind: Cause['kind'], swap: (source: Source, name: string) => Source): readonly Suspect[] => {
+  const differing = (
+    from: readonly Document[],
+    to: readonly Document[],
+    isUsed: (document: Document) => boolean,
+    kind: Cause['kind'],
+    swap: (source: Source, name: string) => Source,
+  ): readonly Suspect[] => {
     const names = [...new Set([...to, ...from].filter(isUsed).map(nameOf))].sort();
-    return names.filter((name) => !equal(from.filter((item) => nameOf(item) === name).map(bodyOf), to.filter((item) => nameOf(item) === name).map(bodyOf))).map((name): Suspect => {
-      const there = to.find((item) => nameOf(item) === name);
-      const before = from.find((item) => nameOf(item) === name);
-      return { kind, text: name.replace('/', ' '), origin: there?.origin ?? (base.isWritten ? (before?.origin ?? null) : null), isInBase: there === undefined && base.isWritten, changes: [], swap: (source) => swap(source, name), members: [] };
-    });
+    return names
+      .filter((name) => !equal(from.filter((item) => nameOf(item) === name).map(bodyOf), to.filter((item) => nameOf(item) === name).map(bodyOf)))
+      .map((name): Suspect => {
+        const there = to.find((item) => nameOf(item) === name);
+        const before = from.find((item) => nameOf(item) === name);
+        return {
+          kind,
+          text: name.replace('/', ' '),
+          origin: there?.origin ?? (base.isWritten ? (before?.origin ?? null) : null),
+          isInBase: there === undefined && base.isWritten,
+          changes: [],
+          swap: (source) => swap(source, name),
+          members: [],
+        };
+      });
   };
-  const put = (to: readonly Document[], from: readonly Document[], name: string): readonly Document[] => [...to.filter((item) => nameOf(item) !== name), ...from.filter((item) => nameOf(item) === name)];
+  const put = (to: readonly Document[], from: readonly Document[], name: string): readonly Document[] => [
+    ...to.filter((item) => nameOf(item) !== name),
+    ...from.filter((item) => nameOf(item) === name),
+  ];
   const isNear = ({ object }: Document): boolean => (object.metadata.namespace ?? 'default') === desired.namespace;
-  const config: Suspect = { kind: 'policy', text: CONFIG_TEXT, origin: null, isInBase: false, changes: [], swap: (source) => ({ ...source, config: base.config }), members: [] };
+  const config: Suspect = {
+    kind: 'policy',
+    text: CONFIG_TEXT,
+    origin: null,
+    isInBase: false,
+    changes: [],
+    swap: (source) => ({ ...source, config: base.config }),
+    members: [],
+  };
   return [
-    ...differing(base.definitions, head.definitions, (item) => desired.definitions.has(nameOf(item)), 'definition', (source, name) => ({ ...source, definitions: put(source.definitions, base.definitions, name) })),
+    ...differing(
+      base.definitions,
+      head.definitions,
+      (item) => desired.definitions.has(nameOf(item)),
+      'definition',
+      (source, name) => ({ ...source, definitions: put(source.definitions, base.definitions, name) }),
+    ),
     ...differing(base.policies, head.policies, isNear, 'policy', (source, name) => ({ ...source, policies: put(source.policies, base.policies, name) })),
     ...differing(base.workflows, head.workflows, isNear, 'workflow', (source, name) => ({ ...source, workflows: put(source.workflows, base.workflows, name) })),
     ...(equal([base.config.dialect, base.config.dialects], [head.config.dialect, head.config.dialects]) ? [] : [config]),
@@ -210,14 +270,21 @@ function grouped(suspects: readonly Suspect[], max: number): readonly Suspect[] 
   if (suspects.length <= max) return suspects;
   // A trait or a patched component by itself, then a component, an environment or a policy, then a list of them.
   for (const depth of [9, 7, 5, 3, 2, 1]) {
-    const groups = Map.groupBy(suspects, (suspect) => (suspect.swap === null ? suspect.changes.flatMap((change) => change.path.slice(0, depth)).join('/') : suspect.kind));
+    const groups = Map.groupBy(suspects, (suspect) =>
+      suspect.swap === null ? suspect.changes.flatMap((change) => change.path.slice(0, depth)).join('/') : suspect.kind,
+    );
     if (groups.size > max && depth > 1) continue;
     return [...groups.values()].map((members): Suspect => {
       const [first] = members;
       if (members.length === 1 && first !== undefined) return first;
       const changes = members.flatMap((item) => item.changes);
       return {
-        kind: first?.kind ?? 'together', text: `${members.length} changes, among them ${first?.text ?? ''}`, origin: first?.origin ?? null, isInBase: first?.isInBase ?? false, changes, members,
+        kind: first?.kind ?? 'together',
+        text: `${members.length} changes, among them ${first?.text ?? ''}`,
+        origin: first?.origin ?? null,
+        isInBase: first?.isInBase ?? false,
+        changes,
+        members,
         swap: members.every((item) => item.swap === null) ? null : (source) => members.reduce((all, { swap }) => (swap === null ? all : swap(all)), source),
       };
     });
@@ -263,9 +330,27 @@ function causesOf(found: Found, text: string, path: string, value: Json | undefi
   // Items of lists by their names, for leaving something out may move them; what is gone has its place in the base.
   const named = path === '' ? '' : namedPointer(value === undefined && before !== undefined ? before : after, path);
   const suspects = blamed(found, text, named);
-  if (suspects.length > 0) return suspects.slice(0, CAUSES_MAX).map((suspect) => ({ kind: suspect.kind, text: suspect.text, origin: suspect.origin, isInBase: suspect.isInBase, computedBy: path === '' ? null : computedBy(input, after ?? before, suspect, value) }));
+  if (suspects.length > 0)
+    return suspects.slice(0, CAUSES_MAX).map((suspect) => ({
+      kind: suspect.kind,
+      text: suspect.text,
+      origin: suspect.origin,
+      isInBase: suspect.isInBase,
+      computedBy: path === '' ? null : computedBy(input, after ?? before, suspect, value),
+    }));
   if (effects.length < 2 || agree(input.before, found.after, text, named)) return [];
-  return [{ kind: 'together', text: `several changes together: ${effects.slice(0, CAUSES_MAX).map(({ suspect }) => suspect.text).join('; ')}`, origin: effects[0]?.suspect.origin ?? null, isInBase: effects[0]?.suspect.isInBase ?? false, computedBy: null }];
+  return [
+    {
+      kind: 'together',
+      text: `several changes together: ${effects
+        .slice(0, CAUSES_MAX)
+        .map(({ suspect }) => suspect.text)
+        .join('; ')}`,
+      origin: effects[0]?.suspect.origin ?? null,
+      isInBase: effects[0]?.suspect.isInBase ?? false,
+      computedBy: null,
+    },
+  ];
 }
 
 /** Causes of one field that are told. */
@@ -281,7 +366,16 @@ function holds(written: unknown, value: unknown): boolean {
 /** The definition whose template made another value of what was written. */
 function computedBy({ head, desired }: BlameInput, object: KubeObject | undefined, suspect: Suspect, value: Json | undefined): Cause['computedBy'] {
   const [change, second] = suspect.changes;
-  if (change === undefined || second !== undefined || value === undefined || change.isOrder || change.to === undefined || holds(change.to, value) || holds(value, change.to)) return null;
+  if (
+    change === undefined ||
+    second !== undefined ||
+    value === undefined ||
+    change.isOrder ||
+    change.to === undefined ||
+    holds(change.to, value) ||
+    holds(value, change.to)
+  )
+    return null;
   if (!['property', 'trait', 'patch', 'override'].includes(suspect.kind)) return null;
   const labels = object?.metadata.labels ?? {};
   const ofTrait = /^trait (\S+) of |: trait (\S+) of /.exec(suspect.text);

@@ -8,8 +8,9 @@ export interface Place {
   readonly text: string;
 }
 
-const at = (value: unknown, path: Path): unknown => path.reduce<unknown>((here, part) => (Array.isArray(here) ? here[Number(part)] : isRecord(here) ? here[String(part)] : undefined), value);
-const textOf = (value: unknown, name: string): string => (isRecord(value) && typeof value[name] === 'string' ? (value[name]) : '');
+const at = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>((here, part) => (Array.isArray(here) ? here[Number(part)] : isRecord(here) ? here[String(part)] : undefined), value);
+const textOf = (value: unknown, name: string): string => (isRecord(value) && typeof value[name] === 'string' ? value[name] : '');
 
 /** `a.b[0].c` of the parts of a path; items of lists by their name where they have one. */
 function fieldText(value: unknown, path: Path): string {
@@ -42,7 +43,10 @@ function inComponent(document: unknown, path: Path, from: number, prefix: string
   if (field === 'properties') return { kind: kind('property'), text: `${prefix}${propertyText(component, path.slice(from), 1)}${whole}` };
   if (field === 'traits' && typeof index === 'number') {
     const trait = `trait ${textOf(at(document, path.slice(0, from + 2)), 'type')} of ${whole}`;
-    return { kind: kind('trait'), text: `${prefix}${trait}${part === undefined ? '' : part === 'properties' && path.length > from + 3 ? `, property ${fieldText(at(document, path.slice(0, from + 3)), path.slice(from + 3))}` : `, ${fieldText(at(document, path.slice(0, from + 2)), path.slice(from + 2))}`}` };
+    return {
+      kind: kind('trait'),
+      text: `${prefix}${trait}${part === undefined ? '' : part === 'properties' && path.length > from + 3 ? `, property ${fieldText(at(document, path.slice(0, from + 3)), path.slice(from + 3))}` : `, ${fieldText(at(document, path.slice(0, from + 2)), path.slice(from + 2))}`}`,
+    };
   }
   return { kind: kind('component'), text: `${prefix}${fieldText(component, path.slice(from))} of ${whole}` };
 }
@@ -56,8 +60,10 @@ function inPolicy(document: unknown, path: Path): Place {
   const [name, type] = [textOf(policy, 'name') || textOf(policy, 'type'), textOf(policy, 'type')];
   const [, , , , list, index, field] = path;
   if (type === 'override' && list === 'components' && typeof index === 'number') return inComponent(document, path, 6, `override ${name}: `);
-  if (type === 'override') return { kind: 'override', text: path.length <= 4 ? `override ${name}` : `override ${name}: ${fieldText(at(policy, ['properties']), path.slice(4))}` };
-  if (type === 'topology') return { kind: 'placement', text: path.length <= 4 ? `topology ${name}` : `topology ${name}: ${fieldText(at(policy, ['properties']), path.slice(4))}` };
+  if (type === 'override')
+    return { kind: 'override', text: path.length <= 4 ? `override ${name}` : `override ${name}: ${fieldText(at(policy, ['properties']), path.slice(4))}` };
+  if (type === 'topology')
+    return { kind: 'placement', text: path.length <= 4 ? `topology ${name}` : `topology ${name}: ${fieldText(at(policy, ['properties']), path.slice(4))}` };
   if (type === 'env-binding' && list === 'envs' && typeof index === 'number') {
     const env = at(document, path.slice(0, 6));
     const title = `environment ${textOf(env, 'name')}`;
@@ -71,7 +77,8 @@ function inPolicy(document: unknown, path: Path): Place {
 function inWorkflow(document: unknown, path: Path): Place {
   const step = [...path.keys()].filter((i) => typeof path[i] === 'number').at(-1);
   const name = step === undefined ? '' : textOf(at(document, path.slice(0, step + 1)), 'name');
-  if (step === undefined || name === '') return { kind: 'workflow', text: path.length === 2 ? 'the workflow' : `workflow: ${fieldText(document, path.slice(2))}` };
+  if (step === undefined || name === '')
+    return { kind: 'workflow', text: path.length === 2 ? 'the workflow' : `workflow: ${fieldText(document, path.slice(2))}` };
   const rest = path.slice(step + 1);
   return { kind: 'workflow', text: `workflow step ${name}${rest.length === 0 ? '' : `: ${fieldText(at(document, path.slice(0, step + 1)), rest)}`}` };
 }

@@ -14,7 +14,19 @@ export interface Cause {
    * `placement`: where an environment or a topology leads. `policy`, `workflow`, `metadata`: of the Application.
    * `definition`: another template. `document`: the object's own document. `together`: no single change does it.
    */
-  readonly kind: 'property' | 'trait' | 'component' | 'patch' | 'override' | 'placement' | 'policy' | 'workflow' | 'metadata' | 'definition' | 'document' | 'together';
+  readonly kind:
+    | 'property'
+    | 'trait'
+    | 'component'
+    | 'patch'
+    | 'override'
+    | 'placement'
+    | 'policy'
+    | 'workflow'
+    | 'metadata'
+    | 'definition'
+    | 'document'
+    | 'together';
   /** For people: `property image of component web`, `environment prod: trait scaler of component web, property replicas`. */
   readonly text: string;
   /** The line; null where it is not in the repository. */

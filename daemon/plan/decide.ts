@@ -22,7 +22,9 @@ export interface Owner {
 export function storedForm(object: KubeObject): KubeObject {
   if (object.kind !== 'Secret' || object.apiVersion !== 'v1' || object['stringData'] === undefined || object['stringData'] === null) return object;
   const { stringData, ...rest } = object;
-  const encoded = Object.fromEntries(Object.entries(stringData as Record<string, unknown>).map(([key, value]) => [key, Buffer.from(String(value), 'utf8').toString('base64')]));
+  const encoded = Object.fromEntries(
+    Object.entries(stringData as Record<string, unknown>).map(([key, value]) => [key, Buffer.from(String(value), 'utf8').toString('base64')]),
+  );
   return { ...rest, data: { ...(rest['data'] as Record<string, unknown> | undefined), ...encoded } };
 }
 
@@ -46,10 +48,21 @@ export function ownership(live: KubeObject, owner: Owner): { readonly by: 'us' |
 /** Lateen applied it: the stamp is there and was put there by us. */
 export function isStamped(live: KubeObject): boolean {
   const managers = live.metadata['managedFields'];
-  return live.metadata.annotations?.[RENDER_HASH_ANNOTATION] !== undefined && (!Array.isArray(managers) || managers.some((entry: { manager?: unknown }) => entry.manager === FIELD_MANAGER));
+  return (
+    live.metadata.annotations?.[RENDER_HASH_ANNOTATION] !== undefined &&
+    (!Array.isArray(managers) || managers.some((entry: { manager?: unknown }) => entry.manager === FIELD_MANAGER))
+  );
 }
 
-const refuse = (wanted: Wanted, live: KubeObject | null, fault: Fault): Change => ({ action: 'refuse', key: wanted.key, reason: fault.message, wanted, live, fields: [], fault });
+const refuse = (wanted: Wanted, live: KubeObject | null, fault: Fault): Change => ({
+  action: 'refuse',
+  key: wanted.key,
+  reason: fault.message,
+  wanted,
+  live,
+  fields: [],
+  fault,
+});
 
 /**
  * Decides about one object. `observation` undefined means it was not looked for, which is a bug of the caller.
@@ -65,18 +78,37 @@ export function decide(asked: Wanted, observation: Observation, owner: Owner, fi
   if ('fault' in observation) return refuse(wanted, null, observation.fault);
   const { rules } = wanted;
   if ('absent' in observation) {
-    if (rules.readOnly) return refuse(wanted, null, new Fault('plan/ownership', `${wanted.key.kind} (${wanted.key.name}) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy`));
+    if (rules.readOnly)
+      return refuse(
+        wanted,
+        null,
+        new Fault(
+          'plan/ownership',
+          `${wanted.key.kind} (${wanted.key.name}) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy`,
+        ),
+      );
     return { action: 'create', key: wanted.key, reason: 'not there yet', wanted, live: null, fields: [], fault: null };
   }
   const live = observation.live;
-  const keep = (reason: string, fields: readonly FieldChange[] = []): Change => ({ action: 'keep', key: wanted.key, reason, wanted, live, fields, fault: null });
+  const keep = (reason: string, fields: readonly FieldChange[] = []): Change => ({
+    action: 'keep',
+    key: wanted.key,
+    reason,
+    wanted,
+    live,
+    fields,
+    fault: null,
+  });
   if (rules.readOnly) return keep('read-only');
-  if (live.metadata.deletionTimestamp !== undefined) return refuse(wanted, live, new Fault('transport/gone', `${describeKey(wanted.key)} is being deleted; it is made again when it is gone`));
+  if (live.metadata.deletionTimestamp !== undefined)
+    return refuse(wanted, live, new Fault('transport/gone', `${describeKey(wanted.key)} is being deleted; it is made again when it is gone`));
   const owned = ownership(live, owner);
-  if (owned.by === 'other' && !rules.shared) return refuse(wanted, live, new Fault('plan/ownership', `existing object ${describeKey(wanted.key)} is managed by other application ${owned.name}`));
+  if (owned.by === 'other' && !rules.shared)
+    return refuse(wanted, live, new Fault('plan/ownership', `existing object ${describeKey(wanted.key)} is managed by other application ${owned.name}`));
   if (owned.by === 'other') return keep(`shared with ${owned.name}`);
   if (owned.by === 'nobody') {
-    if (owner.name !== '' && owner.dialect === '1.10' && !rules.takeOver) return refuse(wanted, live, new Fault('plan/ownership', `${describeKey(wanted.key)} exists but not managed by any application now`));
+    if (owner.name !== '' && owner.dialect === '1.10' && !rules.takeOver)
+      return refuse(wanted, live, new Fault('plan/ownership', `${describeKey(wanted.key)} exists but not managed by any application now`));
     return { action: 'adopt', key: wanted.key, reason: 'exists and is taken over', wanted, live, fields: changedFields(wanted, live), fault: null };
   }
   if (live.metadata.annotations?.[RENDER_HASH_ANNOTATION] !== renderHashOf(whole.object)) {
@@ -87,7 +119,15 @@ export function decide(asked: Wanted, observation: Observation, owner: Owner, fi
   // KubeVela 1.10, apply-once: these paths keep the live value while the state is kept, and only then.
   const put = changedFields({ ...wanted, object: withValuesOf(wanted.object, live, rules.keepOnDrift) }, live);
   if (!fieldRules.corrects(asked) || put.length === 0) return keep('drift, only reported', drift);
-  return { action: 'update', key: wanted.key, reason: 'drift', wanted: { ...wanted, rules: { ...rules, keepOnUpdate: rules.keepOnDrift } }, live, fields: put, fault: null };
+  return {
+    action: 'update',
+    key: wanted.key,
+    reason: 'drift',
+    wanted: { ...wanted, rules: { ...rules, keepOnUpdate: rules.keepOnDrift } },
+    live,
+    fields: put,
+    fault: null,
+  };
 }
 
 /** What is left to others of the objects in a ManifestWork stands in the work: whoever applies them has no other word of it. */
@@ -102,10 +142,12 @@ const OUR_ANNOTATIONS = /^\/metadata\/annotations\/(oam\.dev~1render-hash|app\.o
 /** The fields whose live value is not the wanted one. Values of a Secret are never told, only that they differ (I9). */
 export function changedFields(wanted: Wanted, live: KubeObject): readonly FieldChange[] {
   const secret = wanted.key.kind === 'Secret';
-  return differences(wanted.object, live).filter((path) => !OUR_ANNOTATIONS.test(path)).map((path) => {
-    if (secret && path.startsWith('/data')) return { path };
-    return { path, ...defined('from', valueAt(live, path)), ...defined('to', valueAt(wanted.object, path)) };
-  });
+  return differences(wanted.object, live)
+    .filter((path) => !OUR_ANNOTATIONS.test(path))
+    .map((path) => {
+      if (secret && path.startsWith('/data')) return { path };
+      return { path, ...defined('from', valueAt(live, path)), ...defined('to', valueAt(wanted.object, path)) };
+    });
 }
 
 const defined = (name: 'from' | 'to', value: Json | undefined): { from?: Json; to?: Json } => (value === undefined ? {} : { [name]: value });

@@ -52,7 +52,7 @@ type KeyOf = (item: unknown) => string;
 /** By what the items of both lists can be told apart. */
 export function keyFor(...lists: readonly (readonly unknown[])[]): KeyOf | null {
   for (const field of ['name', 'type']) {
-    const keyOf: KeyOf = (item) => (isRecord(item) && typeof item[field] === 'string' ? (item[field]) : '');
+    const keyOf: KeyOf = (item) => (isRecord(item) && typeof item[field] === 'string' ? item[field] : '');
     if (lists.every((list) => list.every((item) => keyOf(item) !== '') && new Set(list.map(keyOf)).size === list.length)) return keyOf;
   }
   return null;
@@ -64,7 +64,8 @@ function collectKeyed(from: readonly unknown[], to: readonly unknown[], keyOf: K
     const other = before.get(key);
     collect(other === undefined ? undefined : from[other], to[i], [...basePath, other ?? from.length], [...path, i], changes);
   }
-  for (const [key, i] of before) if (!after.has(key)) changes.push({ path: [...path, Math.min(i, to.length)], basePath: [...basePath, i], ...value('from', from[i]), isOrder: false });
+  for (const [key, i] of before)
+    if (!after.has(key)) changes.push({ path: [...path, Math.min(i, to.length)], basePath: [...basePath, i], ...value('from', from[i]), isOrder: false });
   const [orderBefore, orderAfter] = [[...before.keys()].filter((key) => after.has(key)), [...after.keys()].filter((key) => before.has(key))];
   if (!equal(orderBefore, orderAfter)) changes.push({ path, basePath, from: orderBefore, to: orderAfter, isOrder: true });
 }
@@ -87,7 +88,9 @@ export function withoutChanges<T>(head: T, changes: readonly DocumentChange[]): 
     (parent as Record<string | number, unknown>)[change.path.at(-1) ?? ''] = change.from === undefined ? GONE : structuredClone(change.from);
   }
   for (const { change, parent } of found) if (change.isOrder) reorder(parent, change.from as readonly string[]);
-  const taken = found.filter(({ change }) => !change.isOrder && change.to === undefined).toSorted((a, b) => Number(a.change.basePath.at(-1)) - Number(b.change.basePath.at(-1)));
+  const taken = found
+    .filter(({ change }) => !change.isOrder && change.to === undefined)
+    .toSorted((a, b) => Number(a.change.basePath.at(-1)) - Number(b.change.basePath.at(-1)));
   for (const { change, parent } of taken) {
     const key = change.basePath.at(-1) ?? '';
     if (Array.isArray(parent)) parent.splice(Math.min(Number(key), parent.length), 0, structuredClone(change.from));
@@ -117,11 +120,17 @@ function reorder(list: unknown, order: readonly string[]): void {
   if (keyOf === null) return;
   const places = list.flatMap((item, i) => (item !== GONE && order.includes(keyOf(item)) ? [i] : []));
   const items = places.map((i): unknown => list[i]).toSorted((a, b) => order.indexOf(keyOf(a)) - order.indexOf(keyOf(b)));
-  places.forEach((place, i) => { list[place] = items[i]; });
+  places.forEach((place, i) => {
+    list[place] = items[i];
+  });
 }
 
 function cleaned(json: unknown): unknown {
   if (Array.isArray(json)) return json.filter((item) => item !== GONE).map(cleaned);
   if (!isRecord(json)) return json;
-  return Object.fromEntries(Object.entries(json).filter(([, item]) => item !== GONE).map(([key, item]) => [key, cleaned(item)]));
+  return Object.fromEntries(
+    Object.entries(json)
+      .filter(([, item]) => item !== GONE)
+      .map(([key, item]) => [key, cleaned(item)]),
+  );
 }

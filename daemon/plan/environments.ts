@@ -41,7 +41,12 @@ function boundEnvironments(desired: DesiredApplication, clusters: Clusters): rea
     const cluster = 'cluster' in choice ? choice.cluster : (clusters.decisions(desired.namespace, choice.placement)?.[0] ?? null);
     const isOcm = clusters.members.some((member) => member.name === cluster && member.mode === 'ocm');
     const sent = cluster === null ? [] : environmentObjects(desired, environment, cluster, null, isOcm);
-    return { name: environment.name, clusters: cluster === null ? [] : [cluster], keys: new Set(sent.map((wanted) => keyText(wanted.key))), objects: environment.components.flatMap((component) => component.objects.map((wanted) => wanted.object)) };
+    return {
+      name: environment.name,
+      clusters: cluster === null ? [] : [cluster],
+      keys: new Set(sent.map((wanted) => keyText(wanted.key))),
+      objects: environment.components.flatMap((component) => component.objects.map((wanted) => wanted.object)),
+    };
   });
 }
 
@@ -49,7 +54,10 @@ async function deployed(desired: DesiredApplication, step: Step, clusters: Clust
   try {
     const { properties } = step;
     const inline = step.type === 'deploy2env' ? environmentPolicies(desired.policies, properties) : inlinePolicies(properties);
-    const { components, placements } = desired.deployment(texts(properties['policies']), inline, { clusters, ignoreTerraform: properties['ignoreTerraformComponent'] !== false });
+    const { components, placements } = desired.deployment(texts(properties['policies']), inline, {
+      clusters,
+      ignoreTerraform: properties['ignoreTerraformComponent'] !== false,
+    });
     const keys = new Set<string>();
     const objects: KubeObject[] = [];
     for (const placement of placements) {
@@ -75,12 +83,19 @@ function rendering(desired: DesiredApplication, component: ComponentRef, placeme
 /** KubeVela 1.10: policies that a deploy step has in its own properties. */
 function inlinePolicies(properties: JsonObject): readonly PolicyRef[] {
   const list = Array.isArray(properties['inlinePolicies']) ? (properties['inlinePolicies'] as readonly JsonObject[]) : [];
-  return list.map((policy) => ({ name: String(policy['name'] ?? ''), type: String(policy['type'] ?? ''), properties: (policy['properties'] ?? {}) as JsonObject }));
+  return list.map((policy) => ({
+    name: String(policy['name'] ?? ''),
+    type: String(policy['type'] ?? ''),
+    properties: (policy['properties'] ?? {}) as JsonObject,
+  }));
 }
 
 function nameOf(desired: DesiredApplication, step: Step, inline: readonly PolicyRef[]): string {
   if (step.type === 'deploy2env') return String(step.properties['env']);
   const named = texts(step.properties['policies']).map((name) => desired.policies.find((policy) => policy.name === name));
-  const topologies = [...named, ...inline].filter((policy) => policy?.type === 'topology').map((policy) => policy?.name ?? '').filter((name) => name !== '');
+  const topologies = [...named, ...inline]
+    .filter((policy) => policy?.type === 'topology')
+    .map((policy) => policy?.name ?? '')
+    .filter((name) => name !== '');
   return topologies.length === 0 ? step.name : topologies.join('+');
 }

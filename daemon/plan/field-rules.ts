@@ -32,7 +32,10 @@ export const PLAIN_FIELD_RULES: FieldRules = { corrects: () => true, ignored: ()
  * of them speaks for itself, by its annotations and where it stands).
  */
 export function fieldRules(config: RepositoryConfig, bound: DriftBound, document: { readonly object: KubeObject; readonly origin: Origin } | null): FieldRules {
-  const compiled = config.ignoreFields.map((rule) => ({ ...rule, pointers: rule.paths.map((path) => parsePointer(path)).filter((pointer) => !('mistake' in pointer)) as readonly FieldPointer[] }));
+  const compiled = config.ignoreFields.map((rule) => ({
+    ...rule,
+    pointers: rule.paths.map((path) => parsePointer(path)).filter((pointer) => !('mistake' in pointer)) as readonly FieldPointer[],
+  }));
   const ofApplication = annotated(document?.object);
   return {
     corrects: (wanted) => {
@@ -41,8 +44,18 @@ export function fieldRules(config: RepositoryConfig, bound: DriftBound, document
       return choice === 'correct';
     },
     ignored: ({ key, object }) => {
-      const ofConfig = compiled.filter((rule) => (rule.kind === '*' || rule.kind === key.kind) && fits(rule.group, groupOf(key.apiVersion)) && fits(rule.namespace, key.namespace) && fits(rule.name, key.name)).flatMap((rule) => rule.pointers);
-      const ofAnnotations = [...ofApplication, ...annotated(object)].filter((field) => field.kind === '' || field.kind === key.kind).map((field) => field.pointer);
+      const ofConfig = compiled
+        .filter(
+          (rule) =>
+            (rule.kind === '*' || rule.kind === key.kind) &&
+            fits(rule.group, groupOf(key.apiVersion)) &&
+            fits(rule.namespace, key.namespace) &&
+            fits(rule.name, key.name),
+        )
+        .flatMap((rule) => rule.pointers);
+      const ofAnnotations = [...ofApplication, ...annotated(object)]
+        .filter((field) => field.kind === '' || field.kind === key.kind)
+        .map((field) => field.pointer);
       const all = [...ofConfig, ...ofAnnotations];
       // What is written as text in the commit is base64 in the cluster.
       return key.kind === 'Secret' ? all.map((pointer) => (pointer[0] === 'stringData' ? ['data', ...pointer.slice(1)] : pointer)) : all;

@@ -6,13 +6,18 @@ import type { Tracked } from '../model/status.ts';
 export function trackedOf(tracker: KubeObject): readonly Tracked[] {
   const resources = (tracker['spec'] as JsonObject | undefined)?.['managedResources'];
   if (!Array.isArray(resources)) return [];
-  return (resources as readonly JsonObject[]).filter((entry) => entry['deleted'] !== true).map((entry) => {
-    const text = (name: string): string => (typeof entry[name] === 'string' ? (entry[name]) : '');
-    return {
-      key: { cluster: text('cluster') || LOCAL, apiVersion: text('apiVersion'), kind: text('kind'), namespace: text('namespace'), name: text('name') },
-      component: text('component'), trait: text('trait'), creator: text('creator'), skipGC: entry['skipGC'] === true,
-    };
-  });
+  return (resources as readonly JsonObject[])
+    .filter((entry) => entry['deleted'] !== true)
+    .map((entry) => {
+      const text = (name: string): string => (typeof entry[name] === 'string' ? entry[name] : '');
+      return {
+        key: { cluster: text('cluster') || LOCAL, apiVersion: text('apiVersion'), kind: text('kind'), namespace: text('namespace'), name: text('name') },
+        component: text('component'),
+        trait: text('trait'),
+        creator: text('creator'),
+        skipGC: entry['skipGC'] === true,
+      };
+    });
 }
 
 /** The entries of several lists, each object once; a later list wins. */

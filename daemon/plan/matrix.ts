@@ -25,10 +25,12 @@ function byIdentity(view: EnvironmentView | undefined): ReadonlyMap<string, Kube
 
 const titleOf = (identity: string): string => identity.slice(identity.indexOf('\0') + 1);
 const kindOf = (identity: string): string => titleOf(identity).split(' ')[0] ?? '';
-const value = <N extends string>(name: N, json: Json | undefined): { readonly [key in N]?: Json } => (json === undefined ? {} : ({ [name]: json } as { readonly [key in N]?: Json }));
+const value = <N extends string>(name: N, json: Json | undefined): { readonly [key in N]?: Json } =>
+  json === undefined ? {} : ({ [name]: json } as { readonly [key in N]?: Json });
 
 /** Places in lists are those of `to`, of what is gone those of `from`. */
-const namedFields = (from: KubeObject, to: KubeObject): readonly FieldChange[] => diffFields(from, to).map((field) => ({ ...field, path: namedPointer(field.to === undefined ? from : to, field.path) }));
+const namedFields = (from: KubeObject, to: KubeObject): readonly FieldChange[] =>
+  diffFields(from, to).map((field) => ({ ...field, path: namedPointer(field.to === undefined ? from : to, field.path) }));
 
 interface Column {
   readonly name: string;
@@ -47,8 +49,13 @@ export function matrixOf(base: readonly EnvironmentView[] | null, head: readonly
   const before = (name: string): EnvironmentView | undefined => base?.find((view) => view.name === name);
   const columns = views.map(({ name }): Column => ({ name, before: byIdentity(before(name)), after: byIdentity(head.find((view) => view.name === name)) }));
   return {
-    environments: views.map((view) => ({ name: view.name, clusters: view.clusters, state: gone.includes(view) ? 'gone' : base !== null && before(view.name) === undefined ? 'new' : 'same' })),
-    rows: base === null ? [] : rowsOf(columns), touchesPatch,
+    environments: views.map((view) => ({
+      name: view.name,
+      clusters: view.clusters,
+      state: gone.includes(view) ? 'gone' : base !== null && before(view.name) === undefined ? 'new' : 'same',
+    })),
+    rows: base === null ? [] : rowsOf(columns),
+    touchesPatch,
     neighbours: head.slice(1).map((view, i) => neighboursOf(head[i] as EnvironmentView, view)),
   };
 }
@@ -63,7 +70,8 @@ function rowsOf(columns: readonly Column[]): readonly MatrixRow[] {
       const fields = from === undefined || to === undefined ? [{ path: '', isSecret: false }] : concealed(kindOf(identity), namedFields(from, to));
       for (const { path, isSecret } of fields) {
         const key = `${identity}\0${path}`;
-        if (!rows.has(key) && rows.size < FIELDS_MAX) rows.set(key, { object: titleOf(identity), path, isSecret, cells: columns.map((column) => cellOf(column, identity, path, isSecret)) });
+        if (!rows.has(key) && rows.size < FIELDS_MAX)
+          rows.set(key, { object: titleOf(identity), path, isSecret, cells: columns.map((column) => cellOf(column, identity, path, isSecret)) });
       }
     }
   }
@@ -72,7 +80,8 @@ function rowsOf(columns: readonly Column[]): readonly MatrixRow[] {
 
 function cellOf({ before, after }: Column, identity: string, path: string, isSecret: boolean): MatrixRow['cells'][number] {
   // A whole object is only there or not.
-  const read = (objects: ReadonlyMap<string, KubeObject>): Json | undefined => (path === '' ? (objects.has(identity) ? 'there' : undefined) : valueAtPointer(objects.get(identity), path));
+  const read = (objects: ReadonlyMap<string, KubeObject>): Json | undefined =>
+    path === '' ? (objects.has(identity) ? 'there' : undefined) : valueAtPointer(objects.get(identity), path);
   const [from, to] = [read(before), read(after)];
   const isChanged = !equal(from, to);
   return isSecret ? { isChanged } : { ...value('from', from), ...value('to', to), isChanged };
@@ -83,8 +92,23 @@ function neighboursOf(left: EnvironmentView, right: EnvironmentView): Neighbours
   const fields = [...new Set([...one.keys(), ...other.keys()])].sort().flatMap((identity): Neighbours['fields'] => {
     const [from, to] = [one.get(identity), other.get(identity)];
     const object = titleOf(identity);
-    if (from === undefined || to === undefined) return [{ object, path: '', isSecret: false, ...value('left', from === undefined ? undefined : 'there'), ...value('right', to === undefined ? undefined : 'there') }];
-    return concealed(kindOf(identity), namedFields(from, to)).map((field) => ({ object, path: field.path, isSecret: field.isSecret, ...value('left', field.from), ...value('right', field.to) }));
+    if (from === undefined || to === undefined)
+      return [
+        {
+          object,
+          path: '',
+          isSecret: false,
+          ...value('left', from === undefined ? undefined : 'there'),
+          ...value('right', to === undefined ? undefined : 'there'),
+        },
+      ];
+    return concealed(kindOf(identity), namedFields(from, to)).map((field) => ({
+      object,
+      path: field.path,
+      isSecret: field.isSecret,
+      ...value('left', field.from),
+      ...value('right', field.to),
+    }));
   });
   return { left: left.name, right: right.name, fields: fields.slice(0, FIELDS_MAX) };
 }

@@ -33,12 +33,18 @@ export function leavingRecords(records: ReadonlyMap<string, ApplicationRecord>, 
   if (catalog.unreadable.length > 0) return [];
   const present = new Set(catalog.applications.map((document) => `${document.object.metadata.namespace ?? 'default'}/${document.object.metadata.name ?? ''}`));
   for (const item of catalog.broken) if (item.kind === 'Application' || item.kind === '') present.add(`${item.namespace || 'default'}/${item.name}`);
-  return [...records].filter(([name, record]) => !present.has(name) && isKept(record, instance)).map(([, record]) => record).sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+  return [...records]
+    .filter(([name, record]) => !present.has(name) && isKept(record, instance))
+    .map(([, record]) => record)
+    .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
 }
 
 /** Lateen keeps this Application, and it is this instance that does. */
 export function isKept(record: ApplicationRecord, instance: string): boolean {
-  return record.application?.metadata.annotations?.[INSTANCE_ANNOTATION] === instance || record.trackers.some((tracker) => record.name !== '' && record.namespace !== '' && tracker.metadata.labels?.[INSTANCE_LABEL] === (instance || 'default'));
+  return (
+    record.application?.metadata.annotations?.[INSTANCE_ANNOTATION] === instance ||
+    record.trackers.some((tracker) => record.name !== '' && record.namespace !== '' && tracker.metadata.labels?.[INSTANCE_LABEL] === (instance || 'default'))
+  );
 }
 
 /** The entries of documents that the commit no longer holds. */
@@ -49,7 +55,10 @@ export function leavingDocuments(tracked: readonly Tracked[], desired: Desired, 
 }
 
 /** The document of this entry is in the commit and cannot be used (I11). */
-const isBroken = (entry: Tracked, catalog: Catalog): boolean => catalog.broken.some((item) => item.kind === entry.key.kind && item.name === entry.key.name && (item.namespace === '' || item.namespace === entry.key.namespace));
+const isBroken = (entry: Tracked, catalog: Catalog): boolean =>
+  catalog.broken.some(
+    (item) => item.kind === entry.key.kind && item.name === entry.key.name && (item.namespace === '' || item.namespace === entry.key.namespace),
+  );
 
 /**
  * The hub's definitions without those that came from this repository and leave it with this commit: the pass that removes
@@ -57,8 +66,15 @@ const isBroken = (entry: Tracked, catalog: Catalog): boolean => catalog.broken.s
  */
 export function stayingDefinitions(onHub: readonly KubeObject[], tracked: readonly Tracked[], catalog: Catalog): readonly KubeObject[] {
   if (catalog.unreadable.length > 0 || !catalog.config.prune) return onHub;
-  const present = new Set(catalog.definitions.map(({ object }) => `${object.kind}/${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
-  const leaving = new Set(tracked.filter((entry) => entry.key.kind.endsWith('Definition') && !isBroken(entry, catalog)).map((entry) => `${entry.key.kind}/${entry.key.namespace}/${entry.key.name}`).filter((name) => !present.has(name)));
+  const present = new Set(
+    catalog.definitions.map(({ object }) => `${object.kind}/${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`),
+  );
+  const leaving = new Set(
+    tracked
+      .filter((entry) => entry.key.kind.endsWith('Definition') && !isBroken(entry, catalog))
+      .map((entry) => `${entry.key.kind}/${entry.key.namespace}/${entry.key.name}`)
+      .filter((name) => !present.has(name)),
+  );
   return onHub.filter((object) => !leaving.has(`${object.kind}/${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`));
 }
 
@@ -66,12 +82,31 @@ export function stayingDefinitions(onHub: readonly KubeObject[], tracked: readon
 export function plan(input: PlanInput, catalog: Catalog): Plan {
   const applications = input.desired.applications.map((desired) => planApplication(desired, input));
   const leaving = input.leaving.map((record): ApplicationPlan => ({
-    namespace: record.namespace, name: record.name, restartsWorkflow: false,
-    changes: input.config.prune ? prune({ entries: union(...record.trackers.map(trackedOf)), observations: input.observed, owner: { namespace: record.namespace, name: record.name, dialect: '1.10' }, approvals: input.approvals, leaving: true, isInitializer: record.application?.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined }) : [],
+    namespace: record.namespace,
+    name: record.name,
+    restartsWorkflow: false,
+    changes: input.config.prune
+      ? prune({
+          entries: union(...record.trackers.map(trackedOf)),
+          observations: input.observed,
+          owner: { namespace: record.namespace, name: record.name, dialect: '1.10' },
+          approvals: input.approvals,
+          leaving: true,
+          isInitializer: record.application?.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined,
+        })
+      : [],
   }));
   const rules = fieldRules(input.config, input.drift, null);
   const objects = input.desired.objects.map((wanted) => decide(wanted, input.observed.get(keyText(wanted.key)) ?? notLookedAt(wanted), DOCUMENTS, rules));
-  const gone = input.config.prune ? prune({ entries: leavingDocuments(input.documents, input.desired, catalog), observations: input.observed, owner: DOCUMENTS, approvals: input.approvals, leaving: false }) : [];
+  const gone = input.config.prune
+    ? prune({
+        entries: leavingDocuments(input.documents, input.desired, catalog),
+        observations: input.observed,
+        owner: DOCUMENTS,
+        approvals: input.approvals,
+        leaving: false,
+      })
+    : [];
   return {
     applications: [...applications, ...leaving].sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
     objects: { namespace: '', name: '', changes: [...objects, ...gone], restartsWorkflow: false },
@@ -89,7 +124,10 @@ function planApplication(desired: DesiredApplication, input: PlanInput): Applica
   const status = record?.application?.['status'] as { workflow?: { appRevision?: unknown } } | undefined;
   const restartsWorkflow = status?.workflow?.appRevision !== (desired.object.metadata.annotations?.['app.oam.dev/publishVersion'] ?? desired.revision.name);
   // Objects that steps make are only known when the steps run: what they own is not called stale before.
-  const stale = without(union(...(record?.trackers ?? []).map(trackedOf)), new Set(wanted.map((item) => keyText(item.key)))).filter((entry) => entry.component !== '' || !restartsWorkflow);
-  const deletions = restartsWorkflow && input.config.prune ? prune({ entries: stale, observations: input.observed, owner, approvals: input.approvals, leaving: false }) : [];
+  const stale = without(union(...(record?.trackers ?? []).map(trackedOf)), new Set(wanted.map((item) => keyText(item.key)))).filter(
+    (entry) => entry.component !== '' || !restartsWorkflow,
+  );
+  const deletions =
+    restartsWorkflow && input.config.prune ? prune({ entries: stale, observations: input.observed, owner, approvals: input.approvals, leaving: false }) : [];
   return { namespace, name, changes: [...changes, ...deletions], restartsWorkflow };
 }

@@ -46,7 +46,8 @@ export function prune(input: PruneInput): readonly Change[] {
     if ('fault' in observation) return { ...base, action: 'refuse', reason: observation.fault.message, fault: observation.fault };
     const { live } = observation;
     if (entry.skipGC) return { ...base, live, action: 'keep', reason: 'left, as its garbage-collect policy says' };
-    if (live.metadata.annotations?.['app.oam.dev/skipGC'] === 'true') return { ...base, live, action: 'keep', reason: 'left, as its annotation app.oam.dev/skipGC says' };
+    if (live.metadata.annotations?.['app.oam.dev/skipGC'] === 'true')
+      return { ...base, live, action: 'keep', reason: 'left, as its annotation app.oam.dev/skipGC says' };
     const { by } = ownership(live, input.owner);
     // What a step of KubeVela 1.1 makes carries no owner's label: there the inventory alone says whose it is.
     const isSteps = by === 'nobody' && entry.component === '' && entry.creator === 'workflow' && input.owner.name !== '' && isStamped(live);
@@ -55,10 +56,19 @@ export function prune(input: PruneInput): readonly Change[] {
     const isGuarded = CANNOT_BE_HAD_BACK.has(key.kind) || (input.leaving && input.isInitializer === true);
     const consent = consentTo(input.approvals, { ...key, ...uidOf(live) }, input.owner, input.leaving);
     if (isGuarded && consent === null) {
-      const fault = new Fault('plan/guard', `${describeKey(key)} is no longer asked for${input.owner.name === '' ? '' : ` by ${owner}`} and is kept, for it cannot be had back`);
+      const fault = new Fault(
+        'plan/guard',
+        `${describeKey(key)} is no longer asked for${input.owner.name === '' ? '' : ` by ${owner}`} and is kept, for it cannot be had back`,
+      );
       return { ...base, live, action: 'refuse', reason: fault.message, fault };
     }
-    return { ...base, live, action: 'delete', reason: input.leaving ? 'its application is gone from the commit' : 'gone from the commit', ...(consent === null ? {} : { approval: consent }) };
+    return {
+      ...base,
+      live,
+      action: 'delete',
+      reason: input.leaving ? 'its application is gone from the commit' : 'gone from the commit',
+      ...(consent === null ? {} : { approval: consent }),
+    };
   });
 }
 
@@ -66,7 +76,8 @@ export const uidOf = (live: KubeObject | null): { readonly uid?: string } => (li
 
 /** The Approval by which an object may go: its own, or that of its application when that leaves. */
 export function consentTo(approvals: Approvals, target: DeleteTarget, owner: Owner, leaving: boolean): Consent | null {
-  const whole = (kind: string): Consent | null => (leaving && owner.name !== '' ? approvals.allowsDelete({ kind, namespace: owner.namespace, name: owner.name }) : null);
+  const whole = (kind: string): Consent | null =>
+    leaving && owner.name !== '' ? approvals.allowsDelete({ kind, namespace: owner.namespace, name: owner.name }) : null;
   return approvals.allowsDelete(target) ?? whole('Application') ?? whole('Initializer');
 }
 
@@ -100,7 +111,12 @@ export interface DeletionBudget {
  * The keys (keyText) whose deletion the budget holds back: all of them when both bounds are exceeded, except those that
  * are approved. An application that is deleted by name in an Approval counts as approved.
  */
-export function overBudget(deletions: readonly { readonly key: ObjectKey; readonly owner: Owner; readonly uid?: string }[], ownedCount: number, budget: DeletionBudget, approvals: Approvals): ReadonlySet<string> {
+export function overBudget(
+  deletions: readonly { readonly key: ObjectKey; readonly owner: Owner; readonly uid?: string }[],
+  ownedCount: number,
+  budget: DeletionBudget,
+  approvals: Approvals,
+): ReadonlySet<string> {
   const counted = deletions.filter(({ key, owner, uid }) => consentTo(approvals, { ...key, ...(uid === undefined ? {} : { uid }) }, owner, true) === null);
   if (counted.length <= budget.countMax || counted.length <= ownedCount * budget.shareMax) return new Set();
   return new Set(counted.map(({ key }) => keyText(key)));

@@ -46,7 +46,8 @@ export function applicationObject(desired: DesiredApplication, live: KubeObject 
   };
   const { name, namespace, labels } = desired.object.metadata;
   return {
-    apiVersion: API, kind: 'Application',
+    apiVersion: API,
+    kind: 'Application',
     metadata: { name: name ?? desired.name, namespace: namespace ?? desired.namespace, ...(labels === undefined ? {} : { labels }), annotations },
     spec: desired.object['spec'],
   };
@@ -57,10 +58,19 @@ export function initializerObject({ object, origin }: Document, live: KubeObject
   const same = live !== null && equal(live['spec'], object['spec']) && annotationOf(live, COMMIT_ANNOTATION) !== '';
   const { name, namespace, labels, annotations } = object.metadata;
   return {
-    apiVersion: object.apiVersion, kind: object.kind,
+    apiVersion: object.apiVersion,
+    kind: object.kind,
     metadata: {
-      name: name ?? '', namespace: namespace ?? DEFAULT_NAMESPACE, ...(labels === undefined ? {} : { labels }),
-      annotations: { ...annotations, [INSTANCE_ANNOTATION]: instance, [SOURCE_ANNOTATION]: origin.path, [COMMIT_ANNOTATION]: same ? annotationOf(live, COMMIT_ANNOTATION) : revision.sha, [AUTHOR_ANNOTATION]: same ? annotationOf(live, AUTHOR_ANNOTATION) : revision.author },
+      name: name ?? '',
+      namespace: namespace ?? DEFAULT_NAMESPACE,
+      ...(labels === undefined ? {} : { labels }),
+      annotations: {
+        ...annotations,
+        [INSTANCE_ANNOTATION]: instance,
+        [SOURCE_ANNOTATION]: origin.path,
+        [COMMIT_ANNOTATION]: same ? annotationOf(live, COMMIT_ANNOTATION) : revision.sha,
+        [AUTHOR_ANNOTATION]: same ? annotationOf(live, AUTHOR_ANNOTATION) : revision.author,
+      },
     },
     spec: object['spec'],
   };
@@ -69,20 +79,28 @@ export function initializerObject({ object, origin }: Document, live: KubeObject
 /** Whether the hub's Application or Initializer says what Git says. */
 export function isMirrored(wanted: KubeObject, live: KubeObject | null): boolean {
   if (live === null || live.metadata.deletionTimestamp !== undefined) return false;
-  const covers = (own: Readonly<Record<string, string>> | undefined, other: Readonly<Record<string, string>> | undefined): boolean => Object.entries(own ?? {}).every(([key, value]) => other?.[key] === value);
-  return equal(wanted['spec'], live['spec']) && covers(wanted.metadata.labels, live.metadata.labels) && covers(wanted.metadata.annotations, live.metadata.annotations);
+  const covers = (own: Readonly<Record<string, string>> | undefined, other: Readonly<Record<string, string>> | undefined): boolean =>
+    Object.entries(own ?? {}).every(([key, value]) => other?.[key] === value);
+  return (
+    equal(wanted['spec'], live['spec']) &&
+    covers(wanted.metadata.labels, live.metadata.labels) &&
+    covers(wanted.metadata.annotations, live.metadata.annotations)
+  );
 }
 
 /** The ResourceTracker of this content: `<revision>-<namespace>`, type versioned, KubeVela 1.10's form. */
 export function trackerObject(desired: DesiredApplication, application: KubeObject, entries: readonly Tracked[], instance: string): KubeObject {
   const long = desired.name.length > 63 || desired.namespace.length > 63;
   return {
-    apiVersion: API, kind: 'ResourceTracker',
+    apiVersion: API,
+    kind: 'ResourceTracker',
     metadata: {
       name: trackerName(desired),
       labels: {
-        'app.oam.dev/name': desired.name.slice(0, 63), 'app.oam.dev/namespace': desired.namespace.slice(0, 63),
-        'app.oam.dev/appRevision': desired.revision.name.slice(0, 63), 'app.oam.dev/uid': application.metadata.uid ?? '',
+        'app.oam.dev/name': desired.name.slice(0, 63),
+        'app.oam.dev/namespace': desired.namespace.slice(0, 63),
+        'app.oam.dev/appRevision': desired.revision.name.slice(0, 63),
+        'app.oam.dev/uid': application.metadata.uid ?? '',
         [INSTANCE_LABEL]: instance || 'default',
       },
       ...(long ? { annotations: { [APPLICATION_ANNOTATION]: `${desired.namespace}/${desired.name}` } } : {}),
@@ -96,8 +114,12 @@ export const trackerName = (desired: DesiredApplication): string => `${desired.r
 /** The tracker of the repository's own documents, which belong to no Application. */
 export function documentsTracker(instance: string, entries: readonly Tracked[]): KubeObject {
   return {
-    apiVersion: API, kind: 'ResourceTracker',
-    metadata: { name: documentsTrackerName(instance), labels: { 'app.oam.dev/name': documentsTrackerName(instance).slice(0, 63), [INSTANCE_LABEL]: instance || 'default' } },
+    apiVersion: API,
+    kind: 'ResourceTracker',
+    metadata: {
+      name: documentsTrackerName(instance),
+      labels: { 'app.oam.dev/name': documentsTrackerName(instance).slice(0, 63), [INSTANCE_LABEL]: instance || 'default' },
+    },
     spec: { type: 'versioned', applicationGeneration: 1, managedResources: managedResources(entries) },
   };
 }
@@ -107,11 +129,25 @@ export const documentsTrackerName = (instance: string): string => (instance === 
 /** Fields that only the hub sets, which a snapshot leaves out. */
 function snapshot(object: KubeObject): KubeObject {
   const { name, namespace, labels, annotations } = object.metadata;
-  return { apiVersion: object.apiVersion, kind: object.kind, metadata: { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) }, spec: object['spec'] ?? {} };
+  return {
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    metadata: {
+      ...(name === undefined ? {} : { name }),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+    spec: object['spec'] ?? {},
+  };
 }
 
 const FIELD_OF: Readonly<Record<string, string>> = {
-  ComponentDefinition: 'componentDefinitions', WorkloadDefinition: 'workloadDefinitions', TraitDefinition: 'traitDefinitions', PolicyDefinition: 'policyDefinitions', WorkflowStepDefinition: 'workflowStepDefinitions',
+  ComponentDefinition: 'componentDefinitions',
+  WorkloadDefinition: 'workloadDefinitions',
+  TraitDefinition: 'traitDefinitions',
+  PolicyDefinition: 'policyDefinitions',
+  WorkflowStepDefinition: 'workflowStepDefinitions',
 };
 
 /**
@@ -126,11 +162,20 @@ export function revisionObject(desired: DesiredApplication, application: KubeObj
   }
   const long = desired.name.length > 63;
   return {
-    apiVersion: API, kind: 'ApplicationRevision',
+    apiVersion: API,
+    kind: 'ApplicationRevision',
     metadata: {
-      name: desired.revision.name, namespace: desired.namespace,
+      name: desired.revision.name,
+      namespace: desired.namespace,
       labels: { 'app.oam.dev/name': desired.name.slice(0, 63), 'app.oam.dev/app-revision-hash': desired.revision.hash },
-      ...(long || componentRevisions !== '{}' ? { annotations: { ...(long ? { [APPLICATION_ANNOTATION]: `${desired.namespace}/${desired.name}` } : {}), ...(componentRevisions === '{}' ? {} : { 'lateen.dev/component-revisions': componentRevisions }) } } : {}),
+      ...(long || componentRevisions !== '{}'
+        ? {
+            annotations: {
+              ...(long ? { [APPLICATION_ANNOTATION]: `${desired.namespace}/${desired.name}` } : {}),
+              ...(componentRevisions === '{}' ? {} : { 'lateen.dev/component-revisions': componentRevisions }),
+            },
+          }
+        : {}),
     },
     spec: { application: snapshot(application), ...definitions },
   };

@@ -13,7 +13,12 @@ const OURS: readonly string[] = [INSTANCE_ANNOTATION, SOURCE_ANNOTATION, COMMIT_
 export function hubDocument(object: KubeObject): Document {
   const { name, namespace, labels, annotations } = object.metadata;
   const own = Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => !OURS.includes(key)));
-  const metadata = { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }), annotations: own };
+  const metadata = {
+    ...(name === undefined ? {} : { name }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labels === undefined ? {} : { labels }),
+    annotations: own,
+  };
   return { object: { apiVersion: object.apiVersion, kind: object.kind, metadata, spec: object['spec'] }, origin: NOWHERE, locate: () => NOWHERE };
 }
 
@@ -21,7 +26,10 @@ export function hubDocument(object: KubeObject): Document {
 export function onHub(definitions: readonly KubeObject[], head: Pick<Source, 'definitions'>): readonly Document[] {
   return head.definitions.map((document) => {
     const { kind, metadata } = document.object;
-    const found = definitions.find((item) => item.kind === kind && item.metadata.name === metadata.name && (item.metadata.namespace ?? '') === (metadata.namespace ?? item.metadata.namespace ?? ''));
+    const found = definitions.find(
+      (item) =>
+        item.kind === kind && item.metadata.name === metadata.name && (item.metadata.namespace ?? '') === (metadata.namespace ?? item.metadata.namespace ?? ''),
+    );
     return found === undefined ? document : { object: { ...document.object, spec: found['spec'] }, origin: NOWHERE, locate: () => NOWHERE };
   });
 }

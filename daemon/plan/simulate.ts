@@ -19,27 +19,61 @@ export interface Simulation {
 }
 
 // What a policy makes has no component; without one it would count as made by a step, of which nothing is known beforehand.
-const entryOf = ({ key, component, trait, rules }: Wanted): Tracked => ({ key, component: component === '' ? 'policy' : component, trait, creator: 'workflow', skipGC: rules.gc === 'never' });
+const entryOf = ({ key, component, trait, rules }: Wanted): Tracked => ({
+  key,
+  component: component === '' ? 'policy' : component,
+  trait,
+  creator: 'workflow',
+  skipGC: rules.gc === 'never',
+});
 
 /** The Application as the hub would show it when all of its steps have run. */
 function ranApplication(app: DesiredApplication, run: string, revision: Revision, instance: string): KubeObject {
   const { name, number, hash } = app.revision;
-  const steps = app.steps.map((step) => ({ name: step.name, type: step.type, phase: 'succeeded', subSteps: step.subSteps.map((sub) => ({ name: sub.name, type: sub.type, phase: 'succeeded' })) }));
-  return { ...applicationObject(app, null, revision, instance), status: { status: 'running', latestRevision: { name, revision: number, revisionHash: hash }, workflow: { appRevision: run, finished: true, steps } } };
+  const steps = app.steps.map((step) => ({
+    name: step.name,
+    type: step.type,
+    phase: 'succeeded',
+    subSteps: step.subSteps.map((sub) => ({ name: sub.name, type: sub.type, phase: 'succeeded' })),
+  }));
+  return {
+    ...applicationObject(app, null, revision, instance),
+    status: { status: 'running', latestRevision: { name, revision: number, revisionHash: hash }, workflow: { appRevision: run, finished: true, steps } },
+  };
 }
 
 /** The records that `base` leaves, for rendering the next commit: the same content is the same revision again. */
-export function recordsOf(base: Desired, known: ReadonlyMap<string, ApplicationRecord>, revision: Revision, instance: string): ReadonlyMap<string, ApplicationRecord> {
+export function recordsOf(
+  base: Desired,
+  known: ReadonlyMap<string, ApplicationRecord>,
+  revision: Revision,
+  instance: string,
+): ReadonlyMap<string, ApplicationRecord> {
   const records = new Map(known);
   for (const app of base.applications) {
     const id = `${app.namespace}/${app.name}`;
     if (app.fault !== null || known.get(id)?.revisions.some((item) => item.metadata.name === app.revision.name) === true) continue;
-    const components = Object.fromEntries(Object.entries(app.revision.components).map(([component, name]) => [component, { name, hash: app.revision.componentHashes[component] ?? '' }]));
+    const components = Object.fromEntries(
+      Object.entries(app.revision.components).map(([component, name]) => [component, { name, hash: app.revision.componentHashes[component] ?? '' }]),
+    );
     const made: KubeObject = {
-      apiVersion: 'core.oam.dev/v1beta1', kind: 'ApplicationRevision',
-      metadata: { name: app.revision.name, namespace: app.namespace, labels: { 'app.oam.dev/app-revision-hash': app.revision.hash }, annotations: { 'lateen.dev/component-revisions': JSON.stringify(components) } },
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'ApplicationRevision',
+      metadata: {
+        name: app.revision.name,
+        namespace: app.namespace,
+        labels: { 'app.oam.dev/app-revision-hash': app.revision.hash },
+        annotations: { 'lateen.dev/component-revisions': JSON.stringify(components) },
+      },
     };
-    records.set(id, { namespace: app.namespace, name: app.name, application: known.get(id)?.application ?? ranApplication(app, app.revision.name, revision, instance), trackers: known.get(id)?.trackers ?? [], revisions: [...(known.get(id)?.revisions ?? []), made], journal: null });
+    records.set(id, {
+      namespace: app.namespace,
+      name: app.name,
+      application: known.get(id)?.application ?? ranApplication(app, app.revision.name, revision, instance),
+      trackers: known.get(id)?.trackers ?? [],
+      revisions: [...(known.get(id)?.revisions ?? []), made],
+      journal: null,
+    });
   }
   return records;
 }
@@ -59,7 +93,14 @@ export function simulate(base: Desired, head: Desired, revision: Revision, insta
     const isOther = after !== undefined && after.revision.hash !== app.revision.hash && after.revision.name === app.revision.name;
     const application = ranApplication(app, version ?? (isOther ? `${app.revision.name} of the base` : app.revision.name), revision, instance);
     const wishes = wishesOf(app);
-    records.set(id, { namespace: app.namespace, name: app.name, application, trackers: [trackerObject(app, application, wishes.map(entryOf), instance)], revisions: [], journal: null });
+    records.set(id, {
+      namespace: app.namespace,
+      name: app.name,
+      application,
+      trackers: [trackerObject(app, application, wishes.map(entryOf), instance)],
+      revisions: [],
+      journal: null,
+    });
     ownedCount += wishes.length;
     wishes.forEach(see);
   }

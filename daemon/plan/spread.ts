@@ -8,7 +8,10 @@ import { storedForm } from './decide.ts';
 /** Labels that tell of the revision: each new content changes them on every object of its application. */
 const REVISION_LABELS = ['app.oam.dev/appRevision', 'app.oam.dev/app-revision-hash', 'app.oam.dev/revision'];
 const OUR_ANNOTATIONS = [RENDER_HASH_ANNOTATION, LAST_APPLIED_ANNOTATION];
-const MARKS = new Set([...REVISION_LABELS.map((name) => `/metadata/labels/${name.replace('/', '~1')}`), ...OUR_ANNOTATIONS.map((name) => `/metadata/annotations/${name.replace('/', '~1')}`)]);
+const MARKS = new Set([
+  ...REVISION_LABELS.map((name) => `/metadata/labels/${name.replace('/', '~1')}`),
+  ...OUR_ANNOTATIONS.map((name) => `/metadata/annotations/${name.replace('/', '~1')}`),
+]);
 
 /** Whether a JSON pointer leads to a mark that Lateen, or KubeVela, writes for itself. */
 export const isMark = (pointer: string): boolean => MARKS.has(pointer);
@@ -16,11 +19,16 @@ export const isMark = (pointer: string): boolean => MARKS.has(pointer);
 /** The object without marks; a Secret as it is stored. */
 export function unmarked(object: KubeObject): KubeObject {
   const { labels, annotations, ...metadata } = storedForm(object).metadata;
-  const rest = (map: Readonly<Record<string, string>> | undefined, marks: readonly string[]): Readonly<Record<string, string>> | undefined => (map === undefined || map === null ? undefined : Object.fromEntries(Object.entries(map).filter(([name]) => !marks.includes(name))));
+  const rest = (map: Readonly<Record<string, string>> | undefined, marks: readonly string[]): Readonly<Record<string, string>> | undefined =>
+    map === undefined || map === null ? undefined : Object.fromEntries(Object.entries(map).filter(([name]) => !marks.includes(name)));
   const [ownLabels, ownAnnotations] = [rest(labels, REVISION_LABELS), rest(annotations, OUR_ANNOTATIONS)];
   return {
     ...storedForm(object),
-    metadata: { ...metadata, ...(ownLabels === undefined ? {} : { labels: ownLabels }), ...(ownAnnotations === undefined || Object.keys(ownAnnotations).length === 0 ? {} : { annotations: ownAnnotations }) },
+    metadata: {
+      ...metadata,
+      ...(ownLabels === undefined ? {} : { labels: ownLabels }),
+      ...(ownAnnotations === undefined || Object.keys(ownAnnotations).length === 0 ? {} : { annotations: ownAnnotations }),
+    },
   };
 }
 
@@ -47,10 +55,20 @@ export function placed(wanted: Wanted): readonly Placed[] {
 }
 
 /** Everything that an application is known to ask for, as it is sent. */
-export const wishesOf = (app: DesiredApplication): readonly Wanted[] => [...app.components.values()].flatMap((component) => component.objects).concat(app.policyObjects, app.placed);
+export const wishesOf = (app: DesiredApplication): readonly Wanted[] =>
+  [...app.components.values()].flatMap((component) => component.objects).concat(app.policyObjects, app.placed);
 
 /** The same by keyText of what ends up in the clusters, without marks. */
-export const outcomeOf = (app: DesiredApplication): ReadonlyMap<string, KubeObject> => new Map(wishesOf(app).flatMap(placed).map(({ key, object }) => [keyText(key), unmarked(object)]));
+export const outcomeOf = (app: DesiredApplication): ReadonlyMap<string, KubeObject> =>
+  new Map(
+    wishesOf(app)
+      .flatMap(placed)
+      .map(({ key, object }) => [keyText(key), unmarked(object)]),
+  );
 
 /** Every Secret that is asked for, wherever it is to go: what a redactor learns before anything is said of the content. */
-export const secretsOf = (desired: Desired): readonly KubeObject[] => [...desired.objects, ...desired.applications.flatMap(wishesOf)].flatMap(placed).map(({ object }) => object).filter(({ kind }) => kind === 'Secret');
+export const secretsOf = (desired: Desired): readonly KubeObject[] =>
+  [...desired.objects, ...desired.applications.flatMap(wishesOf)]
+    .flatMap(placed)
+    .map(({ object }) => object)
+    .filter(({ kind }) => kind === 'Secret');

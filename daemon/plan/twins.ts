@@ -31,8 +31,15 @@ type Rename = (text: string) => string;
 
 /** Takes an application's own names out of a text, where they stand as words. */
 export function renaming({ name, componentSpecs, policies }: Pick<DesiredApplication, 'name' | 'componentSpecs' | 'policies'>): Rename {
-  const places = new Map<string, string>([...policies.map((policy, i): [string, string] => [policy.name, `\u0002${i}`]), ...componentSpecs.map((component, i): [string, string] => [component.name, `\u0001${i}`]), [name, '\u0001']]);
-  const words = [...places.keys()].filter((word) => word !== '').sort((a, b) => b.length - a.length).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&'));
+  const places = new Map<string, string>([
+    ...policies.map((policy, i): [string, string] => [policy.name, `\u0002${i}`]),
+    ...componentSpecs.map((component, i): [string, string] => [component.name, `\u0001${i}`]),
+    [name, '\u0001'],
+  ]);
+  const words = [...places.keys()]
+    .filter((word) => word !== '')
+    .sort((a, b) => b.length - a.length)
+    .map((word) => word.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&'));
   if (words.length === 0) return (text) => text;
   const pattern = new RegExp(`(?<![A-Za-z0-9])(?:${words.join('|')})(?![A-Za-z0-9])`, 'g');
   return (text) => text.replaceAll(pattern, (word) => places.get(word) ?? word);
@@ -57,28 +64,53 @@ function shapeOf(value: unknown, rename: Rename, path: Path, changed: ReadonlySe
 export const fieldKey = (rename: Rename, object: string, path: string): string => `${rename(object)}\0${rename(path)}`;
 
 /** Every object that comes or goes, and every field that differs, in the names of the side that has it. */
-export function differences(before: Outcome, after: Outcome): readonly { readonly text: string; readonly path: string; readonly from?: unknown; readonly to?: unknown }[] {
+export function differences(
+  before: Outcome,
+  after: Outcome,
+): readonly { readonly text: string; readonly path: string; readonly from?: unknown; readonly to?: unknown }[] {
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((text) => {
     const [from, to] = [before.get(text), after.get(text)];
     if (from === undefined || to === undefined) return [{ text, path: '', from: from !== undefined, to: to !== undefined }];
-    return diffFields(from, to).map((field) => ({ text, path: namedPointer(field.to === undefined ? from : to, field.path), ...('from' in field ? { from: field.from } : {}), ...('to' in field ? { to: field.to } : {}) }));
+    return diffFields(from, to).map((field) => ({
+      text,
+      path: namedPointer(field.to === undefined ? from : to, field.path),
+      ...('from' in field ? { from: field.from } : {}),
+      ...('to' in field ? { to: field.to } : {}),
+    }));
   });
 }
 
 /** A name may be a type's as well, and types are no names of one's own. */
-const typesOf = ({ componentSpecs, policies, steps }: DesiredApplication): unknown => [componentSpecs.map(({ type, traits }) => [type, traits.map((trait) => trait.type)]), policies.map(({ type }) => type), steps.map(({ type, subSteps }) => [type, subSteps.map((step) => step.type)])];
+const typesOf = ({ componentSpecs, policies, steps }: DesiredApplication): unknown => [
+  componentSpecs.map(({ type, traits }) => [type, traits.map((trait) => trait.type)]),
+  policies.map(({ type }) => type),
+  steps.map(({ type, subSteps }) => [type, subSteps.map((step) => step.type)]),
+];
 
 /** What applications that change alike have in common; "" where an application is to be looked at by itself. */
 export function twinKey(app: DesiredApplication, document: KubeObject, changed: readonly Changed[], before: Outcome, after: Outcome): string {
   const rename = renaming(app);
-  const values = changed.flatMap(({ changes }) => changes.map(({ from, to, isOrder }) => hashOf([from ?? [], to ?? [], from === undefined, to === undefined, isOrder])));
+  const values = changed.flatMap(({ changes }) =>
+    changes.map(({ from, to, isOrder }) => hashOf([from ?? [], to ?? [], from === undefined, to === undefined, isOrder])),
+  );
   if (new Set(values).size < values.length) return '';
   const places = new Set(changed.flatMap(({ changes }) => changes.map(({ path }) => JSON.stringify(path))));
-  const { metadata: { labels, annotations } } = document;
+  const {
+    metadata: { labels, annotations },
+  } = document;
   return hashOf([
-    app.namespace, app.dialect, [...app.definitions.keys()].sort(), typesOf(app), shapeOf({ metadata: { labels, annotations }, spec: document['spec'] }, rename, [], places),
-    changed.map(({ kind, text, changes }) => [kind, rename(text), changes.map(({ path, basePath, from, to, isOrder }) => [path, basePath, renamed(from, rename), renamed(to, rename), isOrder])]),
-    [...after.keys()].map(rename).sort(), differences(before, after).map(({ text, path, ...values_ }) => [fieldKey(rename, text, path), renamed(values_, rename)]),
+    app.namespace,
+    app.dialect,
+    [...app.definitions.keys()].sort(),
+    typesOf(app),
+    shapeOf({ metadata: { labels, annotations }, spec: document['spec'] }, rename, [], places),
+    changed.map(({ kind, text, changes }) => [
+      kind,
+      rename(text),
+      changes.map(({ path, basePath, from, to, isOrder }) => [path, basePath, renamed(from, rename), renamed(to, rename), isOrder]),
+    ]),
+    [...after.keys()].map(rename).sort(),
+    differences(before, after).map(({ text, path, ...values_ }) => [fieldKey(rename, text, path), renamed(values_, rename)]),
   ]);
 }
 

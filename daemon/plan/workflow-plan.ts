@@ -39,13 +39,36 @@ export function workflowPlan(desired: DesiredApplication, record: ApplicationRec
   if (desired.fault !== null) return { ...NOTHING, reason: 'it cannot be rendered: what runs is left as it is' };
   const shown = shownBy(record?.application ?? null);
   const steps = (runs: (name: string) => boolean, phase: (name: string) => string): readonly StepPlan[] => {
-    const read = (step: Step): StepPlan => ({ name: step.name, type: step.type, runs: runs(step.name), phase: phase(step.name), subSteps: step.subSteps.map(read) });
+    const read = (step: Step): StepPlan => ({
+      name: step.name,
+      type: step.type,
+      runs: runs(step.name),
+      phase: phase(step.name),
+      subSteps: step.subSteps.map(read),
+    });
     return desired.steps.map(read);
   };
-  if (shown === null) return { runs: 'all', reason: (record?.application ?? null) === null ? 'a new application' : 'it has not run yet', steps: steps(() => true, () => '') };
-  if (shown.appRevision !== runName(desired)) return { runs: 'all', reason: reasonToRun(desired, record, shown.appRevision), steps: steps(() => true, () => '') };
+  if (shown === null)
+    return {
+      runs: 'all',
+      reason: (record?.application ?? null) === null ? 'a new application' : 'it has not run yet',
+      steps: steps(
+        () => true,
+        () => '',
+      ),
+    };
+  if (shown.appRevision !== runName(desired))
+    return {
+      runs: 'all',
+      reason: reasonToRun(desired, record, shown.appRevision),
+      steps: steps(
+        () => true,
+        () => '',
+      ),
+    };
   const phaseOf = (name: string): string => shown.phases.get(name) ?? '';
-  if (shown.finished) return { runs: 'none', reason: isInitializer ? 'a finished Initializer does not run again' : 'its run is over', steps: steps(() => false, phaseOf) };
+  if (shown.finished)
+    return { runs: 'none', reason: isInitializer ? 'a finished Initializer does not run again' : 'its run is over', steps: steps(() => false, phaseOf) };
   const left = (name: string): boolean => !DONE.has(phaseOf(name));
   return { runs: 'rest', reason: shown.suspend ? 'its run is suspended: the rest runs when it is resumed' : 'its run goes on', steps: steps(left, phaseOf) };
 }
@@ -58,7 +81,10 @@ function reasonToRun(desired: DesiredApplication, record: ApplicationRecord | un
 
 /** The hub has had this content before: the head is a way back (A, B, A). */
 export function isKnownRevision(desired: DesiredApplication, record: ApplicationRecord | undefined): boolean {
-  return record?.revisions.some((revision) => revision.metadata.name === desired.revision.name) === true && shownBy(record.application)?.appRevision !== desired.revision.name;
+  return (
+    record?.revisions.some((revision) => revision.metadata.name === desired.revision.name) === true &&
+    shownBy(record.application)?.appRevision !== desired.revision.name
+  );
 }
 
 /** An application that leaves runs nothing. */

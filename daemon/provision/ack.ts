@@ -30,25 +30,35 @@ export async function openAck(login: CloudLogin, options: CallerOptions, call: C
 
   return {
     clusters,
-    cluster: (id, signal) => orNull(async () => clusterOf((await call('read', `looking at cluster ${id}`, () => client.describeClusterDetail(id), signal)).body ?? {})),
+    cluster: (id, signal) =>
+      orNull(async () => clusterOf((await call('read', `looking at cluster ${id}`, () => client.describeClusterDetail(id), signal)).body ?? {})),
     createCluster: async (order, signal) => {
       const request = createRequest(sdk, order, login.region);
       const { body } = await call('create', `creating cluster ${order.name}`, () => client.createCluster(request), signal);
-      if ((body?.clusterId ?? '') === '') throw new Fault('provision/unknown-outcome', `creating cluster ${order.name}: the cloud answered without a cluster's id`);
+      if ((body?.clusterId ?? '') === '')
+        throw new Fault('provision/unknown-outcome', `creating cluster ${order.name}: the cloud answered without a cluster's id`);
       return { id: body?.clusterId ?? '', taskId: body?.taskId ?? '' };
     },
-    task: (id, signal) => orNull(async () => {
-      const { body } = await call('read', `looking at task ${id}`, () => client.describeTaskInfo(id), signal);
-      const error = [body?.error?.message, body?.error?.code].filter((text) => text !== undefined && text !== '');
-      return { state: body?.state ?? '', stage: body?.currentStage ?? '', error: error.length === 2 ? `${error[0]} (${error[1]})` : (error[0] ?? '') };
-    }),
+    task: (id, signal) =>
+      orNull(async () => {
+        const { body } = await call('read', `looking at task ${id}`, () => client.describeTaskInfo(id), signal);
+        const error = [body?.error?.message, body?.error?.code].filter((text) => text !== undefined && text !== '');
+        return { state: body?.state ?? '', stage: body?.currentStage ?? '', error: error.length === 2 ? `${error[0]} (${error[1]})` : (error[0] ?? '') };
+      }),
     kubeconfig: async (id, signal) => {
       // Without a duration: a certificate for as long as the cluster's own, as Terraform's provider asks for it.
-      const { body } = await call('read', `asking for the kubeconfig of cluster ${id}`, () => client.describeClusterUserKubeconfig(id, new sdk.DescribeClusterUserKubeconfigRequest({ privateIpAddress: false })), signal);
+      const { body } = await call(
+        'read',
+        `asking for the kubeconfig of cluster ${id}`,
+        () => client.describeClusterUserKubeconfig(id, new sdk.DescribeClusterUserKubeconfigRequest({ privateIpAddress: false })),
+        signal,
+      );
       return body?.config ?? '';
     },
     deleteCluster: async (id, signal) => {
-      await orNull(() => call('write', `deleting cluster ${id}`, () => client.deleteCluster(id, new sdk.DeleteClusterRequest({ retainAllResources: false })), signal));
+      await orNull(() =>
+        call('write', `deleting cluster ${id}`, () => client.deleteCluster(id, new sdk.DeleteClusterRequest({ retainAllResources: false })), signal),
+      );
     },
   };
 }

@@ -49,7 +49,8 @@ export function configurationController(options: ProvisionOptions): Controller {
 
   async function tagFor(object: KubeObject, signal: AbortSignal): Promise<Tag> {
     hubId ??= (await options.hub.get({ apiVersion: 'v1', kind: 'Namespace', namespace: '', name: 'kube-system' }, signal))?.metadata.uid ?? null;
-    if (hubId === null) throw new Fault('provision/denied', 'Namespace kube-system is not to be seen: its uid tells what this hub made in the cloud from what others made');
+    if (hubId === null)
+      throw new Fault('provision/denied', 'Namespace kube-system is not to be seen: its uid tells what this hub made in the cloud from what others made');
     return tagOf(hubId, object);
   }
 
@@ -60,12 +61,22 @@ export function configurationController(options: ProvisionOptions): Controller {
       const isApproved = isDeletionApproved(object);
       const waiting = await (isApproved ? raze : leave)(subject, tag);
       if (waiting !== null) await subject.say('destroying', waiting.waitsFor);
-      return { retryAfterMs: waiting?.retryAfterMs ?? null, changed: subject.isChanged(), message: waiting?.waitsFor ?? (isApproved ? '' : leftWords(object)), fault: null };
+      return {
+        retryAfterMs: waiting?.retryAfterMs ?? null,
+        changed: subject.isChanged(),
+        message: waiting?.waitsFor ?? (isApproved ? '' : leftWords(object)),
+        fault: null,
+      };
     }
     if (!isHeld(object)) {
       const namespace = await runningController(subject);
-      if (namespace !== null) return { retryAfterMs: CONTROLLER_CHECK_MS, changed: false, message: `terraform-controller runs in ${namespace}: this is left to it`, fault: null };
-      if (!isKnown(object)) throw new Fault('provision/no-controller', 'no controller reconciles it: Lateen makes clusters of type alibaba-ack only, and no terraform-controller has taken it');
+      if (namespace !== null)
+        return { retryAfterMs: CONTROLLER_CHECK_MS, changed: false, message: `terraform-controller runs in ${namespace}: this is left to it`, fault: null };
+      if (!isKnown(object))
+        throw new Fault(
+          'provision/no-controller',
+          'no controller reconciles it: Lateen makes clusters of type alibaba-ack only, and no terraform-controller has taken it',
+        );
     }
     const waiting = await raise(subject, tag);
     if (waiting !== null) await subject.say('provisioning', waiting.waitsFor);
@@ -81,7 +92,11 @@ export function configurationController(options: ProvisionOptions): Controller {
     const isQuiet = fault.code === 'provision/no-controller' || fault.code === 'transport/gone' || hasOwnWords(subject, fault);
     if (!isQuiet) await subject.say(isDeleted(subject.object()) ? (isStuck ? 'destroy-failed' : 'destroying') : stageOf(fault), fault.message);
     const isForeign = fault.code === 'provision/no-controller';
-    const retryAfterMs = isForeign ? CONTROLLER_CHECK_MS : fault.code === 'provision/unknown-outcome' ? options.pollMs : consequence(fault, attempt).retryAfterMs;
+    const retryAfterMs = isForeign
+      ? CONTROLLER_CHECK_MS
+      : fault.code === 'provision/unknown-outcome'
+        ? options.pollMs
+        : consequence(fault, attempt).retryAfterMs;
     return { retryAfterMs, changed: subject.isChanged(), message: fault.message, fault: isStuck || isForeign ? fault : null };
   }
 
@@ -100,7 +115,9 @@ export function configurationController(options: ProvisionOptions): Controller {
       } catch (error) {
         const fault = withoutSecrets(error, options.redactor);
         if (endsTurn(fault)) throw error;
-        return subject === null ? { retryAfterMs: consequence(fault, 1).retryAfterMs, changed: false, message: fault.message, fault } : tellOrThrow(subject, error);
+        return subject === null
+          ? { retryAfterMs: consequence(fault, 1).retryAfterMs, changed: false, message: fault.message, fault }
+          : tellOrThrow(subject, error);
       }
     },
   };

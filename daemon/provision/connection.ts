@@ -8,7 +8,11 @@ import { nameOf, type Subject } from './subject.ts';
 import { OUTPUTS, specOf, type OutputName } from './variables.ts';
 
 /** terraform-controller's labels of a connection Secret: whose it is. It says it is its maker; what reads them looks for that. */
-const OWNER_LABELS = { createdBy: 'terraform.core.oam.dev/created-by', name: 'terraform.core.oam.dev/owned-by', namespace: 'terraform.core.oam.dev/owned-namespace' };
+const OWNER_LABELS = {
+  createdBy: 'terraform.core.oam.dev/created-by',
+  name: 'terraform.core.oam.dev/owned-by',
+  namespace: 'terraform.core.oam.dev/owned-namespace',
+};
 
 interface SecretPlace {
   readonly namespace: string;
@@ -19,10 +23,17 @@ interface SecretPlace {
 function placeOf(configuration: KubeObject): SecretPlace | null {
   const reference = specOf(configuration)['writeConnectionSecretToRef'];
   if (!isRecord(reference) || typeof reference['name'] !== 'string' || reference['name'] === '') return null;
-  return { name: reference['name'], namespace: typeof reference['namespace'] === 'string' && reference['namespace'] !== '' ? reference['namespace'] : 'default' };
+  return {
+    name: reference['name'],
+    namespace: typeof reference['namespace'] === 'string' && reference['namespace'] !== '' ? reference['namespace'] : 'default',
+  };
 }
 
-const targetOf = (place: SecretPlace): { apiVersion: string; kind: string; namespace: string; name: string } => ({ apiVersion: 'v1', kind: 'Secret', ...place });
+const targetOf = (place: SecretPlace): { apiVersion: string; kind: string; namespace: string; name: string } => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  ...place,
+});
 
 function labelsFor(meta: ObjectMeta): Readonly<Record<string, string>> {
   // A label holds 63 characters. An owner's name that is longer is told by its beginning.
@@ -44,7 +55,8 @@ export async function isConnected(subject: Subject, outputs: Readonly<Record<str
   const secret = await hub.get(targetOf(place), subject.signal);
   if (secret === null) return false;
   const data = isRecord(secret['data']) ? secret['data'] : {};
-  for (const [key, value] of Object.entries(data)) if (typeof value === 'string' && outputs[key] !== undefined) learnOutput(outputs[key], Buffer.from(value, 'base64').toString('utf8'), redactor);
+  for (const [key, value] of Object.entries(data))
+    if (typeof value === 'string' && outputs[key] !== undefined) learnOutput(outputs[key], Buffer.from(value, 'base64').toString('utf8'), redactor);
   return Object.keys(outputs).every((key) => typeof data[key] === 'string');
 }
 
@@ -58,7 +70,11 @@ export async function writeConnection(subject: Subject, clusterName: string, kub
   const place = placeOf(subject.object());
   if (place === null) return;
   const live = await hub.get(targetOf(place), subject.signal);
-  if (live !== null && !isOurs(live, subject.object())) throw new Fault('provision/conflict', `Secret ${nameOf(place)} is there already and belongs to something else: name another in writeConnectionSecretToRef, or delete it`);
+  if (live !== null && !isOurs(live, subject.object()))
+    throw new Fault(
+      'provision/conflict',
+      `Secret ${nameOf(place)} is there already and belongs to something else: name another in writeConnectionSecretToRef, or delete it`,
+    );
   const data = Object.fromEntries(Object.entries(outputs).map(([key, output]) => [key, Buffer.from(values[output]).toString('base64')]));
   const secret: KubeObject = { apiVersion: 'v1', kind: 'Secret', metadata: { ...place, labels: labelsFor(subject.object().metadata) }, type: 'Opaque', data };
   await subject.act('apply', `Secret ${nameOf(place)}`, () => hub.apply(secret, subject.signal));
@@ -69,7 +85,7 @@ function readOutputs(clusterName: string, kubeconfig: string, redactor: Redactor
   const values = { name: clusterName, kubeconfig, cluster_ca_cert: caData, client_cert: certData, client_key: keyData, api_server_internet: server };
   for (const output of OUTPUTS) learnOutput(output, values[output], redactor);
   redactor.learn(token);
-  if (keyData === '' || certData === '') throw new Fault('provision/failed', 'the cloud\'s kubeconfig has no client certificate and key');
+  if (keyData === '' || certData === '') throw new Fault('provision/failed', "the cloud's kubeconfig has no client certificate and key");
   return values;
 }
 

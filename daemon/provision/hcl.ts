@@ -77,7 +77,9 @@ function cursorOver(tokens: readonly Token[]): Cursor {
       const token = next();
       if (token.kind !== 'mark' || token.text !== mark) throw refused(token.line, `"${mark}" is expected, not ${shown(token)}`);
     },
-    skipLines: () => { while (peek().kind === 'newline') at++; },
+    skipLines: () => {
+      while (peek().kind === 'newline') at++;
+    },
   };
 }
 
@@ -105,7 +107,8 @@ function readAttributes(cursor: Cursor, owner: string): ReadonlyMap<string, HclV
     cursor.expect('=');
     if (all.has(name)) throw refused(line, `in ${owner}, "${name}" stands twice`);
     all.set(name, readValue(cursor, 0));
-    if (cursor.peek().kind !== 'newline' && !cursor.isAt('}')) throw refused(line, `in ${owner}, the value of "${name}" is an expression, and only plain values and references are known`);
+    if (cursor.peek().kind !== 'newline' && !cursor.isAt('}'))
+      throw refused(line, `in ${owner}, the value of "${name}" is an expression, and only plain values and references are known`);
   }
   cursor.expect('}');
   return all;

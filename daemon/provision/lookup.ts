@@ -55,7 +55,8 @@ async function settle(subject: Subject, time: string): Promise<Waiting | null> {
   return null;
 }
 
-const unknownWords = (until: string): string => `a cluster was asked for and it is not known what came of it: it is looked up by its tag until ${until}, and not asked for again before`;
+const unknownWords = (until: string): string =>
+  `a cluster was asked for and it is not known what came of it: it is looked up by its tag until ${until}, and not asked for again before`;
 
 /** Looks once more whether there is a second one. Faults: provision/conflict. */
 export async function clusterWith(cloud: Cloud, tag: Tag, signal: AbortSignal): Promise<CloudCluster | null> {
@@ -64,12 +65,20 @@ export async function clusterWith(cloud: Cloud, tag: Tag, signal: AbortSignal): 
 
 function onlyOne(clusters: readonly CloudCluster[], tag: Tag): readonly CloudCluster[] {
   const ours = clusters.filter(({ tags, state }) => tags[tag[0]] === tag[1] && state !== 'deleted');
-  if (ours.length > 1) throw new Fault('provision/conflict', `there are ${ours.length} clusters with the tag of this Configuration, ${listed(ours.map(({ id, name, state }) => `${name} ${id} ${state}`))}: nothing is done until there is one; delete the others in the cloud's console`);
+  if (ours.length > 1)
+    throw new Fault(
+      'provision/conflict',
+      `there are ${ours.length} clusters with the tag of this Configuration, ${listed(ours.map(({ id, name, state }) => `${name} ${id} ${state}`))}: nothing is done until there is one; delete the others in the cloud's console`,
+    );
   return ours;
 }
 
 /** Called when none of the clusters is ours. */
 function checkNameIsFree(clusters: readonly CloudCluster[], name: string): void {
   const other = clusters.find((cluster) => cluster.name === name && cluster.state !== 'deleted');
-  if (other !== undefined) throw new Fault('provision/conflict', `there is a cluster ${name} (${other.id}) already, and it was not made for this Configuration: it is not taken over; set k8s_name_prefix to another name, or delete it`);
+  if (other !== undefined)
+    throw new Fault(
+      'provision/conflict',
+      `there is a cluster ${name} (${other.id}) already, and it was not made for this Configuration: it is not taken over; set k8s_name_prefix to another name, or delete it`,
+    );
 }

@@ -85,7 +85,8 @@ export async function razeNetwork(subject: Subject, cloud: Cloud, tag: Tag): Pro
   const { signal } = subject;
   const vswitches = await cloud.vswitches(tag, signal);
   for (const { id } of vswitches) await subject.act('cloud', `deletion of vSwitch ${id}`, () => cloud.deleteVSwitch(id, signal));
-  if (vswitches.length > 0 && (await cloud.vswitches(tag, signal)).length > 0) return soon(subject, `vSwitches ${vswitches.map(({ id }) => id).join(', ')} are being deleted`);
+  if (vswitches.length > 0 && (await cloud.vswitches(tag, signal)).length > 0)
+    return soon(subject, `vSwitches ${vswitches.map(({ id }) => id).join(', ')} are being deleted`);
   const vpcs = await cloud.vpcs(tag, signal);
   for (const { id } of vpcs) await subject.act('cloud', `deletion of VPC ${id}`, () => cloud.deleteVpc(id, signal));
   if (vpcs.length > 0 && (await cloud.vpcs(tag, signal)).length > 0) return soon(subject, `VPC ${vpcs.map(({ id }) => id).join(', ')} is being deleted`);

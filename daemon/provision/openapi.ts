@@ -60,7 +60,13 @@ export function openCaller(options: CallerOptions): Call {
 
 function rejection(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => { reject(signal.reason as Error); }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        reject(signal.reason as Error);
+      },
+      { once: true },
+    );
   });
 }
 
@@ -92,11 +98,43 @@ function readError(error: unknown): SdkError {
 
 /** Codes of the cloud, by what they mean; the first that fits. Beginnings, or parts where a `*` stands in front. */
 const MEANINGS: readonly (readonly [Code, readonly string[]])[] = [
-  ['provision/credentials', ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'IncompleteSignature', 'InvalidSecurityToken', 'MissingSecurityToken', 'InvalidTimeStamp', 'InvalidCredentials', 'Forbidden.AccessKeyDisabled', 'SecurityTokenExpired']],
+  [
+    'provision/credentials',
+    [
+      'InvalidAccessKeyId',
+      'SignatureDoesNotMatch',
+      'IncompleteSignature',
+      'InvalidSecurityToken',
+      'MissingSecurityToken',
+      'InvalidTimeStamp',
+      'InvalidCredentials',
+      'Forbidden.AccessKeyDisabled',
+      'SecurityTokenExpired',
+    ],
+  ],
   ['provision/quota', ['*Quota', '*LimitExceed', '*ExceedLimit', '*NotEnoughBalance', 'InvalidAccountStatus']],
-  ['provision/denied', ['Forbidden', 'StatusForbidden', 'NoPermission', '*Unauthorized', 'UnauthorizedOperation', 'ErrorCheckAcl', '*RoleNotExist', 'NotAuthorized']],
+  [
+    'provision/denied',
+    ['Forbidden', 'StatusForbidden', 'NoPermission', '*Unauthorized', 'UnauthorizedOperation', 'ErrorCheckAcl', '*RoleNotExist', 'NotAuthorized'],
+  ],
   // Another operation of the cloud is under way on the same thing, or something else still uses it.
-  ['provision/transient', ['OperationConflict', 'TaskConflict', 'IncorrectVpcStatus', 'IncorrectVSwitchStatus', 'IncorrectStatus', 'DependencyViolation', 'ErrorClusterState', 'LastTokenProcessing', 'OperationFailed', 'ServiceUnavailable', 'InternalError', 'SystemBusy']],
+  [
+    'provision/transient',
+    [
+      'OperationConflict',
+      'TaskConflict',
+      'IncorrectVpcStatus',
+      'IncorrectVSwitchStatus',
+      'IncorrectStatus',
+      'DependencyViolation',
+      'ErrorClusterState',
+      'LastTokenProcessing',
+      'OperationFailed',
+      'ServiceUnavailable',
+      'InternalError',
+      'SystemBusy',
+    ],
+  ],
 ];
 
 /** Codes that say: there is no such thing. By code alone: InvalidAccessKeyId.NotFound is HTTP 404 as well. */

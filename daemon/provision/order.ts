@@ -31,7 +31,10 @@ export function planFor(wanted: Wanted): CloudPlan {
   const numbered = (prefix: VariableName, at: number): string => `${text(prefix)}-${formatted(text('number_format'), at)}`;
 
   const clusterName = numbered('k8s_name_prefix', 1);
-  if (!/^[A-Za-z0-9\u4e00-\u9fa5][A-Za-z0-9\u4e00-\u9fa5-]{0,62}$/.test(clusterName)) throw refused(`k8s_name_prefix and number_format give the cluster the name "${clusterName}": 1 to 63 letters, digits and dashes are allowed, and no dash in front`);
+  if (!/^[A-Za-z0-9\u4e00-\u9fa5][A-Za-z0-9\u4e00-\u9fa5-]{0,62}$/.test(clusterName))
+    throw refused(
+      `k8s_name_prefix and number_format give the cluster the name "${clusterName}": 1 to 63 letters, digits and dashes are allowed, and no dash in front`,
+    );
   const vswitchIds = list('vswitch_ids');
   if (vswitchIds.length === 0 && list('vswitch_cidrs').length === 0) throw refused('vswitch_ids and vswitch_cidrs are both empty: a cluster needs a vSwitch');
   const nodes = number('k8s_worker_number');
@@ -43,11 +46,14 @@ export function planFor(wanted: Wanted): CloudPlan {
   return {
     clusterName,
     zone: text('zone_id'),
-    network: vswitchIds.length > 0 ? null : {
-      vpcName: text('vpc_name'),
-      vpcCidr: text('vpc_cidr'),
-      vswitches: list('vswitch_cidrs').map((cidr, index) => ({ name: numbered('vswitch_name_prefix', index + 1), cidr })),
-    },
+    network:
+      vswitchIds.length > 0
+        ? null
+        : {
+            vpcName: text('vpc_name'),
+            vpcCidr: text('vpc_cidr'),
+            vswitches: list('vswitch_cidrs').map((cidr, index) => ({ name: numbered('vswitch_name_prefix', index + 1), cidr })),
+          },
     vswitchIds,
     order: (vpcId, ids, tags) => ({
       name: clusterName,
@@ -89,7 +95,9 @@ const refused = (why: string): Fault => new Fault('provision/refused', why);
 
 /** At most 64 ASCII characters that are the same for the same parts, and differ for others. */
 export function clientToken(...parts: readonly string[]): string {
-  return `lateen-${hashOf(parts).replace(/[^A-Za-z0-9]/g, '').slice(0, 48)}`;
+  return `lateen-${hashOf(parts)
+    .replace(/[^A-Za-z0-9]/g, '')
+    .slice(0, 48)}`;
 }
 
 /** Why a Configuration of a known kind cannot be carried out as it is written; null when it can be, or is of another kind. */

@@ -17,7 +17,8 @@ export async function raise(subject: Subject, tagFor: () => Promise<Tag>): Promi
   const wanted = readWanted(subject.object());
   const plan = planFor(wanted);
   await subject.hold(true);
-  if (isAvailable(subject.object()) && recordOf(subject.object())?.cluster && (await isConnected(subject, wanted.outputs))) return settleValues(subject, wanted);
+  if (isAvailable(subject.object()) && recordOf(subject.object())?.cluster && (await isConnected(subject, wanted.outputs)))
+    return settleValues(subject, wanted);
   const { hub, redactor, openCloud } = subject.options;
   const login = await readLogin(subject.object(), hub, redactor, subject.signal);
   const recorded = recordOf(subject.object())?.region ?? '';
@@ -52,15 +53,26 @@ async function raiseCluster(subject: Subject, making: Making): Promise<CloudClus
   if (found !== null && ('waitsFor' in found || found.state !== 'deleted')) return found;
   if (record !== null && record.cluster !== '') {
     const age = sinceMs(record.time, subject.options.clock);
-    if (age !== null && age < subject.options.outcomeWindowMs) return subject.waitFor(`cluster ${plan.clusterName} (${record.cluster}) was asked for and is not to be seen yet`);
-    throw new Fault('provision/failed', `cluster ${plan.clusterName} (${record.cluster}) is gone from the cloud, and Lateen did not delete it; to have it made again, take the annotation lateen.dev/cloud off the Configuration`);
+    if (age !== null && age < subject.options.outcomeWindowMs)
+      return subject.waitFor(`cluster ${plan.clusterName} (${record.cluster}) was asked for and is not to be seen yet`);
+    throw new Fault(
+      'provision/failed',
+      `cluster ${plan.clusterName} (${record.cluster}) is gone from the cloud, and Lateen did not delete it; to have it made again, take the annotation lateen.dev/cloud off the Configuration`,
+    );
   }
   const network = await raiseNetwork(subject, plan, cloud, tag);
   return 'waitsFor' in network ? network : askForCluster(subject, making, network);
 }
 
 /** Faults after which it is certain that no cluster is being made. */
-const NOTHING_MADE: ReadonlySet<Code> = new Set(['provision/credentials', 'provision/denied', 'provision/quota', 'provision/throttled', 'provision/transient', 'provision/refused']);
+const NOTHING_MADE: ReadonlySet<Code> = new Set([
+  'provision/credentials',
+  'provision/denied',
+  'provision/quota',
+  'provision/throttled',
+  'provision/transient',
+  'provision/refused',
+]);
 
 /** Intent, request, record. Cut off anywhere in between, the next turn looks the cluster up. */
 async function askForCluster(subject: Subject, { wanted, plan, cloud, tag }: Making, network: Network): Promise<Waiting> {
@@ -90,7 +102,10 @@ async function whileMaking(subject: Subject, plan: CloudPlan, cloud: Cloud, clus
   const called = `cluster ${cluster.name} (${cluster.id})`;
   if (cluster.state === 'failed' || cluster.state === 'delete_failed') {
     const why = task === null || task.error === '' ? 'the cloud does not say why; its console does' : task.error;
-    throw new Fault('provision/failed', `${called} is ${cluster.state}: ${why}. It is kept; to have it taken away and made again, annotate the Configuration with lateen.dev/approved-deletion=yes and delete it`);
+    throw new Fault(
+      'provision/failed',
+      `${called} is ${cluster.state}: ${why}. It is kept; to have it taken away and made again, annotate the Configuration with lateen.dev/approved-deletion=yes and delete it`,
+    );
   }
   const minutes = Math.floor((sinceMs(record?.time ?? '', subject.options.clock) ?? 0) / 60_000);
   const words = [cluster.state, ...(minutes < 1 ? [] : [`${minutes} min`]), ...(task === null || task.stage === '' ? [] : [task.stage])].join(', ');

@@ -49,7 +49,10 @@ export async function leave(subject: Subject, tagFor: () => Promise<Tag>): Promi
     const cluster = await findCluster(subject, cloud, await tagFor(), null);
     if (cluster !== null && 'waitsFor' in cluster) return cluster;
     const isSeen = (await clusterWith(cloud, await tagFor(), subject.signal)) !== null;
-    if (!isSeen && recordOf(subject.object())?.cluster) return subject.waitFor(`deleted without an Approval: the object goes when the cloud shows cluster ${recordOf(subject.object())?.cluster ?? ''} by its tag`);
+    if (!isSeen && recordOf(subject.object())?.cluster)
+      return subject.waitFor(
+        `deleted without an Approval: the object goes when the cloud shows cluster ${recordOf(subject.object())?.cluster ?? ''} by its tag`,
+      );
   }
   await subject.hold(false);
   return null;
@@ -64,7 +67,7 @@ async function razeCloud(subject: Subject, tagFor: () => Promise<Tag>): Promise<
   const cluster = await findCluster(subject, cloud, tag, null);
   if (cluster !== null && 'waitsFor' in cluster) return cluster;
   // Also when the recorded one is there: of two nothing is deleted.
-  const left = await clusterWith(cloud, tag, subject.signal) ?? (cluster?.state === 'deleted' ? null : cluster);
+  const left = (await clusterWith(cloud, tag, subject.signal)) ?? (cluster?.state === 'deleted' ? null : cluster);
   if (left !== null) return razeCluster(subject, cloud, left);
   return razeNetwork(subject, cloud, tag);
 }
@@ -77,9 +80,11 @@ async function cloudOf(subject: Subject): Promise<Cloud> {
 async function razeCluster(subject: Subject, cloud: Cloud, cluster: CloudCluster): Promise<Waiting> {
   const called = `cluster ${cluster.name} (${cluster.id})`;
   if (cluster.state === 'deleting') return subject.waitFor(`${called} is being deleted`);
-  if (cluster.deletionProtection) throw new Fault('provision/denied', `${called} is protected from deletion, and Lateen did not set that: switch it off in the cloud's console`);
+  if (cluster.deletionProtection)
+    throw new Fault('provision/denied', `${called} is protected from deletion, and Lateen did not set that: switch it off in the cloud's console`);
   await subject.act('cloud', `deletion of ${called}`, () => cloud.deleteCluster(cluster.id, subject.signal));
   // Asked again all the same: what stands in its way may be gone by now.
-  if (cluster.state === 'delete_failed') throw new Fault('provision/failed', `${called} could not be deleted by the cloud; it is asked again. Its console says what holds it`);
+  if (cluster.state === 'delete_failed')
+    throw new Fault('provision/failed', `${called} could not be deleted by the cloud; it is asked again. Its console says what holds it`);
   return subject.waitFor(`${called} is being deleted`);
 }

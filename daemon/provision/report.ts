@@ -29,8 +29,9 @@ export function statusPatch(object: KubeObject, stage: Stage, message: string): 
   const [old, field, state] = STATES[stage];
   const live = isRecord(object['status']) ? object['status'] : {};
   const generation = object.metadata.generation;
-  const isSame = [live, live[field]].some((part) => isRecord(part) && (part['state'] === (part === live ? old : state)) && sameWords(part['message'], message))
-    && (generation === undefined || live['observedGeneration'] === undefined || live['observedGeneration'] === generation);
+  const isSame =
+    [live, live[field]].some((part) => isRecord(part) && part['state'] === (part === live ? old : state) && sameWords(part['message'], message)) &&
+    (generation === undefined || live['observedGeneration'] === undefined || live['observedGeneration'] === generation);
   if (isSame) return null;
   return { state: old, message, [field]: { state, message }, ...(generation === undefined ? {} : { observedGeneration: generation }) };
 }

@@ -83,7 +83,8 @@ function subjectOf(live: KubeObject, target: ObjectTarget, options: ProvisionOpt
     try {
       await patch('system', { metadata: { ...metadata, resourceVersion: object.metadata.resourceVersion ?? '' } });
     } catch (error) {
-      if (error instanceof Fault && (error.code === 'transport/conflict' || error.code === 'transport/gone')) throw new Fault('transport/gone', `Configuration ${name} was changed meanwhile; it is looked at again`);
+      if (error instanceof Fault && (error.code === 'transport/conflict' || error.code === 'transport/gone'))
+        throw new Fault('transport/gone', `Configuration ${name} was changed meanwhile; it is looked at again`);
       throw error;
     }
   }
@@ -127,5 +128,8 @@ export const windowEnd = (time: string, windowMs: number): string => timeText(Da
 /** A fault whose words hold no secret, and without the error behind it. */
 export function withoutSecrets(error: unknown, redactor: Redactor): Fault {
   const fault = toFault(error);
-  return new Fault(fault.code, redactor.text(fault.message), { kind: fault.kind, ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }) });
+  return new Fault(fault.code, redactor.text(fault.message), {
+    kind: fault.kind,
+    ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }),
+  });
 }

@@ -49,11 +49,15 @@ export const VARIABLES = {
   worker_instance_types: { type: 'list', fallback: [], goesTo: 'CreateCluster nodepools[0].scaling_group.instance_types' },
   cpu_policy: { type: 'string', fallback: 'none', goesTo: 'CreateCluster nodepools[0].kubernetes_config.cpu_policy' },
   install_cloud_monitor: { type: 'bool', fallback: true, goesTo: 'CreateCluster nodepools[0].kubernetes_config.cms_enabled' },
-  cpu_core_count: { type: 'number', fallback: 1, inert: 'the module only looks for a zone with it; the nodes\' types are worker_instance_types' },
-  memory_size: { type: 'number', fallback: 2, inert: 'the module only looks for a zone with it; the nodes\' types are worker_instance_types' },
-  master_instance_types: { type: 'list', fallback: [], inert: 'the masters of a managed cluster are the cloud\'s' },
-  enable_ssh: { type: 'bool', fallback: true, inert: 'it lets people log in to masters, and those of a managed cluster are the cloud\'s' },
-  password: { type: 'string', fallback: '', refused: 'no password is set on nodes: it would stand in the repository in clear; set a key pair in the cloud\'s console' },
+  cpu_core_count: { type: 'number', fallback: 1, inert: "the module only looks for a zone with it; the nodes' types are worker_instance_types" },
+  memory_size: { type: 'number', fallback: 2, inert: "the module only looks for a zone with it; the nodes' types are worker_instance_types" },
+  master_instance_types: { type: 'list', fallback: [], inert: "the masters of a managed cluster are the cloud's" },
+  enable_ssh: { type: 'bool', fallback: true, inert: "it lets people log in to masters, and those of a managed cluster are the cloud's" },
+  password: {
+    type: 'string',
+    fallback: '',
+    refused: "no password is set on nodes: it would stand in the repository in clear; set a key pair in the cloud's console",
+  },
 } as const satisfies Readonly<Record<string, Variable>>;
 
 export type VariableName = keyof typeof VARIABLES;
@@ -91,12 +95,17 @@ export function specOf(object: KubeObject): Fields {
 /** Reads what a Configuration asks for. Throws provision/refused that names what is not known, with a guess at what was meant. */
 export function readWanted(object: KubeObject): Wanted {
   const spec = specOf(object);
-  for (const field of ['remote', 'JSON', 'inlineCredentials'] as const) if (spec[field] !== undefined && spec[field] !== '' && spec[field] !== false) throw unknownModule(`spec.${field} is used, and only spec.hcl is known`);
+  for (const field of ['remote', 'JSON', 'inlineCredentials'] as const)
+    if (spec[field] !== undefined && spec[field] !== '' && spec[field] !== false) throw unknownModule(`spec.${field} is used, and only spec.hcl is known`);
   if (typeof spec['hcl'] !== 'string' || spec['hcl'].trim() === '') throw unknownModule('spec.hcl is empty');
   const text = readModule(readHcl(spec['hcl']));
   const given = readGiven(spec['variable'], text);
   const values = Object.fromEntries(NAMES.map((name) => [name, valueOf(name, given, text)])) as Record<VariableName, Value>;
-  return { values, outputs: text.outputs, inert: [...given.keys()].flatMap((name) => (ENTRIES[name]?.inert === undefined ? [] : [`${name}: ${ENTRIES[name].inert}`])) };
+  return {
+    values,
+    outputs: text.outputs,
+    inert: [...given.keys()].flatMap((name) => (ENTRIES[name]?.inert === undefined ? [] : [`${name}: ${ENTRIES[name].inert}`])),
+  };
 }
 
 // ---------------------------------------------------------------------------------------------------------- the text
@@ -122,7 +131,11 @@ function readModule(blocks: readonly HclBlock[]): ModuleText {
   if (source !== MODULE_SOURCE) throw unknownModule(`its source is ${typeof source === 'string' ? `"${source}"` : 'not given'} and not "${MODULE_SOURCE}"`);
 
   const defaults = new Map<string, HclValue | undefined>();
-  for (const { labels: [name = ''], attributes, line } of blocks.filter(({ type }) => type === 'variable')) {
+  for (const {
+    labels: [name = ''],
+    attributes,
+    line,
+  } of blocks.filter(({ type }) => type === 'variable')) {
     if (ENTRIES[name] === undefined) throw unknownVariable(`line ${line} of spec.hcl: the variable "${name}" is not known`, name);
     const unknown = [...attributes.keys()].find((argument) => !VARIABLE_ARGUMENTS.has(argument));
     if (unknown !== undefined) throw unknownModule(`line ${line} of spec.hcl: "${unknown}" in the variable "${name}"`);
@@ -139,19 +152,25 @@ function literalsOf(module: HclBlock, defaults: ReadonlyMap<string, unknown>): R
     if (name === 'source') continue;
     if (ENTRIES[name] === undefined) throw unknownVariable(`the module's argument "${name}" is not known`, name);
     if (!isReference(value)) literals.set(name, value);
-    else if (value.reference !== `var.${name}` || !defaults.has(name)) throw unknownModule(`the module's argument "${name}" is ${value.reference}, and only var.${name}, declared as a variable, is known`);
+    else if (value.reference !== `var.${name}` || !defaults.has(name))
+      throw unknownModule(`the module's argument "${name}" is ${value.reference}, and only var.${name}, declared as a variable, is known`);
   }
   return literals;
 }
 
 function outputsOf(blocks: readonly HclBlock[], module: string): Readonly<Record<string, OutputName>> {
   const outputs: Record<string, OutputName> = {};
-  for (const { labels: [name = ''], attributes, line } of blocks.filter(({ type }) => type === 'output')) {
+  for (const {
+    labels: [name = ''],
+    attributes,
+    line,
+  } of blocks.filter(({ type }) => type === 'output')) {
     const unknown = [...attributes.keys()].find((argument) => !OUTPUT_ARGUMENTS.has(argument));
     if (unknown !== undefined) throw unknownModule(`line ${line} of spec.hcl: "${unknown}" in the output "${name}"`);
     const value = attributes.get('value');
     const found = isReference(value) ? OUTPUTS.find((output) => value.reference === `module.${module}.${output}`) : undefined;
-    if (found === undefined) throw unknownModule(`line ${line} of spec.hcl: the output "${name}" is not one of ${listed(OUTPUTS.map((output) => `module.${module}.${output}`))}`);
+    if (found === undefined)
+      throw unknownModule(`line ${line} of spec.hcl: the output "${name}" is not one of ${listed(OUTPUTS.map((output) => `module.${module}.${output}`))}`);
     outputs[name] = found;
   }
   return outputs;
@@ -161,8 +180,23 @@ function outputsOf(blocks: readonly HclBlock[], module: string): Readonly<Record
 
 /** KubeVela leaves properties that set a field of the spec in `spec.variable` too. */
 const SPEC_FIELDS = new Set([
-  'hcl', 'JSON', 'remote', 'path', 'backend', 'providerRef', 'writeConnectionSecretToRef', 'deleteResource', 'customRegion', 'region', 'forceDelete', 'inlineCredentials',
-  'gitCredentialsSecretReference', 'gitRef', 'terraformRCConfigMapReference', 'terraformCredentialsSecretReference', 'terraformCredentialsHelperConfigMapReference',
+  'hcl',
+  'JSON',
+  'remote',
+  'path',
+  'backend',
+  'providerRef',
+  'writeConnectionSecretToRef',
+  'deleteResource',
+  'customRegion',
+  'region',
+  'forceDelete',
+  'inlineCredentials',
+  'gitCredentialsSecretReference',
+  'gitRef',
+  'terraformRCConfigMapReference',
+  'terraformCredentialsSecretReference',
+  'terraformCredentialsHelperConfigMapReference',
 ]);
 
 /** `spec.variable`, each known and declared. */
@@ -188,16 +222,21 @@ function valueOf(name: VariableName, given: ReadonlyMap<string, unknown>, text: 
   if (refused !== undefined) return '';
   if (given.has(name)) return convert(name, type, given.get(name), 'the variable');
   const literal = text.literals.get(name);
-  if (literal !== undefined && literal !== null) return convert(name, type, literal, 'the module\'s argument');
+  if (literal !== undefined && literal !== null) return convert(name, type, literal, "the module's argument");
   const standard = text.defaults.get(name);
   if (standard !== undefined && standard !== null) return convert(name, type, standard, 'the default of the variable');
-  if (fallback === null || (text.defaults.has(name) && standard === undefined)) throw new Fault('provision/refused', `the variable "${name}" has no value: give one, or a default in spec.hcl`);
+  if (fallback === null || (text.defaults.has(name) && standard === undefined))
+    throw new Fault('provision/refused', `the variable "${name}" has no value: give one, or a default in spec.hcl`);
   return fallback;
 }
 
 /** As Terraform does it: a number or a truth value may be written as text, and a text as one of them. */
 function convert(name: string, type: Type, value: unknown, what: string): Value {
-  const wrong = (): Fault => new Fault('provision/refused', `${what} "${name}" is not a ${type === 'bool' ? 'truth value' : type === 'list' ? 'list of texts' : type === 'string' ? 'text' : 'number'}`);
+  const wrong = (): Fault =>
+    new Fault(
+      'provision/refused',
+      `${what} "${name}" is not a ${type === 'bool' ? 'truth value' : type === 'list' ? 'list of texts' : type === 'string' ? 'text' : 'number'}`,
+    );
   switch (type) {
     case 'string':
       if (typeof value === 'string') return value;

@@ -51,7 +51,10 @@ export function namedSteps(steps: readonly JsonObject[], prefix = 'step'): JsonO
  */
 export function readApplication(document: Document, dialect: Dialect): ApplicationSpec {
   const spec = asObject(document.object['spec']);
-  const policies = asList(spec['policies']).map((policy, index) => ({ ...policy, name: asText(policy['name']) || `${asText(policy['type'])}-auto-gen-${index}` }));
+  const policies = asList(spec['policies']).map((policy, index) => ({
+    ...policy,
+    name: asText(policy['name']) || `${asText(policy['type'])}-auto-gen-${index}`,
+  }));
   const workflow = spec['workflow'] === undefined || spec['workflow'] === null ? null : asObject(spec['workflow']);
   const named = workflow !== null && Array.isArray(workflow['steps']) ? { ...workflow, steps: namedSteps(asList(workflow['steps'])) } : workflow;
   const namespace = document.object.metadata.namespace ?? DEFAULT_NAMESPACE;
@@ -61,7 +64,11 @@ export function readApplication(document: Document, dialect: Dialect): Applicati
     spec: { ...spec, ...(policies.length === 0 ? {} : { policies }), ...(named === null ? {} : { workflow: named }) },
   };
   return {
-    document, object, namespace, name: document.object.metadata.name ?? '', dialect,
+    document,
+    object,
+    namespace,
+    name: document.object.metadata.name ?? '',
+    dialect,
     components: asList(spec['components']).map((component, index) => ({
       at: ['spec', 'components', index],
       replicaKey: '',
@@ -73,7 +80,12 @@ export function readApplication(document: Document, dialect: Dialect): Applicati
       inputs: inputsOf(component['inputs']),
       outputs: outputsOf(component['outputs']),
     })),
-    policies: policies.map((policy: JsonObject, index) => ({ index, name: asText(policy['name']), type: asText(policy['type']), properties: asObject(policy['properties']) })),
+    policies: policies.map((policy: JsonObject, index) => ({
+      index,
+      name: asText(policy['name']),
+      type: asText(policy['type']),
+      properties: asObject(policy['properties']),
+    })),
     workflow: named,
   };
 }

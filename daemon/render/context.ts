@@ -13,10 +13,20 @@ export const HERE: PlacementRef = { cluster: '', namespace: '', replicaKey: '' }
 export const REVISION_PLACEHOLDER = 'KUBEVELA_COMPONENT_REVISION_PLACEHOLDER';
 
 /** The context of a component; `output` and `outputs` are the evaluator's. */
-export function componentContext(app: ApplicationSpec, component: ComponentRef, placement: PlacementRef, revision: RevisionRef, version: ClusterVersion): JsonObject {
+export function componentContext(
+  app: ApplicationSpec,
+  component: ComponentRef,
+  placement: PlacementRef,
+  revision: RevisionRef,
+  version: ClusterVersion,
+): JsonObject {
   const metadata = app.object.metadata;
   const common = {
-    name: component.name, namespace: app.namespace, appName: app.name, appRevision: revision.name, appRevisionNum: revision.number,
+    name: component.name,
+    namespace: app.namespace,
+    appName: app.name,
+    appRevision: revision.name,
+    appRevisionNum: revision.number,
   };
   if (app.dialect === '1.1') return { ...common, revision: REVISION_PLACEHOLDER };
   return {
@@ -37,8 +47,14 @@ export function componentContext(app: ApplicationSpec, component: ComponentRef, 
 /** The context of a policy: its own name, the application and its components. */
 export function policyContext(app: ApplicationSpec, policy: string, revision: RevisionRef): JsonObject {
   return {
-    name: policy, namespace: app.namespace, appName: app.name, appRevision: revision.name, appRevisionNum: revision.number,
-    components: (app.object['spec'] as JsonObject)['components'] ?? [], revision: app.dialect === '1.1' ? REVISION_PLACEHOLDER : '', artifacts: [],
+    name: policy,
+    namespace: app.namespace,
+    appName: app.name,
+    appRevision: revision.name,
+    appRevisionNum: revision.number,
+    components: (app.object['spec'] as JsonObject)['components'] ?? [],
+    revision: app.dialect === '1.1' ? REVISION_PLACEHOLDER : '',
+    artifacts: [],
   };
 }
 

@@ -50,7 +50,13 @@ export function otherSchematicOf(object: KubeObject): string | null {
 
 function definition(object: KubeObject, from: Definition['from'], locate: Locate | null): Definition {
   return {
-    name: object.metadata.name ?? '', kind: object.kind as DefinitionKind, object, from, locate, template: templateOf(object), hash: hashOf(object['spec'] ?? null),
+    name: object.metadata.name ?? '',
+    kind: object.kind as DefinitionKind,
+    object,
+    from,
+    locate,
+    template: templateOf(object),
+    hash: hashOf(object['spec'] ?? null),
   };
 }
 

@@ -20,7 +20,13 @@ export interface Where {
 export const nameOf = (app: ApplicationSpec): string => `${app.namespace}/${app.name}`;
 
 const CODE_OF: Readonly<Record<CueError['code'], Code>> = {
-  parse: 'render/cue', parameter: 'render/parameter', user: 'render/user', template: 'render/template', concrete: 'render/template', nonconcrete: 'render/template', unsupported: 'load/unsupported',
+  parse: 'render/cue',
+  parameter: 'render/parameter',
+  user: 'render/user',
+  template: 'render/template',
+  concrete: 'render/template',
+  nonconcrete: 'render/template',
+  unsupported: 'load/unsupported',
 };
 
 const index = (text: string): string | number => (/^\d+$/.test(text) ? Number(text) : text);
@@ -41,7 +47,9 @@ export function templateOrigin(locate: Locate, line: number, column: number): Or
 /** Where a component, or one of its traits, is written: in a patch the traits stand in another order, and not all of them. */
 function placeOf(app: ApplicationSpec, component: ComponentRef, trait: number | undefined): Path {
   if (trait === undefined) return component.at;
-  const written = component.at.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[String(key)], app.document.object) as { readonly traits?: unknown } | undefined;
+  const written = component.at.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[String(key)], app.document.object) as
+    | { readonly traits?: unknown }
+    | undefined;
   const traits = asList(written?.traits);
   const isIt = (item: JsonObject | undefined): boolean => item !== undefined && asText(item['type']) === component.traits[trait]?.type;
   // Two traits of one type are told apart by their place, where it is as written.
@@ -54,17 +62,37 @@ export function diagnosticOf(where: Where, error: CueError, severity: Severity):
   const { app, component } = where;
   const at = placeOf(app, component, error.trait);
   const definition = error.trait === undefined ? where.own : where.traits[error.trait];
-  const owner = error.trait === undefined ? `component "${component.name}" (${component.type})` : `trait "${component.traits[error.trait]?.type ?? ''}" of component "${component.name}"`;
+  const owner =
+    error.trait === undefined
+      ? `component "${component.name}" (${component.type})`
+      : `trait "${component.traits[error.trait]?.type ?? ''}" of component "${component.name}"`;
   const code = CODE_OF[error.code];
   const locate = app.document.locate;
   if (error.code === 'parameter') {
     const path = below(error.path ?? []);
-    return { code, severity, application: nameOf(app), message: `${owner}: ${propertyText(path, error.message)}${error.message}`, origin: locate([...at, 'properties', ...path]), hint: `See the parameter of ${definition?.kind ?? 'the definition'} "${definition?.name ?? ''}".` };
+    return {
+      code,
+      severity,
+      application: nameOf(app),
+      message: `${owner}: ${propertyText(path, error.message)}${error.message}`,
+      origin: locate([...at, 'properties', ...path]),
+      hint: `See the parameter of ${definition?.kind ?? 'the definition'} "${definition?.name ?? ''}".`,
+    };
   }
   if (error.line !== undefined && definition?.locate) {
-    return { code, severity, application: nameOf(app), message: `${owner}: ${definition.kind} "${definition.name}": ${error.message}`, origin: templateOrigin(definition.locate, error.line, error.column ?? 1), hint: `Used by ${nameOf(app)} (${locate(at).path}:${locate(at).line}).` };
+    return {
+      code,
+      severity,
+      application: nameOf(app),
+      message: `${owner}: ${definition.kind} "${definition.name}": ${error.message}`,
+      origin: templateOrigin(definition.locate, error.line, error.column ?? 1),
+      hint: `Used by ${nameOf(app)} (${locate(at).path}:${locate(at).line}).`,
+    };
   }
-  const place = definition === undefined || definition.from === 'repository' ? '' : ` (${definition.kind} "${definition.name}" of the ${definition.from === 'hub' ? 'hub' : 'built-in pack'}${error.line === undefined ? '' : `, template line ${error.line}`})`;
+  const place =
+    definition === undefined || definition.from === 'repository'
+      ? ''
+      : ` (${definition.kind} "${definition.name}" of the ${definition.from === 'hub' ? 'hub' : 'built-in pack'}${error.line === undefined ? '' : `, template line ${error.line}`})`;
   return { code, severity, application: nameOf(app), message: `${owner}: ${error.message}${place}`, origin: locate([...at, 'type'], 'value') };
 }
 
@@ -78,7 +106,11 @@ function propertyText(path: Path, message: string): string {
 export function gaveUpDiagnostic(app: ApplicationSpec, component: ComponentRef, definition: Definition, fault: Fault): Diagnostic {
   const at = definition.locate?.(['spec', 'schematic', 'cue', 'template'], 'key');
   return {
-    code: fault.code, severity: 'error', application: nameOf(app), message: fault.message, origin: app.document.locate([...component.at, 'type'], 'value'),
+    code: fault.code,
+    severity: 'error',
+    application: nameOf(app),
+    message: fault.message,
+    origin: app.document.locate([...component.at, 'type'], 'value'),
     hint: `${CODES[fault.code].action}${at === undefined ? '' : ` The template is at ${at.path}:${at.line}.`}`,
   };
 }
@@ -89,7 +121,10 @@ export function unknownPropertyDiagnostic(where: Where, unknown: CueUnknownParam
   const at = placeOf(app, component, unknown.trait);
   const name = unknown.path.at(-1) ?? '';
   return {
-    code: 'render/parameter', severity: 'warning', application: nameOf(app), origin: app.document.locate([...at, 'properties', ...below(unknown.path)], 'key'),
+    code: 'render/parameter',
+    severity: 'warning',
+    application: nameOf(app),
+    origin: app.document.locate([...at, 'properties', ...below(unknown.path)], 'key'),
     message: `property "${unknown.path.slice(1).join('.')}" is not declared by the definition and has no effect${suggestion(name, unknown.declared)}`,
     hint: unknown.declared.length === 0 ? 'Take it out.' : `Declared are: ${unknown.declared.slice(0, 20).join(', ')}.`,
   };
@@ -99,7 +134,11 @@ export function unknownPropertyDiagnostic(where: Where, unknown: CueUnknownParam
 export function terraformDiagnostic({ app, component, own }: Where, { code, message, at }: TerraformMistake): Diagnostic {
   const isProperty = at.length > 0;
   return {
-    code, severity: 'error', application: nameOf(app), message: `component "${component.name}" (${component.type}): ${message}`, origin: app.document.locate([...component.at, ...(isProperty ? ['properties', ...at] : ['type'])]),
+    code,
+    severity: 'error',
+    application: nameOf(app),
+    message: `component "${component.name}" (${component.type}): ${message}`,
+    origin: app.document.locate([...component.at, ...(isProperty ? ['properties', ...at] : ['type'])]),
     hint: isProperty ? `It is part of the Configuration's spec: see ${own.kind} "${own.name}".` : `See spec.schematic.terraform of ${own.kind} "${own.name}".`,
   };
 }
@@ -107,7 +146,10 @@ export function terraformDiagnostic({ app, component, own }: Where, { code, mess
 /** A component of a type that another tool would have to render: without it there would be nothing, and nobody would be told. */
 export function noTemplateDiagnostic({ app, component, own }: Where, schematic: string): Diagnostic {
   return {
-    code: 'render/template', severity: 'error', application: nameOf(app), origin: app.document.locate([...component.at, 'type'], 'value'),
+    code: 'render/template',
+    severity: 'error',
+    application: nameOf(app),
+    origin: app.document.locate([...component.at, 'type'], 'value'),
     message: `component "${component.name}" (${component.type}): ${own.kind} "${own.name}" gives no output: it has schematic.${schematic}, and only CUE and Terraform are rendered`,
     hint: 'Use a definition with schematic.cue.',
   };
@@ -116,7 +158,10 @@ export function noTemplateDiagnostic({ app, component, own }: Where, schematic: 
 /** KubeVela 1.1: a trait that keeps the workload leaves it to a controller of vela-core; without one nothing of the component runs. */
 export function managedDiagnostic({ app, component }: Where, trait: number): Diagnostic {
   return {
-    code: 'load/unsupported', severity: 'warning', application: nameOf(app), origin: app.document.locate([...placeOf(app, component, trait), 'type'], 'value'),
+    code: 'load/unsupported',
+    severity: 'warning',
+    application: nameOf(app),
+    origin: app.document.locate([...placeOf(app, component, trait), 'type'], 'value'),
     message: `trait "${component.traits[trait]?.type ?? ''}" of component "${component.name}" keeps the workload itself, which Lateen does not carry out: it is not applied, and nothing of it runs`,
     hint: 'Take the trait out, or run a controller for what it makes.',
   };
@@ -125,7 +170,10 @@ export function managedDiagnostic({ app, component }: Where, trait: number): Dia
 /** A type that no definition declares. */
 export function unknownTypeDiagnostic(app: ApplicationSpec, kind: string, type: string, path: Path, names: readonly string[]): Diagnostic {
   return {
-    code: 'render/unknown-type', severity: 'error', application: nameOf(app), origin: app.document.locate(path, 'value'),
+    code: 'render/unknown-type',
+    severity: 'error',
+    application: nameOf(app),
+    origin: app.document.locate(path, 'value'),
     message: `there is no ${kind} "${type}"${suggestion(type, names)}`,
     hint: `Looked in the repository, on the hub (namespaces ${app.namespace} and vela-system) and in the built-in pack for KubeVela ${app.dialect}.`,
   };

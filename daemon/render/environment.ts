@@ -19,7 +19,8 @@ export const ENV_BINDING = 'env-binding';
 const ENVIRONMENT_STEPS: ReadonlySet<string> = new Set(['multi-env', 'deploy2cluster', 'mutil-env', 'deploy2env']);
 
 /** The engine that a policy names. KubeVela 1.1.0: `engine`, default ocm; 1.1.1 and later: `clusterManagementEngine`. */
-export const engineOf = (policy: Pick<PolicySpec, 'properties'>): string => asText(policy.properties['engine']) || asText(policy.properties['clusterManagementEngine']) || 'ocm';
+export const engineOf = (policy: Pick<PolicySpec, 'properties'>): string =>
+  asText(policy.properties['engine']) || asText(policy.properties['clusterManagementEngine']) || 'ocm';
 
 /** The policies that speak of environments. */
 export const envPolicies = (app: ApplicationSpec): readonly PolicySpec[] => app.policies.filter((policy) => policy.type === ENV_BINDING);
@@ -43,14 +44,21 @@ export interface Environments {
 /** Patches and renders every environment. An author's mistake is a diagnostic; the evaluator's failures are thrown. */
 export async function renderEnvironments(env: RenderEnvironment, app: ApplicationSpec, revision: RevisionRef): Promise<Environments> {
   const diagnostics: Diagnostic[] = [];
-  const say: Say = (at, message, hint) => void diagnostics.push({ code: 'render/patch', severity: 'error', application: nameOf(app), message, origin: app.document.locate(at, 'value'), hint });
+  const say: Say = (at, message, hint) =>
+    void diagnostics.push({ code: 'render/patch', severity: 'error', application: nameOf(app), message, origin: app.document.locate(at, 'value'), hint });
   const environments: Environment[] = [];
   if (app.dialect !== '1.1') return { environments, diagnostics };
   for (const policy of envPolicies(app)) {
     for (const [index, item] of asList(policy.properties['envs']).entries()) {
       const at: Path = ['spec', 'policies', policy.index, 'properties', 'envs', index];
       const frame = frameOf(app, policy, item, at, say);
-      const patched = patchEnvironment(app.components, asList(asObject(item['patch'])['components']), asText(item['name']), [...at, 'patch', 'components'], say);
+      const patched = patchEnvironment(
+        app.components,
+        asList(asObject(item['patch'])['components']),
+        asText(item['name']),
+        [...at, 'patch', 'components'],
+        say,
+      );
       if (frame === null || diagnostics.length > 0) continue;
       const components: RenderedComponent[] = [];
       for (const component of patched) {
@@ -77,26 +85,39 @@ function frameOf(app: ApplicationSpec, policy: PolicySpec, item: JsonObject, at:
   const [cluster, labels] = [asText(selector['name']), asObject(selector['labels'])];
   const base = { policy: policy.name, name, created: policy.properties['created'] !== false, origin: app.document.locate(at) };
   if (engine === 'local' || engine === 'single-cluster') return { ...base, by: 'apply', choice: { cluster: LOCAL } };
-  const by = engine === 'cluster-gateway' ? 'apply' as const : 'ocm' as const;
+  const by = engine === 'cluster-gateway' ? ('apply' as const) : ('ocm' as const);
   if (cluster !== '') return { ...base, by, choice: { cluster } };
   if (Object.keys(labels).length > 0) return { ...base, by, choice: { placement: `${app.name}-${name}`, labels: labels as Record<string, string> } };
   if (by === 'apply') return { ...base, by, choice: { cluster: LOCAL } };
-  say([...at, 'placement'], `policy "${policy.name}", environment "${name}": the cluster selector of placement shouldn't be empty`, 'Give placement.clusterSelector a name or labels.');
+  say(
+    [...at, 'placement'],
+    `policy "${policy.name}", environment "${name}": the cluster selector of placement shouldn't be empty`,
+    'Give placement.clusterSelector a name or labels.',
+  );
   return null;
 }
 
 /** Whether each environment step names a policy, an environment and a component that are there. */
 export function environmentStepDiagnostics(app: ApplicationSpec, steps: readonly Step[]): readonly Diagnostic[] {
-  return steps.flatMap((step, i) => (step.template === null && isEnvironmentStep(app.dialect, step.type) ? stepDiagnostics(app, step, ['spec', 'workflow', 'steps', i]) : []));
+  return steps.flatMap((step, i) =>
+    step.template === null && isEnvironmentStep(app.dialect, step.type) ? stepDiagnostics(app, step, ['spec', 'workflow', 'steps', i]) : [],
+  );
 }
 
 function stepDiagnostics(app: ApplicationSpec, step: Step, at: Path): readonly Diagnostic[] {
   const given = (field: string): string => asText(step.properties[field]);
   // What an input of the step gives is not known yet.
   const isOpen = (field: string): boolean => step.inputs.some((input) => input.parameterKey === field);
-  const say = (field: string, message: string, hint: string): readonly Diagnostic[] => [{
-    code: 'load/reference', severity: 'error', application: nameOf(app), message: `step "${step.name}": ${message}`, origin: app.document.locate([...at, 'properties', field], 'value'), hint,
-  }];
+  const say = (field: string, message: string, hint: string): readonly Diagnostic[] => [
+    {
+      code: 'load/reference',
+      severity: 'error',
+      application: nameOf(app),
+      message: `step "${step.name}": ${message}`,
+      origin: app.document.locate([...at, 'properties', field], 'value'),
+      hint,
+    },
+  ];
   const lacks = ['policy', 'env'].find((field) => given(field) === '' && !isOpen(field));
   if (lacks !== undefined) return say(lacks, `property "${lacks}" is missing`, 'The step needs policy and env, and component where only one is meant.');
   const component = given('component');
@@ -109,7 +130,11 @@ function stepDiagnostics(app: ApplicationSpec, step: Step, at: Path): readonly D
   const policy = policies.find((item) => item.name === given('policy'));
   if (policy === undefined) {
     const names = policies.map((item) => item.name);
-    return say('policy', `there is no env-binding policy "${given('policy')}"${suggestion(given('policy'), names)}`, names.length === 0 ? 'The application has no env-binding policy.' : `The application has: ${names.join(', ')}.`);
+    return say(
+      'policy',
+      `there is no env-binding policy "${given('policy')}"${suggestion(given('policy'), names)}`,
+      names.length === 0 ? 'The application has no env-binding policy.' : `The application has: ${names.join(', ')}.`,
+    );
   }
   const envs = asList(policy.properties['envs']).map((item) => asText(item['name']));
   if (envs.includes(given('env'))) return [];
@@ -124,7 +149,8 @@ export function placementObjects(app: ApplicationSpec, environments: readonly En
   return environments.flatMap(({ choice, origin }) => {
     if ('cluster' in choice) return [];
     const object: KubeObject = {
-      apiVersion: 'cluster.open-cluster-management.io/v1beta1', kind: 'Placement',
+      apiVersion: 'cluster.open-cluster-management.io/v1beta1',
+      kind: 'Placement',
       metadata: { name: choice.placement, namespace: app.namespace, labels: { 'app.oam.dev/name': app.name, 'app.oam.dev/namespace': app.namespace } },
       spec: { numberOfClusters: 1, predicates: [{ requiredClusterSelector: { labelSelector: { matchLabels: choice.labels } } }] },
     };

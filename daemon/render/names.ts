@@ -75,8 +75,21 @@ export function renderLabels(appName: string, appRevision: string, part: Part): 
   return { ...labels, 'trait.oam.dev/type': part.traitType, ...(part.output === '' ? {} : { 'trait.oam.dev/resource': part.output }) };
 }
 
-const NEVER_COPIED_1_10 = new Set(['app.oam.dev/inplace-upgrade', 'filter.oam.dev/label-keys', 'filter.oam.dev/annotation-keys', 'kubectl.kubernetes.io/last-applied-configuration', 'oam.dev/kubevela-version']);
-const NEVER_COPIED_1_1 = new Set(['app.oam.dev/rollout-template', 'app.oam.dev/rolling-components', 'app.oam.dev/inplace-upgrade', 'filter.oam.dev/label-keys', 'filter.oam.dev/annotation-keys', 'oam.dev/kubevela-version']);
+const NEVER_COPIED_1_10 = new Set([
+  'app.oam.dev/inplace-upgrade',
+  'filter.oam.dev/label-keys',
+  'filter.oam.dev/annotation-keys',
+  'kubectl.kubernetes.io/last-applied-configuration',
+  'oam.dev/kubevela-version',
+]);
+const NEVER_COPIED_1_1 = new Set([
+  'app.oam.dev/rollout-template',
+  'app.oam.dev/rolling-components',
+  'app.oam.dev/inplace-upgrade',
+  'filter.oam.dev/label-keys',
+  'filter.oam.dev/annotation-keys',
+  'oam.dev/kubevela-version',
+]);
 /** Our own annotations on an Application speak to Lateen, not to its objects. */
 const isOurs = (key: string): boolean => key.startsWith('lateen.dev/');
 
@@ -84,7 +97,10 @@ const isOurs = (key: string): boolean => key.startsWith('lateen.dev/');
  * The labels and annotations that objects inherit from their Application, after its `filter.oam.dev/*` annotations.
  * KubeVela 1.10: application labels lose to the object's own; 1.1 (direct dispatch): they win.
  */
-export function inherited(dialect: Dialect, application: KubeObject): { readonly labels: Record<string, string>; readonly annotations: Record<string, string> } {
+export function inherited(
+  dialect: Dialect,
+  application: KubeObject,
+): { readonly labels: Record<string, string>; readonly annotations: Record<string, string> } {
   const annotations = application.metadata.annotations ?? {};
   const listed = (key: string): Set<string> => new Set((annotations[key] ?? '').split(',').map((name) => name.trim()));
   const withoutLabels = listed('filter.oam.dev/label-keys');
@@ -97,8 +113,14 @@ export function inherited(dialect: Dialect, application: KubeObject): { readonly
 }
 
 /** `object` with these labels and annotations added; what `over` is true for replaces what is there. */
-export function withMeta(object: KubeObject, labels: Readonly<Record<string, string>>, annotations: Readonly<Record<string, string>> = {}, over = true): KubeObject {
-  const merge = (own: Readonly<Record<string, string>> | undefined, added: Readonly<Record<string, string>>): Record<string, string> => (over ? { ...own, ...added } : { ...added, ...own });
+export function withMeta(
+  object: KubeObject,
+  labels: Readonly<Record<string, string>>,
+  annotations: Readonly<Record<string, string>> = {},
+  over = true,
+): KubeObject {
+  const merge = (own: Readonly<Record<string, string>> | undefined, added: Readonly<Record<string, string>>): Record<string, string> =>
+    over ? { ...own, ...added } : { ...added, ...own };
   const merged = merge(object.metadata.annotations, annotations);
   return {
     ...object,

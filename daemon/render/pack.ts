@@ -21,7 +21,8 @@ export async function readPack(): Promise<KnownDefinitions['pack']> {
     const texts = await Promise.all(files.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const));
     for (const [name, text] of texts) {
       const parsed = parseDocuments(text, name);
-      if (parsed.errors.length > 0) throw new Fault('loop/bug', `the built-in definition ${dialect}/${name} does not parse: ${parsed.errors[0]?.diagnostic.message ?? ''}`);
+      if (parsed.errors.length > 0)
+        throw new Fault('loop/bug', `the built-in definition ${dialect}/${name} does not parse: ${parsed.errors[0]?.diagnostic.message ?? ''}`);
       for (const document of parsed.documents) {
         const object = document.value as KubeObject | null;
         if (object?.kind !== undefined) pack.set(`${object.kind}/${object.metadata.name ?? ''}`, object);

@@ -12,7 +12,13 @@ import { suggestion } from './rules.ts';
 /** Told of a mistake: where in the document, KubeVela's words, and what to do. */
 export type Report = (at: Path, message: string, hint: string) => void;
 
-const isZero = (value: Json): boolean => value === null || value === '' || value === 0 || value === false || (Array.isArray(value) && value.length === 0) || (isRecord(value) && Object.keys(value).length === 0);
+const isZero = (value: Json): boolean =>
+  value === null ||
+  value === '' ||
+  value === 0 ||
+  value === false ||
+  (Array.isArray(value) && value.length === 0) ||
+  (isRecord(value) && Object.keys(value).length === 0);
 
 /**
  * mergo's MergeWithOverride on JSON: two maps merge, an empty one changes nothing, every other value of the patch
@@ -22,26 +28,39 @@ const isZero = (value: Json): boolean => value === null || value === '' || value
 export function mergeProperties(base: Json, patch: Json, dialect: Dialect): Json {
   if (!isRecord(patch)) return patch;
   if (!isRecord(base)) return dialect === '1.1' && !isZero(base) ? base : patch;
-  const merged: Record<string, Json> = { ...(base) };
+  const merged: Record<string, Json> = { ...base };
   for (const [key, value] of Object.entries(patch)) merged[key] = key in merged ? mergeProperties(merged[key] ?? null, value, dialect) : value;
   return merged;
 }
 
 /** `properties` that are absent change nothing. */
-const mergeGiven = (base: Json, patch: Json | undefined, dialect: Dialect): Json => (patch === undefined || patch === null ? base : mergeProperties(base, patch, dialect));
+const mergeGiven = (base: Json, patch: Json | undefined, dialect: Dialect): Json =>
+  patch === undefined || patch === null ? base : mergeProperties(base, patch, dialect);
 
 /**
  * The components of one environment. KubeVela 1.1.0: a patch needs a component of its name and type, and a trait of its
  * type; nothing is added or taken away. `at` is the path of `patch.components`.
  */
-export function patchEnvironment(components: readonly ComponentRef[], patches: readonly JsonObject[], env: string, at: Path, report: Report): readonly ComponentRef[] {
+export function patchEnvironment(
+  components: readonly ComponentRef[],
+  patches: readonly JsonObject[],
+  env: string,
+  at: Path,
+  report: Report,
+): readonly ComponentRef[] {
   const say = (path: Path, message: string, hint: string): void => report(path, `failed to patch parameter for env ${env}: ${message}`, hint);
   return patches.reduce<readonly ComponentRef[]>((all, patch, i) => {
     const [name, type] = [asText(patch['name']), asText(patch['type'])];
     const found = all.find((component) => component.name === name && component.type === type);
     if (found !== undefined) return all.map((component) => (component === found ? patchOne(component, patch, [...at, i], say) : component));
     const namesake = all.find((component) => component.name === name);
-    const hint = namesake === undefined ? `The application has no component of this name${suggestion(name, all.map((component) => component.name))}.` : `Component ${name} has the type ${namesake.type}; KubeVela 1.1 wants it repeated here.`;
+    const hint =
+      namesake === undefined
+        ? `The application has no component of this name${suggestion(
+            name,
+            all.map((component) => component.name),
+          )}.`
+        : `Component ${name} has the type ${namesake.type}; KubeVela 1.1 wants it repeated here.`;
     say([...at, i, namesake === undefined ? 'name' : 'type'], `fail to match component ${name}`, hint);
     return all;
   }, components);
@@ -50,7 +69,15 @@ export function patchEnvironment(components: readonly ComponentRef[], patches: r
 function patchOne(component: ComponentRef, patch: JsonObject, at: Path, say: Report): ComponentRef {
   const traits = asList(patch['traits']).reduce<ComponentRef['traits']>((all, trait, i) => {
     const type = asText(trait['type']);
-    if (!all.some((item) => item.type === type)) say([...at, 'traits', i, 'type'], `fail to match trait ${type}`, `Component ${component.name} has ${all.length === 0 ? 'no traits' : `the traits ${all.map((item) => item.type).join(', ')}`}${suggestion(type, all.map((item) => item.type))}.`);
+    if (!all.some((item) => item.type === type))
+      say(
+        [...at, 'traits', i, 'type'],
+        `fail to match trait ${type}`,
+        `Component ${component.name} has ${all.length === 0 ? 'no traits' : `the traits ${all.map((item) => item.type).join(', ')}`}${suggestion(
+          type,
+          all.map((item) => item.type),
+        )}.`,
+      );
     return all.map((item) => (item.type === type ? { ...item, properties: mergeGiven(item.properties, trait['properties'], '1.1') } : item));
   }, component.traits);
   return { ...component, properties: mergeGiven(component.properties, patch['properties'], '1.1'), traits, at };
@@ -78,7 +105,9 @@ export interface Override {
 
 /** The override that an override policy's properties are. */
 export const overrideOf = (policy: PolicyRef, at: Path | null): Override => ({
-  components: asList(policy.properties['components']), selector: asTexts(policy.properties['selector']), at: at === null ? null : [...at, 'properties', 'components'],
+  components: asList(policy.properties['components']),
+  selector: asTexts(policy.properties['selector']),
+  at: at === null ? null : [...at, 'properties', 'components'],
 });
 
 /**
@@ -91,7 +120,14 @@ export function overrideComponents(components: readonly ComponentRef[], override
     const at = override.at === null ? null : [...override.at, i];
     if (name === '') return all.map((component) => (type === '' || type === component.type ? mergeOne(component, patch, at) : component));
     const fits = pattern(name, false);
-    if (all.some((component) => fits(component.name))) return all.map((component) => (fits(component.name) ? (type === '' || type === component.type ? mergeOne(component, patch, at) : fresh(component.name, type, patch, at ?? component.at)) : component));
+    if (all.some((component) => fits(component.name)))
+      return all.map((component) =>
+        fits(component.name)
+          ? type === '' || type === component.type
+            ? mergeOne(component, patch, at)
+            : fresh(component.name, type, patch, at ?? component.at)
+          : component,
+      );
     return /[a-z0-9]/.test(name) ? [...all, fresh(name, type, patch, at ?? ['spec', 'components'])] : all;
   }, components);
   if (override.selector.length === 0) return merged;
@@ -100,7 +136,9 @@ export function overrideComponents(components: readonly ComponentRef[], override
 }
 
 function fresh(name: string, type: string, patch: JsonObject, at: Path): ComponentRef {
-  const traits = asList(patch['traits']).filter((trait) => trait['disable'] !== true).map((trait) => ({ type: asText(trait['type']), properties: trait['properties'] ?? null }));
+  const traits = asList(patch['traits'])
+    .filter((trait) => trait['disable'] !== true)
+    .map((trait) => ({ type: asText(trait['type']), properties: trait['properties'] ?? null }));
   return { name, type, properties: patch['properties'] ?? null, traits, dependsOn: [], inputs: [], outputs: [], at, replicaKey: '' };
 }
 

@@ -25,7 +25,8 @@ export function hubComponents(app: ApplicationSpec, steps: readonly Step[]): Rea
   const named = new Set<string>();
   for (const { type, template, properties } of flat(steps)) {
     if (template !== null || type === 'apply-application' || type === 'apply-remaining') return all;
-    if ((type === 'apply-component' || type === 'builtin-apply-component') && asText(properties['cluster']) === '' && asText(properties['namespace']) === '') named.add(asText(properties['component']));
+    if ((type === 'apply-component' || type === 'builtin-apply-component') && asText(properties['cluster']) === '' && asText(properties['namespace']) === '')
+      named.add(asText(properties['component']));
   }
   return named;
 }
@@ -41,7 +42,10 @@ interface Known {
 }
 
 /** Renders for a place; a mistake of the author comes back as diagnostics. */
-export type RenderFor = (component: ComponentRef, placement: PlacementRef) => Promise<{ readonly component: RenderedComponent | null; readonly diagnostics: readonly Diagnostic[] }>;
+export type RenderFor = (
+  component: ComponentRef,
+  placement: PlacementRef,
+) => Promise<{ readonly component: RenderedComponent | null; readonly diagnostics: readonly Diagnostic[] }>;
 
 /** A policy or cluster that is not there is the step's own news: nothing is known of it then. */
 export async function placedObjects(desired: DesiredApplication, clusters: Clusters, renderFor: RenderFor): Promise<Known> {
@@ -57,7 +61,16 @@ export async function placedObjects(desired: DesiredApplication, clusters: Clust
   }
   for (const [environment, component] of environmentsOf(desired)) {
     const cluster = clusterOf(environment, desired.namespace, clusters);
-    if (cluster !== null) objects.push(...environmentObjects(desired, environment, cluster, component, clusters.members.some(({ name, mode }) => name === cluster && mode === 'ocm')));
+    if (cluster !== null)
+      objects.push(
+        ...environmentObjects(
+          desired,
+          environment,
+          cluster,
+          component,
+          clusters.members.some(({ name, mode }) => name === cluster && mode === 'ocm'),
+        ),
+      );
   }
   return { objects: [...new Map(objects.map((wanted) => [keyText(wanted.key), wanted])).values()], diagnostics };
 }
@@ -69,7 +82,10 @@ function placesOf(desired: DesiredApplication, step: Step, clusters: Clusters): 
   if (step.type === 'deploy' || isEnvironment) {
     try {
       const inline = isEnvironment ? environmentPolicies(desired.policies, properties) : inlinePolicies(properties);
-      const { components, placements } = desired.deployment(asTexts(properties['policies']), inline, { clusters, ignoreTerraform: properties['ignoreTerraformComponent'] !== false });
+      const { components, placements } = desired.deployment(asTexts(properties['policies']), inline, {
+        clusters,
+        ignoreTerraform: properties['ignoreTerraformComponent'] !== false,
+      });
       return placements.flatMap((placement) => components.map((component) => [component, { ...placement, replicaKey: component.replicaKey }] as const));
     } catch (error) {
       if (error instanceof Fault) return [];
@@ -80,17 +96,26 @@ function placesOf(desired: DesiredApplication, step: Step, clusters: Clusters): 
   const component = desired.componentSpecs.find((item) => item.name === properties['component']);
   const cluster = asText(properties['cluster']) || LOCAL;
   const member = clusters.members.find((item) => item.name === cluster);
-  return component === undefined ? [] : [[component, { cluster, namespace: asText(properties['namespace']), replicaKey: '', ...(member === undefined ? {} : { member }) }]];
+  return component === undefined
+    ? []
+    : [[component, { cluster, namespace: asText(properties['namespace']), replicaKey: '', ...(member === undefined ? {} : { member }) }]];
 }
 
 /** Policies that a deploy step has in its own properties. */
-export const inlinePolicies = (properties: JsonObject): readonly PolicyRef[] => asList(properties['inlinePolicies']).map((policy) => ({ name: asText(policy['name']), type: asText(policy['type']), properties: asObject(policy['properties']) }));
+export const inlinePolicies = (properties: JsonObject): readonly PolicyRef[] =>
+  asList(properties['inlinePolicies']).map((policy) => ({
+    name: asText(policy['name']),
+    type: asText(policy['type']),
+    properties: asObject(policy['properties']),
+  }));
 
 function environmentsOf(desired: DesiredApplication): readonly (readonly [Environment, string | null])[] {
   const own = desired.environments.filter((environment) => environment.created).map((environment) => [environment, null] as const);
-  const bySteps = flat(desired.steps).filter((step) => step.template === null && isEnvironmentStep(desired.dialect, step.type)).flatMap(({ properties }) => {
-    const environment = desired.environments.find((item) => item.policy === properties['policy'] && item.name === properties['env']);
-    return environment === undefined ? [] : [[environment, asText(properties['component']) || null] as const];
-  });
+  const bySteps = flat(desired.steps)
+    .filter((step) => step.template === null && isEnvironmentStep(desired.dialect, step.type))
+    .flatMap(({ properties }) => {
+      const environment = desired.environments.find((item) => item.policy === properties['policy'] && item.name === properties['env']);
+      return environment === undefined ? [] : [[environment, asText(properties['component']) || null] as const];
+    });
   return [...own, ...bySteps];
 }

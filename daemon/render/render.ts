@@ -8,7 +8,17 @@ import { isReferring } from '../lib/referring.ts';
 import { configuredDialect, DEFAULT_NAMESPACE, INITIALIZER_ANNOTATION, type Catalog, type Dialect, type Document } from '../model/catalog.ts';
 import { Fault, toFault, type Diagnostic } from '../model/fault.ts';
 import { keyOf, LOCAL, type JsonObject, type KubeObject } from '../model/object.ts';
-import { PLAIN_RULES, type ComponentRef, type Desired, type DesiredApplication, type PlacementRef, type PolicyRef, type RenderedComponent, type RevisionRef, type Wanted } from '../model/plan.ts';
+import {
+  PLAIN_RULES,
+  type ComponentRef,
+  type Desired,
+  type DesiredApplication,
+  type PlacementRef,
+  type PolicyRef,
+  type RenderedComponent,
+  type RevisionRef,
+  type Wanted,
+} from '../model/plan.ts';
 import { NO_CLUSTERS, type Clusters } from '../model/clusters.ts';
 import type { ApplicationRecord } from '../model/ports.ts';
 import { asList, asObject, asText, readApplication, type ApplicationSpec, type PolicySpec } from './application.ts';
@@ -58,12 +68,20 @@ export async function render(input: RenderInput): Promise<Desired> {
   const environment: RenderEnvironment = { ...input.environment, definitions };
   const present = new Set<string>();
   const { only } = input;
-  const documents = only === null ? catalog.applications : catalog.applications.filter(({ object }) => only.has(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
-  const applications = await mapLimit(documents, AT_ONCE_MAX, async (document) => {
-    const app = readApplication(document, dialectOf(catalog, document));
-    present.add(nameOf(app));
-    return renderApplication(input, environment, app);
-  }, environment.signal);
+  const documents =
+    only === null
+      ? catalog.applications
+      : catalog.applications.filter(({ object }) => only.has(`${object.metadata.namespace ?? DEFAULT_NAMESPACE}/${object.metadata.name ?? ''}`));
+  const applications = await mapLimit(
+    documents,
+    AT_ONCE_MAX,
+    async (document) => {
+      const app = readApplication(document, dialectOf(catalog, document));
+      present.add(nameOf(app));
+      return renderApplication(input, environment, app);
+    },
+    environment.signal,
+  );
   if (only !== null) return { applications, objects: [] };
   for (const name of input.memo.keys()) if (!present.has(name)) input.memo.delete(name);
   return { applications, objects: await wantedDocuments(environment, catalog) };
@@ -78,8 +96,13 @@ export function dialectOf(catalog: Pick<Catalog, 'config'>, document: Document):
   if (configured !== null) return configured;
   // KubeVela 1.10 has no Initializers.
   if (document.object.metadata.annotations?.[INITIALIZER_ANNOTATION] !== undefined) return '1.1';
-  const policies = (document.object['spec'] as { policies?: readonly { type?: unknown; properties?: { engine?: unknown; clusterManagementEngine?: unknown } }[] } | undefined)?.policies;
-  return Array.isArray(policies) && policies.some((policy) => policy?.type === ENV_BINDING && (policy.properties?.engine ?? policy.properties?.clusterManagementEngine) === 'ocm') ? '1.1' : '1.10';
+  const policies = (
+    document.object['spec'] as { policies?: readonly { type?: unknown; properties?: { engine?: unknown; clusterManagementEngine?: unknown } }[] } | undefined
+  )?.policies;
+  return Array.isArray(policies) &&
+    policies.some((policy) => policy?.type === ENV_BINDING && (policy.properties?.engine ?? policy.properties?.clusterManagementEngine) === 'ocm')
+    ? '1.1'
+    : '1.10';
 }
 
 async function renderApplication(input: RenderInput, environment: RenderEnvironment, app: ApplicationSpec): Promise<DesiredApplication> {
@@ -94,13 +117,21 @@ async function renderApplication(input: RenderInput, environment: RenderEnvironm
   const isKnown = hit !== undefined && hit.key === key && hit.desired.document === app.document;
   const renderFor = isKnown ? hit.renderFor : rememberingRenderer(environment, app, revision);
   const base = isKnown ? hit.desired : baseOf(environment, app, plan, { revision, shared, renderFor, used: all });
-  const errors = [...diagnostics, ...plan.diagnostics, ...environmentStepDiagnostics(app, plan.steps), ...policyDiagnostics(app), ...namedPoliciesExist(app, plan.steps, shared)];
+  const errors = [
+    ...diagnostics,
+    ...plan.diagnostics,
+    ...environmentStepDiagnostics(app, plan.steps),
+    ...policyDiagnostics(app),
+    ...namedPoliciesExist(app, plan.steps, shared),
+  ];
   if (errors.some((item) => item.severity === 'error')) return broken(base, errors, null);
   try {
     const desired = isKnown ? base : await renderParts(environment, app, base, renderFor);
     // A rendering that failed for the evaluator's sake (time, memory) is remembered too: only a change can mend it.
     input.memo.set(name, { key, desired, renderFor });
-    return desired.fault === null ? await withPlaced(desired, input.clusters ?? NO_CLUSTERS, (component, placement) => renderFor(component, placement, environment.signal)) : desired;
+    return desired.fault === null
+      ? await withPlaced(desired, input.clusters ?? NO_CLUSTERS, (component, placement) => renderFor(component, placement, environment.signal))
+      : desired;
   } catch (error) {
     const fault = toFault(error);
     const place = app.document.origin;
@@ -132,7 +163,10 @@ function rememberingRenderer(environment: RenderEnvironment, app: ApplicationSpe
 
 /** Policy documents of the Application's namespace. KubeVela 1.10: a deploy step finds them by name as well. */
 function sharedPolicies(catalog: Catalog, app: ApplicationSpec): readonly PolicyRef[] {
-  return catalog.policies.filter(({ object }) => object.kind === 'Policy' && (object.metadata.namespace ?? DEFAULT_NAMESPACE) === app.namespace && isDeployPolicy(asText(object['type'])))
+  return catalog.policies
+    .filter(
+      ({ object }) => object.kind === 'Policy' && (object.metadata.namespace ?? DEFAULT_NAMESPACE) === app.namespace && isDeployPolicy(asText(object['type'])),
+    )
     .map(({ object }) => ({ name: object.metadata.name ?? '', type: asText(object['type']), properties: asObject(object['properties']) }));
 }
 
@@ -158,16 +192,32 @@ function baseOf(environment: RenderEnvironment, app: ApplicationSpec, plan: Effe
   };
   const policies = [...app.policies, ...shared.filter((item) => !app.policies.some((own) => own.name === item.name)).map((item) => ({ ...item, index: null }))];
   return {
-    namespace: app.namespace, name: app.name, dialect: app.dialect, document: app.document, object: app.object, revision,
-    components: new Map(), policyObjects: [], steps: plan.steps, mode: plan.mode, hasWorkflow: app.workflow !== null,
-    definitions: new Map([...used].map(([at, item]) => [at, item.object])), componentSpecs: app.components, policies: app.policies,
-    render: again, deployment: (names, inline, options) => deploymentOf({ components: app.components, policies, isTerraform: madeByTerraform }, names, inline, options),
-    environments: [], placed: [], diagnostics: [], fault: null,
+    namespace: app.namespace,
+    name: app.name,
+    dialect: app.dialect,
+    document: app.document,
+    object: app.object,
+    revision,
+    components: new Map(),
+    policyObjects: [],
+    steps: plan.steps,
+    mode: plan.mode,
+    hasWorkflow: app.workflow !== null,
+    definitions: new Map([...used].map(([at, item]) => [at, item.object])),
+    componentSpecs: app.components,
+    policies: app.policies,
+    render: again,
+    deployment: (names, inline, options) => deploymentOf({ components: app.components, policies, isTerraform: madeByTerraform }, names, inline, options),
+    environments: [],
+    placed: [],
+    diagnostics: [],
+    fault: null,
   };
 }
 
 /** A component whose inputs a step gives cannot be rendered before that step, nor one whose objects are read then. */
-const waitsForInput = (app: ApplicationSpec, name: string): boolean => app.components.some((component) => component.name === name && (component.inputs.length > 0 || isReferring(app, component)));
+const waitsForInput = (app: ApplicationSpec, name: string): boolean =>
+  app.components.some((component) => component.name === name && (component.inputs.length > 0 || isReferring(app, component)));
 
 async function renderParts(environment: RenderEnvironment, app: ApplicationSpec, base: DesiredApplication, renderFor: Renderer): Promise<DesiredApplication> {
   const components = new Map<string, RenderedComponent>();
@@ -186,7 +236,13 @@ async function renderParts(environment: RenderEnvironment, app: ApplicationSpec,
     policyObjects.push(...result.objects);
   }
   const bound = await renderEnvironments(environment, app, base.revision);
-  const desired = { ...base, components, policyObjects: [...policyObjects, ...placementObjects(app, bound.environments)], environments: bound.environments, diagnostics: distinct([...diagnostics, ...bound.diagnostics]) };
+  const desired = {
+    ...base,
+    components,
+    policyObjects: [...policyObjects, ...placementObjects(app, bound.environments)],
+    environments: bound.environments,
+    diagnostics: distinct([...diagnostics, ...bound.diagnostics]),
+  };
   return desired.diagnostics.some((item) => item.severity === 'error') ? broken(desired, desired.diagnostics, null) : desired;
 }
 
@@ -199,14 +255,19 @@ async function withPlaced(desired: DesiredApplication, clusters: Clusters, rende
 }
 
 /** Each finding once, however many places it was rendered for. */
-const distinct = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] => [...new Map(diagnostics.map((item) => [`${item.message}|${item.origin?.path ?? ''}|${item.origin?.line ?? ''}`, item])).values()];
+const distinct = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] => [
+  ...new Map(diagnostics.map((item) => [`${item.message}|${item.origin?.path ?? ''}|${item.origin?.line ?? ''}`, item])).values(),
+];
 
 const patchesOf = (policy: PolicySpec): readonly JsonObject[] => {
   if (policy.type === 'override') return asList(policy.properties['components']);
   return policy.type === ENV_BINDING ? asList(policy.properties['envs']).flatMap((env) => asList(asObject(env['patch'])['components'])) : [];
 };
 
-function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { readonly used: readonly Definition[]; readonly diagnostics: readonly Diagnostic[] } {
+function collectDefinitions(
+  definitions: Definitions,
+  app: ApplicationSpec,
+): { readonly used: readonly Definition[]; readonly diagnostics: readonly Diagnostic[] } {
   const used: Definition[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const component of app.components) {
@@ -216,43 +277,93 @@ function collectDefinitions(definitions: Definitions, app: ApplicationSpec): { r
   }
   // What overrides add is rendered with definitions that no component of the spec may use; a wrong type is told there.
   for (const patch of app.policies.flatMap(patchesOf)) {
-    const named = [definitions.find(app.dialect, 'ComponentDefinition', asText(patch['type']), app.namespace), ...asList(patch['traits']).map((trait) => definitions.find(app.dialect, 'TraitDefinition', asText(trait['type']), app.namespace))];
+    const named = [
+      definitions.find(app.dialect, 'ComponentDefinition', asText(patch['type']), app.namespace),
+      ...asList(patch['traits']).map((trait) => definitions.find(app.dialect, 'TraitDefinition', asText(trait['type']), app.namespace)),
+    ];
     used.push(...named.filter((item) => item !== null));
   }
   for (const policy of app.policies) {
     if (isCodedPolicy(app, policy.type)) continue;
     const definition = definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
     if (definition !== null) used.push(definition);
-    else diagnostics.push(unknownTypeDiagnostic(app, 'PolicyDefinition', policy.type, ['spec', 'policies', policy.index, 'type'], definitions.names(app.dialect, 'PolicyDefinition', app.namespace)));
+    else
+      diagnostics.push(
+        unknownTypeDiagnostic(
+          app,
+          'PolicyDefinition',
+          policy.type,
+          ['spec', 'policies', policy.index, 'type'],
+          definitions.names(app.dialect, 'PolicyDefinition', app.namespace),
+        ),
+      );
   }
   return { used, diagnostics };
 }
 
 /** An object that a policy's template renders. KubeVela 1.1: named like the policy, in the Application's namespace. */
-async function renderPolicy(environment: RenderEnvironment, app: ApplicationSpec, policy: PolicySpec, revision: RevisionRef): Promise<{ readonly objects: readonly Wanted[]; readonly diagnostics: readonly Diagnostic[] }> {
+async function renderPolicy(
+  environment: RenderEnvironment,
+  app: ApplicationSpec,
+  policy: PolicySpec,
+  revision: RevisionRef,
+): Promise<{ readonly objects: readonly Wanted[]; readonly diagnostics: readonly Diagnostic[] }> {
   if (isCodedPolicy(app, policy.type)) return { objects: [], diagnostics: [] };
   const definition = environment.definitions.find(app.dialect, 'PolicyDefinition', policy.type, app.namespace);
   if (definition === null || definition.template === '') return { objects: [], diagnostics: [] };
-  const result = await environment.cue.renderObject({ dialect: app.dialect, template: definition.template, parameter: (app.dialect === '1.1' && policy.type === ENV_BINDING ? envBindingProperties(policy) : policy.properties), context: policyContext(app, policy.name, revision) });
+  const result = await environment.cue.renderObject({
+    dialect: app.dialect,
+    template: definition.template,
+    parameter: app.dialect === '1.1' && policy.type === ENV_BINDING ? envBindingProperties(policy) : policy.properties,
+    context: policyContext(app, policy.name, revision),
+  });
   const origin = app.document.locate(['spec', 'policies', policy.index, 'properties']);
-  const diagnostics = result.errors.map((error): Diagnostic => ({ code: error.code === 'parameter' ? 'render/parameter' : 'render/template', severity: 'error', application: nameOf(app), origin, message: `policy "${policy.name}" (${policy.type}): ${error.message}` }));
-  if (result.output !== null && !isObject(result.output)) diagnostics.push({ code: 'render/template', severity: 'error', application: nameOf(app), origin, message: `policy "${policy.name}" (${policy.type}): ${noObject('output')}` });
+  const diagnostics = result.errors.map((error): Diagnostic => ({
+    code: error.code === 'parameter' ? 'render/parameter' : 'render/template',
+    severity: 'error',
+    application: nameOf(app),
+    origin,
+    message: `policy "${policy.name}" (${policy.type}): ${error.message}`,
+  }));
+  if (result.output !== null && !isObject(result.output))
+    diagnostics.push({
+      code: 'render/template',
+      severity: 'error',
+      application: nameOf(app),
+      origin,
+      message: `policy "${policy.name}" (${policy.type}): ${noObject('output')}`,
+    });
   if (result.output === null || diagnostics.length > 0) return { objects: [], diagnostics };
   const part = { component: policy.name, workloadType: policy.type, traitType: '', output: '' };
   const rendered = result.output as unknown as KubeObject;
-  const labelled = withMeta({ ...rendered, metadata: { ...rendered.metadata, name: policy.name, namespace: rendered.metadata?.namespace ?? app.namespace } }, renderLabels(app.name, revision.name, part));
+  const labelled = withMeta(
+    { ...rendered, metadata: { ...rendered.metadata, name: policy.name, namespace: rendered.metadata?.namespace ?? app.namespace } },
+    renderLabels(app.name, revision.name, part),
+  );
   return { diagnostics, objects: [{ key: keyOf(LOCAL, labelled), object: labelled, component: '', trait: '', output: '', origin, rules: PLAIN_RULES }] };
 }
 
 /** Documents that are applied as they are: definitions and everything else that is no Application. */
 async function wantedDocuments(environment: RenderEnvironment, catalog: Catalog): Promise<readonly Wanted[]> {
   const documents = [...catalog.definitions, ...catalog.policies, ...catalog.workflows, ...catalog.objects];
-  const wanted = await mapLimit(documents, AT_ONCE_MAX, async (document): Promise<Wanted> => {
-    const namespaced = await environment.isNamespaced(LOCAL, document.object.apiVersion, document.object.kind);
-    const { namespace, ...metadata } = document.object.metadata;
-    const object: KubeObject = { ...document.object, metadata: namespaced === false ? metadata : { ...metadata, namespace: namespace ?? 'default' } };
-    return { key: keyOf(LOCAL, object), object, component: '', trait: '', output: '', origin: document.origin, rules: { ...PLAIN_RULES, force: document.object.metadata.annotations?.['lateen.dev/force'] === 'true' } };
-  }, environment.signal);
+  const wanted = await mapLimit(
+    documents,
+    AT_ONCE_MAX,
+    async (document): Promise<Wanted> => {
+      const namespaced = await environment.isNamespaced(LOCAL, document.object.apiVersion, document.object.kind);
+      const { namespace, ...metadata } = document.object.metadata;
+      const object: KubeObject = { ...document.object, metadata: namespaced === false ? metadata : { ...metadata, namespace: namespace ?? 'default' } };
+      return {
+        key: keyOf(LOCAL, object),
+        object,
+        component: '',
+        trait: '',
+        output: '',
+        origin: document.origin,
+        rules: { ...PLAIN_RULES, force: document.object.metadata.annotations?.['lateen.dev/force'] === 'true' },
+      };
+    },
+    environment.signal,
+  );
   return orderObjects(wanted);
 }
-

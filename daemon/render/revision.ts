@@ -18,11 +18,20 @@ const numberOf = (revision: KubeObject): number => Number(/-v(\d+)$/.exec(revisi
  * Names the revision of this content: one that the hub keeps with the same hash is it again (A, B, A goes back to A's
  * number), else the next number. KubeVela: spec/kubevela.md 1.6.
  */
-export function nameRevision(app: ApplicationSpec, used: ReadonlyMap<string, Definition>, steps: readonly Step[], record: ApplicationRecord | undefined): RevisionRef {
+export function nameRevision(
+  app: ApplicationSpec,
+  used: ReadonlyMap<string, Definition>,
+  steps: readonly Step[],
+  record: ApplicationRecord | undefined,
+): RevisionRef {
   const annotations = ownAnnotations(app);
   const hash = hashOf([
-    app.dialect, app.object['spec'], (app.object.metadata.labels ?? {}), annotations,
-    [...used].map(([name, definition]) => `${name}=${definition.hash}`).sort(), steps,
+    app.dialect,
+    app.object['spec'],
+    app.object.metadata.labels ?? {},
+    annotations,
+    [...used].map(([name, definition]) => `${name}=${definition.hash}`).sort(),
+    steps,
   ]);
   const known = record?.revisions ?? [];
   const same = known.find((revision) => revision.metadata.labels?.[REVISION_HASH_LABEL] === hash);
@@ -63,10 +72,12 @@ function rememberedComponents(text: string): ReadonlyMap<string, Remembered> {
 /** `<component>-v<N>` for each component: an old one with the same hash again, else the next number. */
 function componentRevisions(hashes: Readonly<Record<string, string>>, known: readonly KubeObject[]): Record<string, string> {
   const history = known.map((revision) => rememberedComponents(revision.metadata.annotations?.[COMPONENT_REVISIONS_ANNOTATION] ?? '{}'));
-  return Object.fromEntries(Object.entries(hashes).map(([component, hash]) => {
-    const entries = history.flatMap((item) => item.get(component) ?? []);
-    const same = entries.find((item) => item.hash === hash);
-    const next = Math.max(0, ...entries.map((item) => Number(/-v(\d+)$/.exec(item.name)?.[1] ?? 0))) + 1;
-    return [component, same?.name ?? `${component}-v${next}`];
-  }));
+  return Object.fromEntries(
+    Object.entries(hashes).map(([component, hash]) => {
+      const entries = history.flatMap((item) => item.get(component) ?? []);
+      const same = entries.find((item) => item.hash === hash);
+      const next = Math.max(0, ...entries.map((item) => Number(/-v(\d+)$/.exec(item.name)?.[1] ?? 0))) + 1;
+      return [component, same?.name ?? `${component}-v${next}`];
+    }),
+  );
 }

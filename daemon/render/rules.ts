@@ -14,7 +14,8 @@ export interface ObjectPolicy {
 export const OBJECT_POLICIES = ['garbage-collect', 'apply-once', 'shared-resource', 'take-over', 'read-only', 'resource-update'] as const;
 
 const strings = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []);
-const objects = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value.filter((item): item is JsonObject => item !== null && typeof item === 'object' && !Array.isArray(item)) : []);
+const objects = (value: unknown): readonly JsonObject[] =>
+  Array.isArray(value) ? value.filter((item): item is JsonObject => item !== null && typeof item === 'object' && !Array.isArray(item)) : [];
 const object = (value: unknown): JsonObject => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as JsonObject) : {});
 
 /**
@@ -35,7 +36,10 @@ function selects(selector: JsonObject, target: KubeObject, part: Part): boolean 
 
 /** The rules of one policy type, those of several policies after each other; the first that selects wins. */
 function ruleOf(policies: readonly ObjectPolicy[], type: string, target: KubeObject, part: Part): JsonObject | undefined {
-  return policies.filter((policy) => policy.type === type).flatMap((policy) => objects(policy.properties['rules'])).find((rule) => selects(object(rule['selector']), target, part));
+  return policies
+    .filter((policy) => policy.type === type)
+    .flatMap((policy) => objects(policy.properties['rules']))
+    .find((rule) => selects(object(rule['selector']), target, part));
 }
 
 /** What may be done with `target`. `componentType` is the type of its component, for objects of traits too. */
@@ -61,7 +65,8 @@ export function rulesFor(policies: readonly ObjectPolicy[], target: KubeObject, 
   };
 }
 
-const keepsLegacy = (policies: readonly ObjectPolicy[]): boolean => policies.some((policy) => policy.type === 'garbage-collect' && policy.properties['keepLegacyResource'] === true);
+const keepsLegacy = (policies: readonly ObjectPolicy[]): boolean =>
+  policies.some((policy) => policy.type === 'garbage-collect' && policy.properties['keepLegacyResource'] === true);
 
 /** KubeVela 1.10: `enable: true` without rules keeps whole objects while keeping state; rules name paths and when. */
 function applyOnce(policies: readonly ObjectPolicy[], target: KubeObject, part: Part): Pick<ApplyRules, 'keepOnUpdate' | 'keepOnDrift'> {

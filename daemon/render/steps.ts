@@ -22,7 +22,7 @@ export interface EffectiveSteps {
 /** A Go duration (`1m30s`, `500ms`) in milliseconds; null when it is none. */
 export function durationMs(text: string): number | null {
   if (text === '') return null;
-  const unit: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  const unit: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) return null;
   return parts.reduce((sum, part) => sum + Number(part[1]) * (unit[part[2] ?? ''] ?? 0), 0);
@@ -45,15 +45,31 @@ export function effectiveSteps(app: ApplicationSpec, definitions: Definitions, w
     let template: string | null = null;
     if (!CODED.has(type) && !isEnvironmentStep(app.dialect, type)) {
       const definition = definitions.find(app.dialect, 'WorkflowStepDefinition', type, app.namespace);
-      if (definition === null) diagnostics.push(unknownTypeDiagnostic(app, 'WorkflowStepDefinition', type, [...(path ?? ['spec', 'workflow']), 'type'], definitions.names(app.dialect, 'WorkflowStepDefinition', app.namespace)));
+      if (definition === null)
+        diagnostics.push(
+          unknownTypeDiagnostic(
+            app,
+            'WorkflowStepDefinition',
+            type,
+            [...(path ?? ['spec', 'workflow']), 'type'],
+            definitions.names(app.dialect, 'WorkflowStepDefinition', app.namespace),
+          ),
+        );
       else {
         used.push(definition);
         template = definition.template;
       }
     }
     return {
-      name: asText(step['name']), type, properties: asObject(step['properties']), if: asText(step['if']), timeoutMs: durationMs(asText(step['timeout'])),
-      dependsOn: asTexts(step['dependsOn']), inputs: inputsOf(step['inputs']), outputs: outputsOf(step['outputs']), template,
+      name: asText(step['name']),
+      type,
+      properties: asObject(step['properties']),
+      if: asText(step['if']),
+      timeoutMs: durationMs(asText(step['timeout'])),
+      dependsOn: asTexts(step['dependsOn']),
+      inputs: inputsOf(step['inputs']),
+      outputs: outputsOf(step['outputs']),
+      template,
       mode: modeOf(step['mode'], modes.subSteps),
       subSteps: asList(step['subSteps']).map((sub, i) => read(sub, path === null ? null : [...path, 'subSteps', i])),
     };
@@ -63,15 +79,31 @@ export function effectiveSteps(app: ApplicationSpec, definitions: Definitions, w
   if (ref !== '') {
     const found = workflows.find((workflow) => workflow.object.metadata.name === ref && (workflow.object.metadata.namespace ?? 'default') === app.namespace);
     if (found === undefined) {
-      diagnostics.push({ code: 'load/reference', severity: 'error', application: nameOf(app), origin: app.document.locate(['spec', 'workflow', 'ref'], 'value'), message: `there is no Workflow "${ref}" in namespace ${app.namespace}${suggestion(ref, workflows.map((workflow) => workflow.object.metadata.name ?? ''))}`, hint: 'Add the Workflow document to the repository.' });
+      diagnostics.push({
+        code: 'load/reference',
+        severity: 'error',
+        application: nameOf(app),
+        origin: app.document.locate(['spec', 'workflow', 'ref'], 'value'),
+        message: `there is no Workflow "${ref}" in namespace ${app.namespace}${suggestion(
+          ref,
+          workflows.map((workflow) => workflow.object.metadata.name ?? ''),
+        )}`,
+        hint: 'Add the Workflow document to the repository.',
+      });
       return { steps: [], mode: modes, definitions: used, diagnostics };
     }
     const named = namedSteps(asList(found.object['steps']));
     const own = asObject(found.object['mode']);
-    return { steps: named.map((step) => withComponent(app, read(step, null))), mode: { steps: modeOf(own['steps'], 'StepByStep'), subSteps: modeOf(own['subSteps'], 'DAG') }, definitions: used, diagnostics };
+    return {
+      steps: named.map((step) => withComponent(app, read(step, null))),
+      mode: { steps: modeOf(own['steps'], 'StepByStep'), subSteps: modeOf(own['subSteps'], 'DAG') },
+      definitions: used,
+      diagnostics,
+    };
   }
   const explicit = asList(app.workflow?.['steps']);
-  const steps = explicit.length > 0 ? explicit.map((step, i) => read(step, ['spec', 'workflow', 'steps', i])) : generatedSteps(app).map((step) => read(step, null));
+  const steps =
+    explicit.length > 0 ? explicit.map((step, i) => read(step, ['spec', 'workflow', 'steps', i])) : generatedSteps(app).map((step) => read(step, null));
   if (app.dialect === '1.10') diagnostics.push(...componentsExist(app, steps, ['spec', 'workflow', 'steps']));
   return { steps: steps.map((step) => withComponent(app, step)), mode: modes, definitions: used, diagnostics };
 }
@@ -81,9 +113,17 @@ function generatedSteps(app: ApplicationSpec): readonly JsonObject[] {
   const named = (type: string): readonly string[] => app.policies.filter((policy) => policy.type === type).map((policy) => policy.name);
   const overrides = named('override');
   const topologies = app.dialect === '1.10' ? named('topology') : [];
-  if (topologies.length > 0) return topologies.map((topology) => ({ name: `deploy-${topology}`, type: 'deploy', properties: { policies: [...overrides, topology] } }));
-  if (app.dialect === '1.10' && (overrides.length > 0 || app.components.some((component) => component.type === 'ref-objects'))) return [{ name: 'deploy', type: 'deploy', properties: { policies: overrides } }];
-  const environments = envPolicies(app).flatMap((policy) => asList(policy.properties['envs']).map((env) => ({ name: `deploy-${policy.name}-${asText(env['name'])}`, type: 'deploy2env', properties: { policy: policy.name, env: asText(env['name']) } })));
+  if (topologies.length > 0)
+    return topologies.map((topology) => ({ name: `deploy-${topology}`, type: 'deploy', properties: { policies: [...overrides, topology] } }));
+  if (app.dialect === '1.10' && (overrides.length > 0 || app.components.some((component) => component.type === 'ref-objects')))
+    return [{ name: 'deploy', type: 'deploy', properties: { policies: overrides } }];
+  const environments = envPolicies(app).flatMap((policy) =>
+    asList(policy.properties['envs']).map((env) => ({
+      name: `deploy-${policy.name}-${asText(env['name'])}`,
+      type: 'deploy2env',
+      properties: { policy: policy.name, env: asText(env['name']) },
+    })),
+  );
   // KubeVela 1.1 delivers by itself what no step is to deliver.
   if (envPolicies(app).length > 0) return app.dialect === '1.1' ? [] : environments;
   return app.components.map((component) => ({ name: component.name, type: 'apply-component', properties: { component: component.name } }));
@@ -99,9 +139,14 @@ function withComponent(app: ApplicationSpec, step: Step): Step {
   const component = app.components.find((item) => item.name === asText(step.properties['component']));
   if (component === undefined) return { ...step, subSteps };
   const below = (key: string): string => (/^(properties|traits\[)/.test(key) ? `value.${key}` : `value.properties.${key}`);
-  const own = step.inputs.map((input) => (app.dialect === '1.1' || input.parameterKey === '' || input.parameterKey.startsWith('value.') ? input : { ...input, parameterKey: below(input.parameterKey) }));
+  const own = step.inputs.map((input) =>
+    app.dialect === '1.1' || input.parameterKey === '' || input.parameterKey.startsWith('value.')
+      ? input
+      : { ...input, parameterKey: below(input.parameterKey) },
+  );
   return {
-    ...step, subSteps,
+    ...step,
+    subSteps,
     dependsOn: [...step.dependsOn, ...component.dependsOn],
     inputs: [...own, ...component.inputs.map((input) => ({ from: input.from, parameterKey: below(input.parameterKey) }))],
     outputs: [...step.outputs, ...component.outputs],
@@ -116,6 +161,16 @@ function componentsExist(app: ApplicationSpec, steps: readonly Step[], path: Pat
     const inside = componentsExist(app, step.subSteps, [...at, 'subSteps']);
     const name = asText(step.properties['component']);
     if (step.type !== 'apply-component' || names.includes(name)) return inside;
-    return [{ code: 'workflow/call', severity: 'error', application: nameOf(app), origin: app.document.locate([...at, 'properties', 'component'], 'value'), message: `step "${step.name}": component ${name} not found${suggestion(name, names)}`, hint: names.length === 0 ? 'The Application has no components.' : `Its components are ${names.join(', ')}.` }, ...inside];
+    return [
+      {
+        code: 'workflow/call',
+        severity: 'error',
+        application: nameOf(app),
+        origin: app.document.locate([...at, 'properties', 'component'], 'value'),
+        message: `step "${step.name}": component ${name} not found${suggestion(name, names)}`,
+        hint: names.length === 0 ? 'The Application has no components.' : `Its components are ${names.join(', ')}.`,
+      },
+      ...inside,
+    ];
   });
 }

@@ -24,7 +24,9 @@ export interface TerraformMistake {
   readonly at: Path;
 }
 
-export type ConfigurationResult = { readonly output: JsonObject; readonly unknown: readonly string[]; readonly declared: readonly string[] } | { readonly mistake: TerraformMistake };
+export type ConfigurationResult =
+  | { readonly output: JsonObject; readonly unknown: readonly string[]; readonly declared: readonly string[] }
+  | { readonly mistake: TerraformMistake };
 
 /** Whether a definition's components are made by Terraform. KubeVela: by its schematic, or by its annotation `type`. */
 export function isTerraform(definition: KubeObject): boolean {
@@ -44,8 +46,21 @@ type Kind = 'text' | 'flag' | 'mapping' | 'reference';
 const SPEC_FIELDS: Readonly<Record<Dialect, Readonly<Record<string, Kind>>>> = {
   '1.1': { hcl: 'text', JSON: 'text', backend: 'mapping', providerRef: 'reference', writeConnectionSecretToRef: 'reference' },
   '1.10': {
-    hcl: 'text', remote: 'text', path: 'text', backend: 'mapping', providerRef: 'reference', writeConnectionSecretToRef: 'reference', deleteResource: 'flag', customRegion: 'text', forceDelete: 'flag', inlineCredentials: 'flag',
-    gitCredentialsSecretReference: 'reference', gitRef: 'mapping', terraformRCConfigMapReference: 'reference', terraformCredentialsSecretReference: 'reference', terraformCredentialsHelperConfigMapReference: 'reference',
+    hcl: 'text',
+    remote: 'text',
+    path: 'text',
+    backend: 'mapping',
+    providerRef: 'reference',
+    writeConnectionSecretToRef: 'reference',
+    deleteResource: 'flag',
+    customRegion: 'text',
+    forceDelete: 'flag',
+    inlineCredentials: 'flag',
+    gitCredentialsSecretReference: 'reference',
+    gitRef: 'mapping',
+    terraformRCConfigMapReference: 'reference',
+    terraformCredentialsSecretReference: 'reference',
+    terraformCredentialsHelperConfigMapReference: 'reference',
   },
 };
 
@@ -62,13 +77,19 @@ const FROM_DEFINITION = ['writeConnectionSecretToRef', 'providerRef', 'gitCreden
  * The Configuration of a component, without labels; `unknown` are the properties that no variable takes. `creationTimestamp: null` and `status: {}` are left out
  * of what KubeVela 1.1 made: they only came from the shape of a Go struct.
  */
-export function configurationOf(dialect: Dialect, definition: KubeObject, component: { readonly name: string; readonly properties: unknown }, namespace: string): ConfigurationResult {
+export function configurationOf(
+  dialect: Dialect,
+  definition: KubeObject,
+  component: { readonly name: string; readonly properties: unknown },
+  namespace: string,
+): ConfigurationResult {
   const schematic = readSchematic(definition);
   const wrong = (code: Code, message: string, at: Path = []): ConfigurationResult => ({ mistake: { code, message, at } });
   if (schematic.configuration === '') return wrong('render/template', 'terraform configuration is not set');
   const text = textFields(dialect, schematic);
   if (text === null) return wrong('load/unsupported', `KubeVela ${dialect} has no Terraform schematic of type "${schematic.type}"`);
-  if (component.properties !== null && !isRecord(component.properties)) return wrong('render/parameter', 'failed to convert Terraform component properties: they are no mapping');
+  if (component.properties !== null && !isRecord(component.properties))
+    return wrong('render/parameter', 'failed to convert Terraform component properties: they are no mapping');
   const properties = asObject(component.properties);
   const given: Record<string, unknown> = {};
   for (const [name, kind] of Object.entries(SPEC_FIELDS[dialect])) {
@@ -80,14 +101,20 @@ export function configurationOf(dialect: Dialect, definition: KubeObject, compon
   }
   const secret = asObject(given['writeConnectionSecretToRef']);
   if (given['writeConnectionSecretToRef'] !== undefined) {
-    if (asText(secret['name']) === '') return wrong('render/parameter', 'the name of writeConnectionSecretToRef of terraform component is not set', ['writeConnectionSecretToRef']);
+    if (asText(secret['name']) === '')
+      return wrong('render/parameter', 'the name of writeConnectionSecretToRef of terraform component is not set', ['writeConnectionSecretToRef']);
     given['writeConnectionSecretToRef'] = { ...secret, namespace: asText(secret['namespace']) || namespace };
   }
   const variable = Object.fromEntries(Object.entries(properties).filter(([name]) => !NO_VARIABLES[dialect].has(name)));
   const declared = variablesOf(schematic);
   const output = {
-    apiVersion: `terraform.core.oam.dev/${dialect === '1.1' ? 'v1beta1' : 'v1beta2'}`, kind: 'Configuration',
-    metadata: { name: component.name, namespace, ...(dialect === '1.10' && definition.metadata.annotations !== undefined ? { annotations: definition.metadata.annotations } : {}) },
+    apiVersion: `terraform.core.oam.dev/${dialect === '1.1' ? 'v1beta1' : 'v1beta2'}`,
+    kind: 'Configuration',
+    metadata: {
+      name: component.name,
+      namespace,
+      ...(dialect === '1.10' && definition.metadata.annotations !== undefined ? { annotations: definition.metadata.annotations } : {}),
+    },
     // KubeVela 1.1 lets a property of the text's name stand before the definition's, 1.10 does not.
     spec: dialect === '1.1' ? { ...text, ...given, variable } : { ...given, ...text, variable },
   } as unknown as JsonObject;

@@ -28,7 +28,10 @@ export async function askRemote(git: Git, directory: string, place: Place, names
 
 async function ask(git: Git, directory: string, place: Place, patterns: readonly string[], signal: AbortSignal): Promise<Heads> {
   await refusePlainDirectory(place.remote);
-  const done = await git.result({ doing: 'reading', directory, remote: place, args: ['ls-remote', '--quiet', '--symref', '--', place.remote.url, ...patterns] }, signal);
+  const done = await git.result(
+    { doing: 'reading', directory, remote: place, args: ['ls-remote', '--quiet', '--symref', '--', place.remote.url, ...patterns] },
+    signal,
+  );
   refuseFailure(done, place);
   let defaultBranch: string | null = null;
   let head: string | null = null;
@@ -50,7 +53,15 @@ async function ask(git: Git, directory: string, place: Place, patterns: readonly
  * status branch is never chosen (I5), though a server may make the first branch that is pushed its default.
  * Faults: source/empty, source/branch.
  */
-export async function chooseBranch(git: Git, directory: string, place: Place, heads: Heads, branch: string | null, statusBranch: string | null, signal: AbortSignal): Promise<{ readonly branch: string; readonly sha: string }> {
+export async function chooseBranch(
+  git: Git,
+  directory: string,
+  place: Place,
+  heads: Heads,
+  branch: string | null,
+  statusBranch: string | null,
+  signal: AbortSignal,
+): Promise<{ readonly branch: string; readonly sha: string }> {
   const first = branch ?? heads.defaultBranch;
   const isStatus = (name: string): boolean => statusBranch !== null && generationOf(statusBranch, name) !== null;
   const sha = first === null || isStatus(first) ? undefined : heads.branches.get(first);
@@ -76,9 +87,16 @@ export function refuseFailure(done: GitResult, place: Place): void {
 /** git says the same of a directory that is missing and of one that is no repository; people need to know which. */
 async function refusePlainDirectory(remote: Remote): Promise<void> {
   if (remote.directory === null) return;
-  const at = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);
+  const at = (path: string): Promise<boolean> =>
+    stat(path).then(
+      () => true,
+      () => false,
+    );
   if (!(await at(remote.directory))) throw new Fault('source/not-found', `there is no directory ${remote.directory}`);
-  const isRepository = await at(`${remote.directory}/.git`) || (await at(`${remote.directory}/HEAD`) && await at(`${remote.directory}/objects`));
+  const isRepository = (await at(`${remote.directory}/.git`)) || ((await at(`${remote.directory}/HEAD`)) && (await at(`${remote.directory}/objects`)));
   if (isRepository) return;
-  throw new Fault('source/not-found', `${remote.directory} is a directory but no Git repository; only commits are read here, \`lateen check ${remote.directory}\` reads a plain directory`);
+  throw new Fault(
+    'source/not-found',
+    `${remote.directory} is a directory but no Git repository; only commits are read here, \`lateen check ${remote.directory}\` reads a plain directory`,
+  );
 }

@@ -38,7 +38,7 @@ export async function claimDirectory(workDir: string): Promise<Claim> {
   }
   return {
     [Symbol.asyncDispose]: async () => {
-      if (await readClaim(file) === mine) await rm(file, { force: true });
+      if ((await readClaim(file)) === mine) await rm(file, { force: true });
     },
   };
 }

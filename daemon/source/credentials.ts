@@ -107,5 +107,5 @@ function sshCommand(credentials: Credentials, home: string): string {
 
 /** git hands GIT_SSH_COMMAND to a shell. */
 function quote(word: string): string {
-  return /^[\w./=-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`;
+  return /^[\w./=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

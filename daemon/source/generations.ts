@@ -38,10 +38,14 @@ export const CONTINUED_ON = 'Continued-On';
 /** The last commit of a generation: its page leads on, everything else stays. */
 export const closingCommit = (next: string): StatusCommit => ({
   files: new Map([['README.md', `# Continued\n\nThe record goes on on the branch \`${next}\`. What stands here is what was so when this branch ended.\n`]]),
-  subject: `continued on ${next}`, trailers: [[CONTINUED_ON, next]],
+  subject: `continued on ${next}`,
+  trailers: [[CONTINUED_ON, next]],
 });
 
 /** The first commit of a generation. */
 export const openingCommit = (branch: string, tip: string): StatusCommit => ({
-  files: new Map(), subject: `continued from ${branch}`, body: [`- the history before this commit ends with ${tip} on ${branch}`], trailers: [[CONTINUES, `${branch} ${tip}`]],
+  files: new Map(),
+  subject: `continued from ${branch}`,
+  body: [`- the history before this commit ends with ${tip} on ${branch}`],
+  trailers: [[CONTINUES, `${branch} ${tip}`]],
 });

@@ -98,9 +98,13 @@ export class GitSource implements Repo, PlanRefs {
     }
   };
 
-  readonly revision = (text: string, signal: AbortSignal): Promise<Revision> => this.#alone(signal, (both) => this.#repairing(both, () => findRevision(text, this.#revisionDoors(), both)));
+  readonly revision = (text: string, signal: AbortSignal): Promise<Revision> =>
+    this.#alone(signal, (both) => this.#repairing(both, () => findRevision(text, this.#revisionDoors(), both)));
 
-  readonly earlierContent: PlanRefs['earlierContent'] = (head, base, signal) => (this.#plans.holds(head.sha) ? this.#plans.earlierContent(head, base, signal) : this.#alone(signal, (both) => earlierContent(head, base, this.#revisionDoors(), both)));
+  readonly earlierContent: PlanRefs['earlierContent'] = (head, base, signal) =>
+    this.#plans.holds(head.sha)
+      ? this.#plans.earlierContent(head, base, signal)
+      : this.#alone(signal, (both) => earlierContent(head, base, this.#revisionDoors(), both));
 
   #revisionDoors(): RevisionDoors {
     const { git, source } = this.#parts;
@@ -117,52 +121,69 @@ export class GitSource implements Repo, PlanRefs {
     return broughtBy(git, keys, this.#store.directory, { ...file, sha: revision.sha }, both);
   };
 
-  readonly statusFile = (path: string, signal: AbortSignal): Promise<string | null> => this.#alone(signal, (both) => this.#repairing(both, async () => {
-    const tip = await this.#refreshStatus(both);
-    if (tip === null || /[\0-\x1f]/.test(path)) return null;
-    const { git } = this.#parts;
-    const listed = await git.text({ doing: 'reading the status branch', directory: this.#store.directory, args: ['ls-tree', '-z', '--full-tree', tip, '--', path] }, both);
-    const oid = /^100\d{3} blob ([0-9a-f]+)\t/.exec(listed)?.[1];
-    if (oid === undefined) return null;
-    return decode(await git.bytes({ doing: 'reading the status branch', directory: this.#store.directory, args: ['blob', oid] }, both));
-  }));
+  readonly statusFile = (path: string, signal: AbortSignal): Promise<string | null> =>
+    this.#alone(signal, (both) =>
+      this.#repairing(both, async () => {
+        const tip = await this.#refreshStatus(both);
+        if (tip === null || /[\0-\x1f]/.test(path)) return null;
+        const { git } = this.#parts;
+        const listed = await git.text(
+          { doing: 'reading the status branch', directory: this.#store.directory, args: ['ls-tree', '-z', '--full-tree', tip, '--', path] },
+          both,
+        );
+        const oid = /^100\d{3} blob ([0-9a-f]+)\t/.exec(listed)?.[1];
+        if (oid === undefined) return null;
+        return decode(await git.bytes({ doing: 'reading the status branch', directory: this.#store.directory, args: ['blob', oid] }, both));
+      }),
+    );
 
   /** Only files with an ending that is read have their content here; what is missing is written again, which changes nothing. */
-  readonly statusFiles = (signal: AbortSignal): Promise<ReadonlyMap<string, string>> => this.#alone(signal, (both) => this.#repairing(both, async () => {
-    const tip = await this.#refreshStatus(both);
-    const waiting = waitingFiles(await this.#parts.outbox.read());
-    const tree = tip === null ? null : await treeReader(this.#parts.git, DEFAULT_TREE_LIMITS).read(this.#store.directory, { sha: tip, branch: '', author: '', subject: '' }, both);
-    const files = new Map((tree?.files ?? []).flatMap((file) => (file.text === null ? [] : [[file.path, file.text] as const])));
-    for (const [path, content] of waiting) {
-      if (content === null) files.delete(path);
-      else files.set(path, content);
-    }
-    return files;
-  }));
+  readonly statusFiles = (signal: AbortSignal): Promise<ReadonlyMap<string, string>> =>
+    this.#alone(signal, (both) =>
+      this.#repairing(both, async () => {
+        const tip = await this.#refreshStatus(both);
+        const waiting = waitingFiles(await this.#parts.outbox.read());
+        const tree =
+          tip === null
+            ? null
+            : await treeReader(this.#parts.git, DEFAULT_TREE_LIMITS).read(this.#store.directory, { sha: tip, branch: '', author: '', subject: '' }, both);
+        const files = new Map((tree?.files ?? []).flatMap((file) => (file.text === null ? [] : [[file.path, file.text] as const])));
+        for (const [path, content] of waiting) {
+          if (content === null) files.delete(path);
+          else files.set(path, content);
+        }
+        return files;
+      }),
+    );
 
   readonly waits = async (): Promise<boolean> => (await this.#parts.outbox.read()).commits.length > 0;
 
-  readonly commit = (commit: StatusCommit, signal: AbortSignal): Promise<string | null> => this.#alone(signal, async (both) => {
-    const { outbox, clock } = this.#parts;
-    const held = await outbox.read();
-    const clean = this.#redacted(commit);
-    const waiting = waitingFiles(held);
-    // What waits already, or says nothing, is not said again.
-    const isSaid = [...clean.files].every(([path, content]) => waiting.get(path) === content);
-    const commits = isSaid ? held.commits : [...held.commits, { commit: clean, atMs: clock.now() }];
-    if (commits.length === 0) return null;
-    const sent = { sha: held.sent, count: held.sentCount };
-    try {
-      const pushed = await this.#repairing(both, () => this.#push({ ...held, commits }, sent, both));
-      if (held.commits.length > 0) await outbox.clear();
-      return pushed;
-    } catch (error) {
-      await outbox.keep({ commits, sent: sent.sha, sentCount: sent.count }).catch((lost: unknown) => {
-        throw new Fault('source/outbox', `the status could be neither pushed nor kept: ${(lost as NodeJS.ErrnoException).code ?? 'error'}; ${error instanceof Error ? error.message : ''}`, { cause: error });
-      });
-      throw error;
-    }
-  });
+  readonly commit = (commit: StatusCommit, signal: AbortSignal): Promise<string | null> =>
+    this.#alone(signal, async (both) => {
+      const { outbox, clock } = this.#parts;
+      const held = await outbox.read();
+      const clean = this.#redacted(commit);
+      const waiting = waitingFiles(held);
+      // What waits already, or says nothing, is not said again.
+      const isSaid = [...clean.files].every(([path, content]) => waiting.get(path) === content);
+      const commits = isSaid ? held.commits : [...held.commits, { commit: clean, atMs: clock.now() }];
+      if (commits.length === 0) return null;
+      const sent = { sha: held.sent, count: held.sentCount };
+      try {
+        const pushed = await this.#repairing(both, () => this.#push({ ...held, commits }, sent, both));
+        if (held.commits.length > 0) await outbox.clear();
+        return pushed;
+      } catch (error) {
+        await outbox.keep({ commits, sent: sent.sha, sentCount: sent.count }).catch((lost: unknown) => {
+          throw new Fault(
+            'source/outbox',
+            `the status could be neither pushed nor kept: ${(lost as NodeJS.ErrnoException).code ?? 'error'}; ${error instanceof Error ? error.message : ''}`,
+            { cause: error },
+          );
+        });
+        throw error;
+      }
+    });
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
@@ -189,7 +210,7 @@ export class GitSource implements Repo, PlanRefs {
     try {
       return await action();
     } catch (error) {
-      if (!isCorruption(error) || await isSound(this.#parts.git, this.#store, signal)) throw error;
+      if (!isCorruption(error) || (await isSound(this.#parts.git, this.#store, signal))) throw error;
       await this.#renew(this.#store.format, signal);
       return action();
     }
@@ -210,7 +231,7 @@ export class GitSource implements Repo, PlanRefs {
     await this.#matchFormat(chosen.sha, signal);
     const specs: string[] = [];
     if (this.#store.refs.get(SOURCE_REF) !== chosen.sha) specs.push(`+refs/heads/${chosen.branch}:${SOURCE_REF}`);
-    if (isSame) specs.push(...await this.#statusSpecs(heads, signal));
+    if (isSame) specs.push(...(await this.#statusSpecs(heads, signal)));
     await this.#download(source, specs, signal);
     if (isSame) this.#statusTip = this.#store.refs.get(STATUS_REF) ?? null;
     else await this.#refreshStatus(signal);
@@ -219,7 +240,8 @@ export class GitSource implements Repo, PlanRefs {
     const { sha, held } = await this.#parts.applied.judge(this.#store, tip, chosen.branch, (ref, to) => this.#setRef(ref, to, signal), signal);
     const told = (revision: Revision | null): string => JSON.stringify([revision?.sha, revision?.branch, revision?.held ?? []]);
     const next = { sha, branch: chosen.branch, ...(held.length === 0 ? {} : { held }) };
-    if (told(this.#revision) !== told({ ...next, author: '', subject: '' })) this.#revision = Object.freeze({ ...next, ...await describe(git, this.#store, sha, signal) });
+    if (told(this.#revision) !== told({ ...next, author: '', subject: '' }))
+      this.#revision = Object.freeze({ ...next, ...(await describe(git, this.#store, sha, signal)) });
     return this.#revision as Revision;
   }
 
@@ -257,13 +279,26 @@ export class GitSource implements Repo, PlanRefs {
     await this.#catchUp(signal);
     const { git } = this.#parts;
     const directory = this.#store.directory;
-    const done = await git.result({
-      doing: 'reading', directory, remote: place,
-      args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
-    }, signal);
+    const done = await git.result(
+      {
+        doing: 'reading',
+        directory,
+        remote: place,
+        args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
+      },
+      signal,
+    );
     refuseFailure(done, place);
-    const listed = await git.text({ doing: 'reading our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/lateen/'] }, signal);
-    const refs = new Map(listed.split('\n').filter((line) => line !== '').map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]));
+    const listed = await git.text(
+      { doing: 'reading our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/lateen/'] },
+      signal,
+    );
+    const refs = new Map(
+      listed
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]),
+    );
     this.#store = { ...this.#store, refs };
     this.#changed();
   }
@@ -280,7 +315,10 @@ export class GitSource implements Repo, PlanRefs {
     const refs = new Map(this.#store.refs);
     if (sha === null) refs.delete(ref);
     else refs.set(ref, sha);
-    await this.#parts.git.text({ doing: 'writing our copy', directory: this.#store.directory, args: sha === null ? ['update-ref', '-d', ref] : ['update-ref', ref, sha] }, signal);
+    await this.#parts.git.text(
+      { doing: 'writing our copy', directory: this.#store.directory, args: sha === null ? ['update-ref', '-d', ref] : ['update-ref', ref, sha] },
+      signal,
+    );
     this.#store = { ...this.#store, refs };
   }
 
@@ -294,16 +332,21 @@ export class GitSource implements Repo, PlanRefs {
     let { commits } = held;
     for (let attempt = 1; attempt <= PUSH_TRIES_MAX; attempt += 1) {
       const tip = this.#statusTip === undefined ? await this.#refreshStatus(signal) : this.#statusTip;
-      if (attempt === 1 && await this.#has(tip, held.sent, signal)) commits = commits.slice(held.sentCount);
+      if (attempt === 1 && (await this.#has(tip, held.sent, signal))) commits = commits.slice(held.sentCount);
       const made = await chain.build({ store: this.#store, branch: this.#statusBranch, sha: tip }, commits, signal);
       if (made === null) return null;
       // Not known until the server has answered.
       this.#statusTip = undefined;
       Object.assign(sent, { sha: made.sha, count: held.commits.length });
-      const done = await git.result({
-        doing: 'writing to', directory: this.#store.directory, remote: status,
-        args: ['push', '--porcelain', '--no-verify', '--no-signed', ...(made.refs.length > 1 ? ['--atomic'] : []), '--', status.remote.url, ...made.refs],
-      }, signal);
+      const done = await git.result(
+        {
+          doing: 'writing to',
+          directory: this.#store.directory,
+          remote: status,
+          args: ['push', '--porcelain', '--no-verify', '--no-signed', ...(made.refs.length > 1 ? ['--atomic'] : []), '--', status.remote.url, ...made.refs],
+        },
+        signal,
+      );
       if (made.refs.length > 1 && isAtomicUnknown(done)) {
         chain.neverRotate();
         continue;
@@ -327,14 +370,18 @@ export class GitSource implements Repo, PlanRefs {
   /** Whether what was sent without an answer has arrived after all. */
   async #has(tip: string | null, sent: string, signal: AbortSignal): Promise<boolean> {
     if (tip === null || sent === '') return false;
-    const asked = await this.#parts.git.result({ doing: 'reading the status branch', directory: this.#store.directory, args: ['merge-base', '--is-ancestor', sent, tip] }, signal);
+    const asked = await this.#parts.git.result(
+      { doing: 'reading the status branch', directory: this.#store.directory, args: ['merge-base', '--is-ancestor', sent, tip] },
+      signal,
+    );
     return asked.exitCode === 0;
   }
 
   /** I9: whatever goes to the remote passes the one point that knows the secrets, but for what cannot hold any: see {@link StatusCommit}. */
   #redacted({ isOfRepository, ...commit }: StatusCommit): StatusCommit {
     if (isOfRepository === true) {
-      if ([...commit.files.keys()].some((path) => !path.startsWith(PLANS))) throw new Fault('loop/bug', 'only plans of refs go to the status branch without being masked');
+      if ([...commit.files.keys()].some((path) => !path.startsWith(PLANS)))
+        throw new Fault('loop/bug', 'only plans of refs go to the status branch without being masked');
       return commit;
     }
     const { text } = this.#parts.redactor;
@@ -360,7 +407,10 @@ export class GitSource implements Repo, PlanRefs {
 }
 
 async function describe(git: Git, store: Store, sha: string, signal: AbortSignal): Promise<Pick<Revision, 'author' | 'subject'>> {
-  const text = await git.text({ doing: 'reading a commit', directory: store.directory, args: ['log', '-1', '--no-show-signature', '--format=%an <%ae>%x00%s', sha] }, signal);
+  const text = await git.text(
+    { doing: 'reading a commit', directory: store.directory, args: ['log', '-1', '--no-show-signature', '--format=%an <%ae>%x00%s', sha] },
+    signal,
+  );
   const [author, subject] = text.trimEnd().split('\0');
   return { author: author ?? '', subject: subject ?? '' };
 }

@@ -13,8 +13,21 @@ import type { Remote } from './remote.ts';
 
 /** Names of the environment that git, ssh and curl need and may have; everything else stays outside. */
 const PASSED_ON: readonly string[] = [
-  'PATH', 'TMPDIR', 'USER', 'LOGNAME', 'SSH_AUTH_SOCK', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'LD_LIBRARY_PATH',
-  'http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY',
+  'PATH',
+  'TMPDIR',
+  'USER',
+  'LOGNAME',
+  'SSH_AUTH_SOCK',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'LD_LIBRARY_PATH',
+  'http_proxy',
+  'https_proxy',
+  'all_proxy',
+  'no_proxy',
+  'HTTPS_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
 ];
 
 /**
@@ -130,39 +143,52 @@ interface Finished<T> {
 }
 
 /** Runs one process to its end, its deadline or the signal. Its output is redacted unless it is content. */
-async function execute<T extends string | Buffer>(options: GitOptions, call: GitCall, start: (git: SimpleGit) => PromiseLike<unknown>, signal: AbortSignal): Promise<Finished<T>> {
+async function execute<T extends string | Buffer>(
+  options: GitOptions,
+  call: GitCall,
+  start: (git: SimpleGit) => PromiseLike<unknown>,
+  signal: AbortSignal,
+): Promise<Finished<T>> {
   const env = await environmentOf(options, call);
   const tooMuch = new AbortController();
   let finished: { readonly exitCode: number; readonly stdErr: readonly Buffer[] } | undefined;
   const timeoutMs = call.remote === undefined ? LOCAL_TIMEOUT_MS : options.remoteTimeoutMs;
   try {
-    return await withDeadline(timeoutMs, async (deadline) => {
-      const git = simpleGit({
-        baseDir: call.directory,
-        abort: AbortSignal.any([deadline, tooMuch.signal]),
-        allowEnvironment: Object.keys(env),
-        unsafe: UNSAFE,
-        input: () => call.input,
-        // The default also ends 50 ms after the exit, whether or not the output has been read by then.
-        completion: { onClose: true, onExit: false },
-        // Exit codes are judged here, not by whether stderr has text.
-        errors: (_error, outcome) => { finished = outcome; return undefined; },
-      }).env(env);
-      git.outputHandler((_command, stdout) => {
-        let sizeBytes = 0;
-        stdout.on('data', (chunk: Buffer) => {
-          sizeBytes += chunk.length;
-          if (sizeBytes > options.outputMaxBytes) tooMuch.abort();
+    return await withDeadline(
+      timeoutMs,
+      async (deadline) => {
+        const git = simpleGit({
+          baseDir: call.directory,
+          abort: AbortSignal.any([deadline, tooMuch.signal]),
+          allowEnvironment: Object.keys(env),
+          unsafe: UNSAFE,
+          input: () => call.input,
+          // The default also ends 50 ms after the exit, whether or not the output has been read by then.
+          completion: { onClose: true, onExit: false },
+          // Exit codes are judged here, not by whether stderr has text.
+          errors: (_error, outcome) => {
+            finished = outcome;
+            return undefined;
+          },
+        }).env(env);
+        git.outputHandler((_command, stdout) => {
+          let sizeBytes = 0;
+          stdout.on('data', (chunk: Buffer) => {
+            sizeBytes += chunk.length;
+            if (sizeBytes > options.outputMaxBytes) tooMuch.abort();
+          });
+          // simple-git waits another 50 ms for a process that printed nothing: an empty chunk counts as print.
+          stdout.once('end', () => stdout.emit('data', Buffer.alloc(0)));
         });
-        // simple-git waits another 50 ms for a process that printed nothing: an empty chunk counts as print.
-        stdout.once('end', () => stdout.emit('data', Buffer.alloc(0)));
-      });
-      const stdout = await start(git) as T;
-      if (tooMuch.signal.aborted) throw new Fault('source/too-large', `${call.doing}: git gave more than ${options.outputMaxBytes} bytes`);
-      deadline.throwIfAborted();
-      const stderr = Buffer.concat(finished?.stdErr ?? []).toString('utf8');
-      return { stdout, stderr: options.redactor.text(stderr), exitCode: finished?.exitCode ?? 0 };
-    }, options.clock, signal);
+        const stdout = (await start(git)) as T;
+        if (tooMuch.signal.aborted) throw new Fault('source/too-large', `${call.doing}: git gave more than ${options.outputMaxBytes} bytes`);
+        deadline.throwIfAborted();
+        const stderr = Buffer.concat(finished?.stdErr ?? []).toString('utf8');
+        return { stdout, stderr: options.redactor.text(stderr), exitCode: finished?.exitCode ?? 0 };
+      },
+      options.clock,
+      signal,
+    );
   } catch (error) {
     throw failure(error, call, timeoutMs, signal, options.redactor);
   }
@@ -186,23 +212,27 @@ async function environmentOf(options: GitOptions, call: GitCall): Promise<Record
     const value = options.environment[name];
     if (value !== undefined) env[name] = value;
   }
-  const access = call.remote === undefined
-    ? { config: [], env: {} }
-    : await accessTo(call.remote.remote, call.remote.credentials, options.home, options.redactor);
-  const config = [...CONFIG, ...access.config, ...call.config ?? []];
-  Object.assign(env, {
-    HOME: options.home,
-    LC_ALL: 'C',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_ATTR_NOSYSTEM: '1',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_OPTIONAL_LOCKS: '0',
-    GIT_NO_REPLACE_OBJECTS: '1',
-    // Without it git would look for a repository in the parents when ours is damaged.
-    GIT_CEILING_DIRECTORIES: dirname(call.directory),
-    GIT_CONFIG_COUNT: String(config.length),
-  }, access.env, call.env);
+  const access =
+    call.remote === undefined ? { config: [], env: {} } : await accessTo(call.remote.remote, call.remote.credentials, options.home, options.redactor);
+  const config = [...CONFIG, ...access.config, ...(call.config ?? [])];
+  Object.assign(
+    env,
+    {
+      HOME: options.home,
+      LC_ALL: 'C',
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_ATTR_NOSYSTEM: '1',
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_OPTIONAL_LOCKS: '0',
+      GIT_NO_REPLACE_OBJECTS: '1',
+      // Without it git would look for a repository in the parents when ours is damaged.
+      GIT_CEILING_DIRECTORIES: dirname(call.directory),
+      GIT_CONFIG_COUNT: String(config.length),
+    },
+    access.env,
+    call.env,
+  );
   config.forEach(([key, value], index) => {
     env[`GIT_CONFIG_KEY_${index}`] = key;
     env[`GIT_CONFIG_VALUE_${index}`] = value;

@@ -33,7 +33,8 @@ export interface Keys {
 }
 
 /** Keys of nobody but the operator, no network, no daemon that stays behind; whoever is in the ring is trusted. */
-const GPG_CONF = 'batch\nno-default-keyring\nkeyring keys.gpg\ntrust-model always\nno-auto-key-retrieve\nno-auto-key-locate\ndisable-dirmngr\nno-autostart\nlock-never\n';
+const GPG_CONF =
+  'batch\nno-default-keyring\nkeyring keys.gpg\ntrust-model always\nno-auto-key-retrieve\nno-auto-key-locate\ndisable-dirmngr\nno-autostart\nlock-never\n';
 
 /** Keys under `<home>/signers` and `<home>/gnupg`, written when they change. */
 export function openKeys(home: string, files: KeyFiles, clock: Clock): Keys {
@@ -103,14 +104,23 @@ function signersTime(value: string): number | null {
 /** The packets of OpenPGP keys without their armour. gpg reads them as a ring, so that nothing has to be imported. */
 export function binaryKeys(bytes: Buffer, file: string): Buffer {
   const text = bytes.toString('latin1');
-  if (/BEGIN PGP PRIVATE KEY BLOCK/.test(text) || [0x94, 0x95, 0x96, 0x97, 0xc5].includes(bytes[0] ?? 0)) throw new Fault('source/unverified', `${file} holds a private key; give the public ones (\`gpg --export\`)`);
+  if (/BEGIN PGP PRIVATE KEY BLOCK/.test(text) || [0x94, 0x95, 0x96, 0x97, 0xc5].includes(bytes[0] ?? 0))
+    throw new Fault('source/unverified', `${file} holds a private key; give the public ones (\`gpg --export\`)`);
   if (!text.includes('-----BEGIN PGP')) return bytes;
   const blocks = [...text.matchAll(/-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n([\s\S]*?)-----END PGP PUBLIC KEY BLOCK-----/g)];
   if (blocks.length === 0) throw new Fault('source/unverified', `${file} holds no public key (\`gpg --armor --export\`)`);
-  return Buffer.concat(blocks.map(([, block = '']) => {
-    // Headers such as `Version:` end with an empty line; a line that begins with = is a checksum.
-    const lines = block.split(/\r?\n/);
-    const start = lines.findIndex((line) => line.trim() === '') + 1;
-    return Buffer.from(lines.slice(start).filter((line) => !line.startsWith('=')).join(''), 'base64');
-  }));
+  return Buffer.concat(
+    blocks.map(([, block = '']) => {
+      // Headers such as `Version:` end with an empty line; a line that begins with = is a checksum.
+      const lines = block.split(/\r?\n/);
+      const start = lines.findIndex((line) => line.trim() === '') + 1;
+      return Buffer.from(
+        lines
+          .slice(start)
+          .filter((line) => !line.startsWith('='))
+          .join(''),
+        'base64',
+      );
+    }),
+  );
 }

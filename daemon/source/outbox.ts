@@ -56,7 +56,12 @@ export function openOutbox(workDir: string, target: string): Outbox {
     keep: async ({ commits, sent, sentCount }) => {
       const kept = bounded(commits);
       const isWhole = kept.length === commits.length;
-      const text = JSON.stringify({ target, sent: isWhole ? sent : '', sentCount: isWhole ? sentCount : 0, commits: kept.map(({ commit, atMs }) => ({ ...commit, files: [...commit.files], atMs })) });
+      const text = JSON.stringify({
+        target,
+        sent: isWhole ? sent : '',
+        sentCount: isWhole ? sentCount : 0,
+        commits: kept.map(({ commit, atMs }) => ({ ...commit, files: [...commit.files], atMs })),
+      });
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const draft = `${file}.new`;
       const handle = await open(draft, 'w', 0o600);
@@ -102,8 +107,12 @@ function mergedCommit(older: HeldCommit, newer: HeldCommit): HeldCommit {
     commit: {
       files: new Map([...a.files, ...b.files]),
       subject: b.subject,
-      body: [...new Set([`- before: ${a.subject}`, ...a.body ?? [], ...b.body ?? []])].slice(-BODY_MAX),
-      trailers: [...after.head, ...before.groups.filter(([[, name] = ['', '']]) => !after.groups.some(([[, other] = ['', '']]) => other === name)).flat(), ...after.groups.flat()].slice(0, TRAILERS_MAX),
+      body: [...new Set([`- before: ${a.subject}`, ...(a.body ?? []), ...(b.body ?? [])])].slice(-BODY_MAX),
+      trailers: [
+        ...after.head,
+        ...before.groups.filter(([[, name] = ['', '']]) => !after.groups.some(([[, other] = ['', '']]) => other === name)).flat(),
+        ...after.groups.flat(),
+      ].slice(0, TRAILERS_MAX),
     },
   };
 }
@@ -135,5 +144,9 @@ function parse(text: string, target: string): Held {
     return NOTHING_HELD; // It is renamed into place whole, so this is a damaged disk; the next pass says it all again.
   }
   if (stored.target !== target || !Array.isArray(stored.commits)) return NOTHING_HELD;
-  return { sent: stored.sent, sentCount: stored.sentCount, commits: stored.commits.map(({ atMs, files, ...rest }) => ({ atMs, commit: { ...rest, files: new Map(files) } })) };
+  return {
+    sent: stored.sent,
+    sentCount: stored.sentCount,
+    commits: stored.commits.map(({ atMs, files, ...rest }) => ({ atMs, commit: { ...rest, files: new Map(files) } })),
+  };
 }

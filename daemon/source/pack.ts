@@ -75,7 +75,9 @@ export function treesOf(format: ObjectFormat, entries: ReadonlyMap<string, strin
 
 function writeFolder(format: ObjectFormat, folder: Folder, objects: Map<string, GitObject>): string {
   // git sorts a folder as if its name ended in a slash, by bytes.
-  const items = [...folder].map(([name, item]) => ({ name: Buffer.from(name, 'utf8'), item, key: Buffer.from(item instanceof Map ? `${name}/` : name, 'utf8') })).sort((a, b) => Buffer.compare(a.key, b.key));
+  const items = [...folder]
+    .map(([name, item]) => ({ name: Buffer.from(name, 'utf8'), item, key: Buffer.from(item instanceof Map ? `${name}/` : name, 'utf8') }))
+    .sort((a, b) => Buffer.compare(a.key, b.key));
   const parts = items.map(({ name, item }) => {
     const [mode = '', id = ''] = item instanceof Map ? ['40000', writeFolder(format, item, objects)] : item.split(' ');
     return Buffer.concat([Buffer.from(`${mode} `), name, Buffer.from([0]), Buffer.from(id, 'hex')]);
@@ -87,9 +89,18 @@ function writeFolder(format: ObjectFormat, folder: Folder, objects: Map<string, 
 }
 
 /** A commit as git-commit-tree makes it, by one who is author and committer; `atMs` counts from the epoch, in UTC. */
-export function commitOf(tree: string, parent: string | null, who: { readonly name: string; readonly email: string }, atMs: number, message: string): GitObject {
+export function commitOf(
+  tree: string,
+  parent: string | null,
+  who: { readonly name: string; readonly email: string },
+  atMs: number,
+  message: string,
+): GitObject {
   // git leaves these out of names too: they end or begin the parts of the line.
   const plain = (text: string): string => text.replace(/[<>\0\r\n]/g, '').trim();
   const by = `${plain(who.name)} <${plain(who.email)}> ${Math.floor(atMs / 1000)} +0000`;
-  return { type: 'commit', bytes: Buffer.from([`tree ${tree}`, ...(parent === null ? [] : [`parent ${parent}`]), `author ${by}`, `committer ${by}`, '', message].join('\n'), 'utf8') };
+  return {
+    type: 'commit',
+    bytes: Buffer.from([`tree ${tree}`, ...(parent === null ? [] : [`parent ${parent}`]), `author ${by}`, `committer ${by}`, '', message].join('\n'), 'utf8'),
+  };
 }

@@ -67,8 +67,16 @@ export function openPlanCopy(doors: PlanCopyDoors): PlanCopy {
 
   const setRefs = async (signal: AbortSignal): Promise<void> => {
     const { directory } = current();
-    const listed = await git.text({ doing: 'reading our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/lateen/'] }, signal);
-    const refs = new Map(listed.split('\n').filter((line) => line !== '').map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]));
+    const listed = await git.text(
+      { doing: 'reading our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/lateen/'] },
+      signal,
+    );
+    const refs = new Map(
+      listed
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]),
+    );
     copy = { ...current(), refs };
   };
   const download = async (specs: readonly string[], config: readonly (readonly [string, string])[], signal: AbortSignal): Promise<void> => {
@@ -77,7 +85,8 @@ export function openPlanCopy(doors: PlanCopyDoors): PlanCopy {
     await setRefs(signal);
     fetches += 1;
     // Nobody else writes here, so what is let go of need not be kept for a while. That it fails changes nothing for anyone.
-    if (fetches % FETCHES_PER_GC === 0) await git.result({ doing: 'tidying up', directory: current().directory, args: ['gc', '--auto', '--quiet'], config: [['gc.pruneExpire', 'now']] }, signal);
+    if (fetches % FETCHES_PER_GC === 0)
+      await git.result({ doing: 'tidying up', directory: current().directory, args: ['gc', '--auto', '--quiet'], config: [['gc.pruneExpire', 'now']] }, signal);
   };
   const drop = async (ref: string, signal: AbortSignal): Promise<void> => {
     await git.text({ doing: 'writing our copy', directory: current().directory, args: ['update-ref', '-d', ref] }, signal);
@@ -92,7 +101,7 @@ export function openPlanCopy(doors: PlanCopyDoors): PlanCopy {
       try {
         return await action(both);
       } catch (error) {
-        if (!isCorruption(error) || await isSound(git, store, both)) throw error;
+        if (!isCorruption(error) || (await isSound(git, store, both))) throw error;
         await renew(both);
         return action(both);
       }
@@ -106,7 +115,8 @@ export function openPlanCopy(doors: PlanCopyDoors): PlanCopy {
   };
 
   return {
-    planTips: (request, signal) => alone(signal, (both) => planTips(request, { git, clock, source, workDir, statusBranch, fetchMaxBytes, store: current, download, drop }, both)),
+    planTips: (request, signal) =>
+      alone(signal, (both) => planTips(request, { git, clock, source, workDir, statusBranch, fetchMaxBytes, store: current, download, drop }, both)),
     planTree: (revision, signal) => trees.read(current().directory, revision, AbortSignal.any([signal, closing.signal])),
     earlierContent: (head, base, signal) => alone(signal, (both) => earlierContent(head, base, { git, store: current }, both)),
     holds: (sha) => copy !== null && [...copy.refs.values()].includes(sha),

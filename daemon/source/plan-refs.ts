@@ -64,12 +64,22 @@ export async function planTips(request: PlanRequest, doors: PlanDoors, signal: A
   const merged = await containedIn(request.onto, [...listed.values()], doors, signal);
   const wanted = open.filter(([, sha]) => !merged.has(sha));
   // At first sight it is not known what moved: only the newest are taken, of all that there are and not of what is left.
-  const newest = isFirst ? new Set([...listed].filter(([, sha]) => !merged.has(sha)).slice(0, FIRST_MAX).map(([ref]) => ref)) : null;
+  const newest = isFirst
+    ? new Set(
+        [...listed]
+          .filter(([, sha]) => !merged.has(sha))
+          .slice(0, FIRST_MAX)
+          .map(([ref]) => ref),
+      )
+    : null;
   const chosen = wanted.filter(([ref]) => newest === null || newest.has(ref) || request.planned.has(ref));
   const now = chosen.slice(0, ROUND_MAX);
   const { tips, failed, contained } = await fetchTips(now, request.onto, doors, signal);
   const waiting = new Set(chosen.slice(ROUND_MAX).map(([ref]) => ref));
-  const late = new Set([...now.map(([ref]) => ref).filter((ref) => !failed.some((item) => item.ref === ref && item.fault.kind !== 'transient') && !contained.has(ref)), ...waiting]);
+  const late = new Set([
+    ...now.map(([ref]) => ref).filter((ref) => !failed.some((item) => item.ref === ref && item.fault.kind !== 'transient') && !contained.has(ref)),
+    ...waiting,
+  ]);
   // What is to be planned counts as seen when its plan is there: a process that dies before goes on with it.
   await writeSeen(new Map([...listed].filter(([ref]) => !late.has(ref))), doors);
   const gone = [...request.planned.keys()].filter((ref) => contained.has(ref) || !listed.has(ref) || merged.has(listed.get(ref) ?? ''));
@@ -78,15 +88,23 @@ export async function planTips(request: PlanRequest, doors: PlanDoors, signal: A
 }
 
 /** The refs that fit a pattern, the newest first; never the branch that is read, nor the status branch (I5). */
-async function listRefs({ patterns, onto }: PlanRequest, { git, store, source, statusBranch }: PlanDoors, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+async function listRefs(
+  { patterns, onto }: PlanRequest,
+  { git, store, source, statusBranch }: PlanDoors,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
   if (patterns.length === 0) return new Map();
-  const done = await git.result({ doing: 'reading', directory: store().directory, remote: source, args: ['ls-remote', '--quiet', '--refs', '--', source.remote.url, ...patterns] }, signal);
+  const done = await git.result(
+    { doing: 'reading', directory: store().directory, remote: source, args: ['ls-remote', '--quiet', '--refs', '--', source.remote.url, ...patterns] },
+    signal,
+  );
   refuseFailure(done, source);
   const found: [string, string][] = [];
   for (const line of done.stdout.split('\n')) {
     const [sha = '', ref = ''] = line.split('\t');
     if (!isRefName(ref) || !patterns.some((pattern) => matchesRef(pattern, ref))) continue;
-    if (ref === `refs/heads/${onto.branch}` || (ref.startsWith('refs/heads/') && generationOf(statusBranch, ref.slice('refs/heads/'.length)) !== null)) continue;
+    if (ref === `refs/heads/${onto.branch}` || (ref.startsWith('refs/heads/') && generationOf(statusBranch, ref.slice('refs/heads/'.length)) !== null))
+      continue;
     found.push([ref, sha]);
   }
   return new Map(found.sort(([a], [b]) => newestFirst(a, b)).slice(0, LISTED_MAX));
@@ -109,10 +127,20 @@ async function containedIn(onto: Revision, shas: readonly string[], { git, store
   const unique = [...new Set(shas)];
   if (unique.length === 0) return new Set();
   const directory = store().directory;
-  const checked = await git.text({ doing: 'comparing commits', directory, args: ['cat-file', '--batch-check=%(objectname) %(objecttype)'], input: `${unique.join('\n')}\n` }, signal);
-  const there = checked.split('\n').filter((line) => line.endsWith(' commit')).map((line) => line.slice(0, line.indexOf(' ')));
+  const checked = await git.text(
+    { doing: 'comparing commits', directory, args: ['cat-file', '--batch-check=%(objectname) %(objecttype)'], input: `${unique.join('\n')}\n` },
+    signal,
+  );
+  const there = checked
+    .split('\n')
+    .filter((line) => line.endsWith(' commit'))
+    .map((line) => line.slice(0, line.indexOf(' ')));
   if (there.length === 0) return new Set();
-  const outside = new Set((await git.text({ doing: 'comparing commits', directory, args: ['rev-list', '--stdin'], input: `${[...there, `^${onto.sha}`].join('\n')}\n` }, signal)).split('\n'));
+  const outside = new Set(
+    (
+      await git.text({ doing: 'comparing commits', directory, args: ['rev-list', '--stdin'], input: `${[...there, `^${onto.sha}`].join('\n')}\n` }, signal)
+    ).split('\n'),
+  );
   return new Set(there.filter((sha) => !outside.has(sha)));
 }
 
@@ -157,7 +185,7 @@ async function bounded(doors: PlanDoors, refs: readonly (readonly [string, strin
   const { download, drop, clock, store, fetchMaxBytes } = doors;
   const folder = join(store().directory, 'objects', 'pack');
   const before = new Set(await readdir(folder).catch(() => []));
-  const isTooMuch = async (): Promise<boolean> => await sizeOf(folder, before) > fetchMaxBytes;
+  const isTooMuch = async (): Promise<boolean> => (await sizeOf(folder, before)) > fetchMaxBytes;
   const tooMuch = new AbortController();
   const over = new AbortController();
   const watch = async (): Promise<void> => {
@@ -169,7 +197,11 @@ async function bounded(doors: PlanDoors, refs: readonly (readonly [string, strin
   const watching = watch().catch(() => {});
   try {
     // As one pack, however few the objects: there its size is seen while it grows.
-    await download(refs.map(([ref, sha]) => `+${sha}:${planRef(ref)}`), [['fetch.unpackLimit', '1']], AbortSignal.any([signal, tooMuch.signal]));
+    await download(
+      refs.map(([ref, sha]) => `+${sha}:${planRef(ref)}`),
+      [['fetch.unpackLimit', '1']],
+      AbortSignal.any([signal, tooMuch.signal]),
+    );
     if (!(await isTooMuch())) return 'done';
   } catch (error) {
     if (!tooMuch.signal.aborted || signal.aborted) throw error;
@@ -186,7 +218,16 @@ async function bounded(doors: PlanDoors, refs: readonly (readonly [string, strin
 /** The files that are not in `before`. */
 async function sizeOf(folder: string, before: ReadonlySet<string>): Promise<number> {
   const names = await readdir(folder).catch(() => []);
-  const sizes = await Promise.all(names.filter((name) => !before.has(name)).map((name) => stat(join(folder, name)).then((found) => found.size, () => 0)));
+  const sizes = await Promise.all(
+    names
+      .filter((name) => !before.has(name))
+      .map((name) =>
+        stat(join(folder, name)).then(
+          (found) => found.size,
+          () => 0,
+        ),
+      ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
@@ -198,9 +239,17 @@ async function describeTip(ref: string, sha: string, onto: Revision, { git, stor
   if (forked.exitCode > 1) throw new Fault('source/no-commit', `${ref} points at no commit`);
   const baseSha = forked.exitCode === 0 ? forked.stdout.trim() : '';
   if (baseSha === sha) return null;
-  const told = await git.text({ doing: 'reading a commit', directory, args: ['log', '--no-walk=unsorted', '--no-show-signature', '--format=%an <%ae>%x00%s', sha, ...(baseSha === '' ? [] : [baseSha])] }, signal);
+  const told = await git.text(
+    {
+      doing: 'reading a commit',
+      directory,
+      args: ['log', '--no-walk=unsorted', '--no-show-signature', '--format=%an <%ae>%x00%s', sha, ...(baseSha === '' ? [] : [baseSha])],
+    },
+    signal,
+  );
   const [head, base] = told.split('\n');
-  const revision = (id: string, branch: string, line = ''): Revision => Object.freeze({ sha: id, branch, author: line.split('\0')[0] ?? '', subject: line.split('\0')[1] ?? '' });
+  const revision = (id: string, branch: string, line = ''): Revision =>
+    Object.freeze({ sha: id, branch, author: line.split('\0')[0] ?? '', subject: line.split('\0')[1] ?? '' });
   return { ref, revision: revision(sha, ref, head), base: baseSha === '' ? null : baseSha === onto.sha ? onto : revision(baseSha, onto.branch, base) };
 }
 
@@ -231,7 +280,7 @@ async function readSeen({ workDir, source }: PlanDoors): Promise<ReadonlyMap<str
 
 async function writeSeen(seen: ReadonlyMap<string, string>, { workDir, source }: PlanDoors): Promise<void> {
   const text = JSON.stringify({ url: source.remote.url, seen: [...seen] });
-  if (await readFile(join(workDir, FILE), 'utf8').catch(() => '') === text) return;
+  if ((await readFile(join(workDir, FILE), 'utf8').catch(() => '')) === text) return;
   await writeFile(join(workDir, `${FILE}.new`), text);
   await rename(join(workDir, `${FILE}.new`), join(workDir, FILE));
 }

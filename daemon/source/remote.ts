@@ -22,7 +22,8 @@ export interface Remote {
  * Copies git's rule for `host:path`: a colon before the first slash.
  */
 export function parseRemote(text: string, allowedSchemes: readonly string[]): Remote {
-  if (/[\0-\x1f\x7f]/.test(text) || text.trim() === '') throw new Fault('source/scheme', 'the repository URL is empty or has control characters', { kind: 'invalid' });
+  if (/[\0-\x1f\x7f]/.test(text) || text.trim() === '')
+    throw new Fault('source/scheme', 'the repository URL is empty or has control characters', { kind: 'invalid' });
   // `ext::sh -c ...` and other remote helpers run commands: no configuration allows them.
   const helper = /^([A-Za-z0-9+.-]+)::/.exec(text);
   if (helper !== null) throw new Fault('source/scheme', `the scheme ${helper[1]}:: is never allowed`);
@@ -48,7 +49,8 @@ function fromUrl(text: string): Remote {
     refuseOption(url.username);
     return { url: url.href, scheme, directory: null, userinfo };
   }
-  const userinfo = url.username === '' && url.password === '' ? null : { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  const userinfo =
+    url.username === '' && url.password === '' ? null : { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
   url.username = '';
   url.password = '';
   return { url: url.href, scheme, directory: null, userinfo };
@@ -84,7 +86,10 @@ function refuseOption(part: string): void {
  * refspecs, where a colon, a star or a leading dash would mean something else.
  */
 export function isBranchName(name: string): boolean {
-  return name.length > 0 && name.length <= 250
-    && !/[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^[-/.@]$|^-|^\/|\/$|\.$/.test(name)
-    && name.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'));
+  return (
+    name.length > 0 &&
+    name.length <= 250 &&
+    !/[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^[-/.@]$|^-|^\/|\/$|\.$/.test(name) &&
+    name.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'))
+  );
 }

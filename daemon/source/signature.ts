@@ -18,12 +18,31 @@ const FORMAT = '--format=%H%x00%an <%ae>%x00%G?%x00%GS%x00%GF%x00%GP%x00';
 const PLAIN: readonly string[] = ['--no-show-signature', '--no-mailmap', '--no-notes', '--no-color', '--no-decorate', '--no-ext-diff', '--no-textconv', FORMAT];
 
 /** What git's letter means. U is a good SSH signature by an unknown key; E is no key, no program, or X.509. */
-const STATES: Readonly<Record<string, Signature['state']>> = { G: 'good', N: 'none', B: 'bad', U: 'unknown', E: 'unknown', X: 'expired', Y: 'expired', R: 'revoked' };
+const STATES: Readonly<Record<string, Signature['state']>> = {
+  G: 'good',
+  N: 'none',
+  B: 'bad',
+  U: 'unknown',
+  E: 'unknown',
+  X: 'expired',
+  Y: 'expired',
+  R: 'revoked',
+};
 
 /** The commits of `range` (`a..b`, or one with `-1`), the newest first, at most `most` of them. Faults: source/*. */
-export async function signedCommits(git: Git, keys: Keys, directory: string, range: readonly string[], most: number, signal: AbortSignal): Promise<readonly Signed[]> {
+export async function signedCommits(
+  git: Git,
+  keys: Keys,
+  directory: string,
+  range: readonly string[],
+  most: number,
+  signal: AbortSignal,
+): Promise<readonly Signed[]> {
   const ready = await keys.ready();
-  const text = await git.text({ doing: 'verifying signatures', directory, args: ['log', `--max-count=${most}`, ...PLAIN, ...range, '--'], config: ready.config, env: ready.env }, signal);
+  const text = await git.text(
+    { doing: 'verifying signatures', directory, args: ['log', `--max-count=${most}`, ...PLAIN, ...range, '--'], config: ready.config, env: ready.env },
+    signal,
+  );
   return parse(text, ready);
 }
 
@@ -45,21 +64,47 @@ function parse(text: string, { lapsed }: VerifyingKeys): readonly Signed[] {
  * parents. A merge that only takes a side's file is not that commit; one that resolves it by other content is. Renames are
  * not followed: who moves a file brings it. Null when the path has no history.
  */
-export async function broughtBy(git: Git, keys: Keys, directory: string, { path, oid, sha }: { readonly path: string; readonly oid: string; readonly sha: string }, signal: AbortSignal): Promise<Provenance | null> {
+export async function broughtBy(
+  git: Git,
+  keys: Keys,
+  directory: string,
+  { path, oid, sha }: { readonly path: string; readonly oid: string; readonly sha: string },
+  signal: AbortSignal,
+): Promise<Provenance | null> {
   const ready = await keys.ready();
   const where = ['--', `:(top,literal)${path}`];
-  const text = await git.text({ doing: 'looking who brought a file', directory, args: ['log', '--max-count=1', ...PLAIN, sha, ...where], config: ready.config, env: ready.env }, signal);
+  const text = await git.text(
+    { doing: 'looking who brought a file', directory, args: ['log', '--max-count=1', ...PLAIN, sha, ...where], config: ready.config, env: ready.env },
+    signal,
+  );
   const [brought] = parse(text, ready);
   if (brought === undefined) return null;
   // A merge of an old branch brings back what was taken away since, and the commit that brought it first was signed.
-  const later = await git.text({
-    doing: 'looking who brought a file', directory,
-    args: ['log', '--full-history', '--ancestry-path', '-m', '--raw', '--no-abbrev', '--no-renames', ...PLAIN.filter((option) => option !== FORMAT), '--format=commit %H', `${brought.sha}..${sha}`, ...where],
-  }, signal);
+  const later = await git.text(
+    {
+      doing: 'looking who brought a file',
+      directory,
+      args: [
+        'log',
+        '--full-history',
+        '--ancestry-path',
+        '-m',
+        '--raw',
+        '--no-abbrev',
+        '--no-renames',
+        ...PLAIN.filter((option) => option !== FORMAT),
+        '--format=commit %H',
+        `${brought.sha}..${sha}`,
+        ...where,
+      ],
+    },
+    signal,
+  );
   let commit = '';
   for (const line of later.split('\n')) {
     if (line.startsWith('commit ')) commit = line.slice('commit '.length);
-    if (line.startsWith(':') && line.split(' ')[2] === oid) return { commit: brought.sha, author: brought.author, signature: brought.signature, withdrawnBy: commit };
+    if (line.startsWith(':') && line.split(' ')[2] === oid)
+      return { commit: brought.sha, author: brought.author, signature: brought.signature, withdrawnBy: commit };
   }
   return { commit: brought.sha, author: brought.author, signature: brought.signature, withdrawnBy: null };
 }

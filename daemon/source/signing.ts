@@ -35,7 +35,15 @@ export async function openSigner(key: SigningKey, workDir: string, environment: 
   await readFile(key.file).catch((error: unknown) => {
     throw new Fault('source/signing', `the signing key ${key.file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'error'}`, { cause: error });
   });
-  if (key.format === 'ssh') return { config: [['gpg.format', 'ssh'], ['user.signingkey', key.file]], env: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  if (key.format === 'ssh')
+    return {
+      config: [
+        ['gpg.format', 'ssh'],
+        ['user.signingkey', key.file],
+      ],
+      env: {},
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   const home = await gpgHome(workDir);
   const env = { PATH: environment['PATH'] ?? '', LC_ALL: 'C', GNUPGHOME: home };
   const close = async (): Promise<void> => {
@@ -47,13 +55,22 @@ export async function openSigner(key: SigningKey, workDir: string, environment: 
     const { stdout } = await run('gpg', ['--batch', '--with-colons', '--list-secret-keys'], { env, timeout: GPG_TIMEOUT_MS });
     const fingerprint = /^fpr:+([0-9A-F]+):/m.exec(stdout)?.[1];
     if (fingerprint === undefined) throw new Fault('source/signing', `the signing key ${key.file} holds no private OpenPGP key`);
-    return { config: [['gpg.format', 'openpgp'], ['user.signingkey', fingerprint]], env: { GNUPGHOME: home }, [Symbol.asyncDispose]: close };
+    return {
+      config: [
+        ['gpg.format', 'openpgp'],
+        ['user.signingkey', fingerprint],
+      ],
+      env: { GNUPGHOME: home },
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await close();
     if (error instanceof Fault) throw error;
     const { code } = error as NodeJS.ErrnoException;
     // gpg's own words may quote the key's owner, never the key; its output is left out all the same.
-    throw new Fault('source/signing', code === 'ENOENT' ? 'gpg is not installed, or not on PATH' : `gpg cannot use the signing key ${key.file}`, { cause: error });
+    throw new Fault('source/signing', code === 'ENOENT' ? 'gpg is not installed, or not on PATH' : `gpg cannot use the signing key ${key.file}`, {
+      cause: error,
+    });
   }
 }
 

@@ -77,9 +77,10 @@ export interface Source extends Repo, PlanRefs {
 export async function openSource(options: SourceOptions, doors: SourceDoors): Promise<Source> {
   const schemes = options.allowedSchemes ?? DEFAULT_SCHEMES;
   const source: Place = { remote: parseRemote(options.url, schemes), credentials: options.credentials ?? {} };
-  const status: Place = options.statusUrl === undefined
-    ? source
-    : { remote: parseRemote(options.statusUrl, schemes), credentials: options.statusCredentials ?? source.credentials };
+  const status: Place =
+    options.statusUrl === undefined
+      ? source
+      : { remote: parseRemote(options.statusUrl, schemes), credentials: options.statusCredentials ?? source.credentials };
   checkBranches(options, source, status);
   for (const place of [source, status]) learnUserinfo(place.remote, doors.redactor);
   learnProxies(options.environment, doors.redactor);
@@ -88,7 +89,10 @@ export async function openSource(options: SourceOptions, doors: SourceDoors): Pr
   await mkdir(home, { recursive: true, mode: 0o700 });
   const limits = options.limits ?? DEFAULT_TREE_LIMITS;
   const git = openGit({
-    home, environment: options.environment, clock: doors.clock, redactor: doors.redactor,
+    home,
+    environment: options.environment,
+    clock: doors.clock,
+    redactor: doors.redactor,
     remoteTimeoutMs: options.remoteTimeoutMs ?? 300_000,
     outputMaxBytes: 2 * limits.totalMaxBytes,
   });
@@ -102,17 +106,35 @@ export async function openSource(options: SourceOptions, doors: SourceDoors): Pr
   try {
     if (options.signing !== undefined) signer = await openSigner(options.signing, workDir, options.environment);
     // Keys that cannot be read are told at the start, not with the first commit.
-    await keys.ready().catch((error: unknown) => { throw error instanceof Fault ? new Fault('config/invalid', error.message, { cause: error }) : error; });
+    await keys.ready().catch((error: unknown) => {
+      throw error instanceof Fault ? new Fault('config/invalid', error.message, { cause: error }) : error;
+    });
     const store = await openStore(git, workDir, new AbortController().signal);
     return new GitSource({
-      ...doors, git, workDir, source, status, store,
-      branch: options.branch, statusBranch: options.statusBranch,
-      trees: treeReader(git, limits), planTrees: treeReader(git, limits), planFetchMaxBytes: 4 * limits.totalMaxBytes,
-      chain: chainBuilder({ git, clock: doors.clock, statusBranch: options.statusBranch, historyMax: options.historyMax ?? 0, commits: commitBuilder(git, { identity: options.identity ?? DEFAULT_IDENTITY, signer, skipCi: options.skipCi === true }) }),
+      ...doors,
+      git,
+      workDir,
+      source,
+      status,
+      store,
+      branch: options.branch,
+      statusBranch: options.statusBranch,
+      trees: treeReader(git, limits),
+      planTrees: treeReader(git, limits),
+      planFetchMaxBytes: 4 * limits.totalMaxBytes,
+      chain: chainBuilder({
+        git,
+        clock: doors.clock,
+        statusBranch: options.statusBranch,
+        historyMax: options.historyMax ?? 0,
+        commits: commitBuilder(git, { identity: options.identity ?? DEFAULT_IDENTITY, signer, skipCi: options.skipCi === true }),
+      }),
       outbox: openOutbox(workDir, `${status.remote.url}#${options.statusBranch}`),
       keys,
       applied: openApplied(git, openTrust(git, keys, { verify: trust.verify ?? 'off', acceptRewrite: trust.acceptRewrite ?? null }), {
-        ref: appliedRef(source.remote.url, options.branch), remembers: trust.remembers ?? true, ask: trust.lastApplied ?? (() => Promise.resolve([])),
+        ref: appliedRef(source.remote.url, options.branch),
+        remembers: trust.remembers ?? true,
+        ask: trust.lastApplied ?? (() => Promise.resolve([])),
       }),
       close,
     });
@@ -147,4 +169,3 @@ function checkBranches(options: SourceOptions, source: Place, status: Place): vo
     throw new Fault('config/invalid', `the branch ${options.statusBranch} cannot be read and written`);
   }
 }
-

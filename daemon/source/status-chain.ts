@@ -46,7 +46,7 @@ export function chainBuilder({ git, clock, commits: builder, statusBranch, histo
 
   const chain = async (store: Store, tip: string | null, commits: readonly HeldCommit[], signal: AbortSignal): Promise<string | null> => {
     let parent = tip;
-    for (const { commit, atMs } of commits) parent = await builder.build({ store, parent, atMs }, commit, signal) ?? parent;
+    for (const { commit, atMs } of commits) parent = (await builder.build({ store, parent, atMs }, commit, signal)) ?? parent;
     return parent;
   };
 
@@ -54,18 +54,23 @@ export function chainBuilder({ git, clock, commits: builder, statusBranch, histo
   const isLong = async (store: Store, tip: string, more: number, signal: AbortSignal): Promise<boolean> => {
     if (!canRotate) return false;
     if (length?.tip !== tip) {
-      const counted = await git.text({ doing: 'reading the status branch', directory: store.directory, args: ['rev-list', '--count', '--first-parent', tip] }, signal);
+      const counted = await git.text(
+        { doing: 'reading the status branch', directory: store.directory, args: ['rev-list', '--count', '--first-parent', tip] },
+        signal,
+      );
       length = { tip, commits: Number(counted) };
     }
     return length.commits + more > historyMax;
   };
 
   return {
-    neverRotate: () => { canRotate = false; },
+    neverRotate: () => {
+      canRotate = false;
+    },
     build: async ({ store, branch, sha: tip }, commits, signal) => {
       const sha = await chain(store, tip, commits, signal);
       if (sha === tip || sha === null) return null;
-      if (tip === null || !await isLong(store, tip, commits.length, signal)) {
+      if (tip === null || !(await isLong(store, tip, commits.length, signal))) {
         // Every commit but one that says nothing new; a count that is too high only ends a generation early.
         if (length !== null && length.tip === tip) length = { tip: sha, commits: length.commits + commits.length };
         return { sha, branch, refs: [`${sha}:refs/heads/${branch}`] };
@@ -76,7 +81,9 @@ export function chainBuilder({ git, clock, commits: builder, statusBranch, histo
       const root = await builder.build({ ...ground, isNewRoot: true }, openingCommit(branch, tip), signal);
       const newest = await chain(store, root, commits, signal);
       // The old branch's end is a fast-forward as well: it fails, and all with it, when another was faster there.
-      return newest === null || closing === null ? null : { sha: newest, branch: next, refs: [`${newest}:refs/heads/${next}`, `${closing}:refs/heads/${branch}`] };
+      return newest === null || closing === null
+        ? null
+        : { sha: newest, branch: next, refs: [`${newest}:refs/heads/${next}`, `${closing}:refs/heads/${branch}`] };
     },
   };
 }

@@ -58,7 +58,7 @@ interface Listing {
 
 /** A builder that remembers the listing of the last commit it saw or made. */
 export function commitBuilder(git: Git, style: CommitStyle): CommitBuilder {
-  let seen: Listing & { readonly commit: string } | null = null;
+  let seen: (Listing & { readonly commit: string }) | null = null;
   const listingOf = async (store: Store, parent: string | null, signal: AbortSignal): Promise<Listing | null> => {
     if (parent === null) return null;
     if (seen?.commit !== parent) {
@@ -76,7 +76,10 @@ export function commitBuilder(git: Git, style: CommitStyle): CommitBuilder {
       if (changes.length === 0 && ground.isNewRoot !== true) return null;
       const entries = applied(before?.entries ?? new Map(), changes);
       const trees = treesOf(store.format, entries);
-      const objects = [...new Map(changes.filter(({ content }) => content !== null).map(({ oid, content }) => [oid, blobOf(content ?? '')])).values(), ...[...trees.objects].filter(([id]) => before?.trees.objects.has(id) !== true).map(([, tree]) => tree)];
+      const objects = [
+        ...new Map(changes.filter(({ content }) => content !== null).map(({ oid, content }) => [oid, blobOf(content ?? '')])).values(),
+        ...[...trees.objects].filter(([id]) => before?.trees.objects.has(id) !== true).map(([, tree]) => tree),
+      ];
       const made = await writeCommit(git, ground, { tree: trees.root, objects, message: messageOf(commit, style.skipCi) }, style, signal);
       seen = { commit: made, entries, trees };
       return made;
@@ -116,7 +119,10 @@ interface FileChange {
 
 /** `mode oid` by path. */
 async function list(git: Git, store: Store, commit: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-  const listing = await git.text({ doing: 'listing the status branch', directory: store.directory, args: ['ls-tree', '-r', '-z', '--full-tree', commit] }, signal);
+  const listing = await git.text(
+    { doing: 'listing the status branch', directory: store.directory, args: ['ls-tree', '-r', '-z', '--full-tree', commit] },
+    signal,
+  );
   const entries = new Map<string, string>();
   for (const line of listing.split('\0')) {
     const tab = line.indexOf('\t');
@@ -146,7 +152,15 @@ const LOOSE_MAX = 20;
 
 async function write(git: Git, store: Store, objects: readonly GitObject[], signal: AbortSignal): Promise<void> {
   if (objects.length === 0) return;
-  await git.text({ doing: 'writing the status', directory: store.directory, args: objects.length > LOOSE_MAX ? ['index-pack', '--stdin'] : ['unpack-objects', '-q'], input: packObjects(store.format, objects) }, signal);
+  await git.text(
+    {
+      doing: 'writing the status',
+      directory: store.directory,
+      args: objects.length > LOOSE_MAX ? ['index-pack', '--stdin'] : ['unpack-objects', '-q'],
+      input: packObjects(store.format, objects),
+    },
+    signal,
+  );
 }
 
 interface Content {
@@ -156,7 +170,13 @@ interface Content {
   readonly message: string;
 }
 
-async function writeCommit(git: Git, { store, parent: tip, atMs, isNewRoot }: Ground, { tree, objects, message }: Content, { identity, signer }: CommitStyle, signal: AbortSignal): Promise<string> {
+async function writeCommit(
+  git: Git,
+  { store, parent: tip, atMs, isNewRoot }: Ground,
+  { tree, objects, message }: Content,
+  { identity, signer }: CommitStyle,
+  signal: AbortSignal,
+): Promise<string> {
   const parent = isNewRoot === true ? null : tip;
   if (signer === null) {
     const commit = commitOf(tree, parent, identity, atMs, message);
@@ -165,13 +185,25 @@ async function writeCommit(git: Git, { store, parent: tip, atMs, isNewRoot }: Gr
   }
   await write(git, store, objects, signal);
   const date = `@${Math.floor(atMs / 1000)} +0000`;
-  const made = await git.result({
-    doing: 'writing the status', directory: store.directory, args: ['commit-tree', '-S', tree, ...(parent === null ? [] : ['-p', parent]), '-F', '-'], input: message, config: signer.config,
-    env: {
-      GIT_AUTHOR_NAME: identity.name, GIT_AUTHOR_EMAIL: identity.email, GIT_AUTHOR_DATE: date,
-      GIT_COMMITTER_NAME: identity.name, GIT_COMMITTER_EMAIL: identity.email, GIT_COMMITTER_DATE: date, ...signer.env,
+  const made = await git.result(
+    {
+      doing: 'writing the status',
+      directory: store.directory,
+      args: ['commit-tree', '-S', tree, ...(parent === null ? [] : ['-p', parent]), '-F', '-'],
+      input: message,
+      config: signer.config,
+      env: {
+        GIT_AUTHOR_NAME: identity.name,
+        GIT_AUTHOR_EMAIL: identity.email,
+        GIT_AUTHOR_DATE: date,
+        GIT_COMMITTER_NAME: identity.name,
+        GIT_COMMITTER_EMAIL: identity.email,
+        GIT_COMMITTER_DATE: date,
+        ...signer.env,
+      },
     },
-  }, signal);
+    signal,
+  );
   const sha = made.stdout.trim();
   if (made.exitCode === 0 && sha !== '') return sha;
   // Never unsigned instead: who checks signatures would take it for another's.

@@ -66,7 +66,10 @@ const PLAIN = ['--no-show-signature', '--no-mailmap', '--no-notes', '--no-color'
 export async function openStatusLog(options: SourceOptions, doors: SourceDoors, signal: AbortSignal): Promise<StatusLog> {
   const schemes = options.allowedSchemes ?? DEFAULT_SCHEMES;
   const source: Place = { remote: parseRemote(options.url, schemes), credentials: options.credentials ?? {} };
-  const status: Place = options.statusUrl === undefined ? source : { remote: parseRemote(options.statusUrl, schemes), credentials: options.statusCredentials ?? source.credentials };
+  const status: Place =
+    options.statusUrl === undefined
+      ? source
+      : { remote: parseRemote(options.statusUrl, schemes), credentials: options.statusCredentials ?? source.credentials };
   for (const place of [source, status]) learnUserinfo(place.remote, doors.redactor);
   learnProxies(options.environment, doors.redactor);
   const directory = await mkdtemp(join(tmpdir(), 'lateen-log-'));
@@ -74,9 +77,20 @@ export async function openStatusLog(options: SourceOptions, doors: SourceDoors, 
   try {
     const home = join(directory, 'home');
     await mkdir(home, { mode: 0o700 });
-    const git = openGit({ home, environment: options.environment, clock: doors.clock, redactor: doors.redactor, remoteTimeoutMs: options.remoteTimeoutMs ?? 300_000, outputMaxBytes: 2 * DEFAULT_TREE_LIMITS.totalMaxBytes });
+    const git = openGit({
+      home,
+      environment: options.environment,
+      clock: doors.clock,
+      redactor: doors.redactor,
+      remoteTimeoutMs: options.remoteTimeoutMs ?? 300_000,
+      outputMaxBytes: 2 * DEFAULT_TREE_LIMITS.totalMaxBytes,
+    });
     const { store, tips } = await copyOf(git, directory, { source, status, statusBranch: options.statusBranch }, signal);
-    return { ...logOf(git, store, tips), ...sourceOf(git, store, { source, branch: options.branch, statusBranch: options.statusUrl === undefined ? options.statusBranch : null }), [Symbol.asyncDispose]: close };
+    return {
+      ...logOf(git, store, tips),
+      ...sourceOf(git, store, { source, branch: options.branch, statusBranch: options.statusUrl === undefined ? options.statusBranch : null }),
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -90,14 +104,29 @@ interface Places {
 }
 
 /** A copy with every generation of the branch; `tips` are their newest commits, the newest generation first. */
-async function copyOf(git: Git, directory: string, { source, status, statusBranch }: Places, signal: AbortSignal): Promise<{ readonly store: Store; readonly tips: readonly string[] }> {
+async function copyOf(
+  git: Git,
+  directory: string,
+  { source, status, statusBranch }: Places,
+  signal: AbortSignal,
+): Promise<{ readonly store: Store; readonly tips: readonly string[] }> {
   const heads = await askRemote(git, directory, status, generationPatterns(statusBranch), signal);
   const names = generations(statusBranch, heads.branches.keys());
   const tips = names.map((name) => heads.branches.get(name) ?? '');
-  if (tips[0] === undefined) throw new Fault('source/branch', `${status.remote.url} has no branch ${statusBranch}: nothing has been recorded yet${status.remote.directory === null ? '' : '; of a clone, name what it was cloned from with --repo'}`);
+  if (tips[0] === undefined)
+    throw new Fault(
+      'source/branch',
+      `${status.remote.url} has no branch ${statusBranch}: nothing has been recorded yet${status.remote.directory === null ? '' : '; of a clone, name what it was cloned from with --repo'}`,
+    );
   const store = await renewStore(git, directory, tips[0].length === 64 ? 'sha256' : 'sha1', signal);
   await borrowObjects(git, store, [source, status], signal);
-  await download(git, store, status, names.map((name, i) => `+refs/heads/${name}:refs/lateen/log/${i}`), signal);
+  await download(
+    git,
+    store,
+    status,
+    names.map((name, i) => `+refs/heads/${name}:refs/lateen/log/${i}`),
+    signal,
+  );
   return { store, tips };
 }
 
@@ -115,9 +144,18 @@ async function borrowObjects(git: Git, store: Store, places: readonly Place[], s
 }
 
 async function download(git: Git, store: Store, place: Place, specs: readonly string[], signal: AbortSignal): Promise<void> {
-  refuseFailure(await git.result({
-    doing: 'reading', directory: store.directory, remote: place, args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
-  }, signal), place);
+  refuseFailure(
+    await git.result(
+      {
+        doing: 'reading',
+        directory: store.directory,
+        remote: place,
+        args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
+      },
+      signal,
+    ),
+    place,
+  );
 }
 
 type Log = Omit<StatusLog, 'revision' | 'tree' | 'nearest' | typeof Symbol.asyncDispose>;
@@ -125,17 +163,29 @@ type Log = Omit<StatusLog, 'revision' | 'tree' | 'nearest' | typeof Symbol.async
 function logOf(git: Git, store: Store, tips: readonly string[]): Log {
   const { directory } = store;
   const newest = tips[0] ?? '';
-  const log = async (args: readonly string[], signal: AbortSignal): Promise<readonly StatusEntry[]> => parseLog(await git.text({ doing: 'reading the status branch', directory, args: ['log', '-z', ...PLAIN, FORMAT, ...args] }, signal));
+  const log = async (args: readonly string[], signal: AbortSignal): Promise<readonly StatusEntry[]> =>
+    parseLog(await git.text({ doing: 'reading the status branch', directory, args: ['log', '-z', ...PLAIN, FORMAT, ...args] }, signal));
   return {
     // What only joins two generations tells of no change.
-    entries: async (paths, most, signal) => (await log([`--max-count=${most + 2 * tips.length}`, ...tips, '--', ...paths], signal)).filter(({ trailers }) => !trailers.some(([key]) => key === CONTINUES || key === CONTINUED_ON)).slice(0, most),
-    paths: async (signal) => (await git.text({ doing: 'reading the status branch', directory, args: ['ls-tree', '-r', '-z', '--name-only', '--full-tree', newest] }, signal)).split('\0').filter((path) => path !== ''),
+    entries: async (paths, most, signal) =>
+      (await log([`--max-count=${most + 2 * tips.length}`, ...tips, '--', ...paths], signal))
+        .filter(({ trailers }) => !trailers.some(([key]) => key === CONTINUES || key === CONTINUED_ON))
+        .slice(0, most),
+    paths: async (signal) =>
+      (await git.text({ doing: 'reading the status branch', directory, args: ['ls-tree', '-r', '-z', '--name-only', '--full-tree', newest] }, signal))
+        .split('\0')
+        .filter((path) => path !== ''),
     files: async (sha, signal) => {
       const tree = await treeReader(git, DEFAULT_TREE_LIMITS).read(directory, { sha, branch: '', author: '', subject: '' }, signal);
       return new Map(tree.files.flatMap((file) => (file.text === null ? [] : [[file.path, file.text] as const])));
     },
     contents: async (path, shas, signal) => {
-      const found = await contentsOf(git, store, shas.map((sha) => `${sha}:${path}`), signal);
+      const found = await contentsOf(
+        git,
+        store,
+        shas.map((sha) => `${sha}:${path}`),
+        signal,
+      );
       return new Map(shas.map((sha, i) => [sha, found[i] ?? null]));
     },
     blame: async (path, signal) => blameOf(git, store, newest, path, signal),
@@ -146,7 +196,8 @@ function logOf(git: Git, store: Store, tips: readonly string[]): Log {
 function parseLog(text: string): readonly StatusEntry[] {
   const fields = text.split('\0');
   const entries: StatusEntry[] = [];
-  for (let at = 0; at + 2 < fields.length; at += 3) entries.push({ sha: fields[at] ?? '', atMs: Number(fields[at + 1]) * 1000, ...parseMessage(fields[at + 2] ?? '') });
+  for (let at = 0; at + 2 < fields.length; at += 3)
+    entries.push({ sha: fields[at] ?? '', atMs: Number(fields[at + 1]) * 1000, ...parseMessage(fields[at + 2] ?? '') });
   return entries;
 }
 
@@ -154,7 +205,10 @@ const TRAILER = /^([A-Za-z][A-Za-z-]*): (.*)$/;
 
 /** Takes a message apart as status-commit.ts puts it together. */
 export function parseMessage(message: string): Pick<StatusEntry, 'subject' | 'body' | 'trailers'> {
-  const [subject = [], ...paragraphs] = message.trimEnd().split(/\n{2,}/).map((paragraph) => paragraph.split('\n'));
+  const [subject = [], ...paragraphs] = message
+    .trimEnd()
+    .split(/\n{2,}/)
+    .map((paragraph) => paragraph.split('\n'));
   const last = paragraphs.at(-1) ?? [];
   const trailers = last.flatMap((line): [string, string][] => {
     const [, key, value] = TRAILER.exec(line) ?? [];
@@ -191,7 +245,14 @@ async function blameOf(git: Git, store: Store, tip: string, path: string, signal
   const roots = new Map<string, readonly BlamedLine[] | null>();
   for (const { sha } of lines) {
     if (roots.has(sha)) continue;
-    const text = await git.text({ doing: 'reading the status branch', directory: store.directory, args: ['log', '-1', ...PLAIN, '--format=%P%x00%(trailers:key=Continues,valueonly)', sha] }, signal);
+    const text = await git.text(
+      {
+        doing: 'reading the status branch',
+        directory: store.directory,
+        args: ['log', '-1', ...PLAIN, '--format=%P%x00%(trailers:key=Continues,valueonly)', sha],
+      },
+      signal,
+    );
     const [parents = '', continued = ''] = text.split('\0');
     const old = continued.trim().split(' ')[1];
     roots.set(sha, parents.trim() === '' && old !== undefined ? await blameOf(git, store, old, path, signal) : null);
@@ -200,7 +261,10 @@ async function blameOf(git: Git, store: Store, tip: string, path: string, signal
 }
 
 async function blameOnce(git: Git, store: Store, tip: string, path: string, signal: AbortSignal): Promise<readonly Blamed[] | null> {
-  const done = await git.result({ doing: 'reading the status branch', directory: store.directory, args: ['blame', '--porcelain', '--no-textconv', tip, '--', path] }, signal);
+  const done = await git.result(
+    { doing: 'reading the status branch', directory: store.directory, args: ['blame', '--porcelain', '--no-textconv', tip, '--', path] },
+    signal,
+  );
   if (done.exitCode !== 0) return null;
   const lines: Blamed[] = [];
   let sha = '';

@@ -33,7 +33,10 @@ export async function openStore(git: Git, workDir: string, signal: AbortSignal, 
   await clearUp(workDir, name);
   // "Never from a shallow clone": a push from one could be refused or could lack history.
   const isShallow = await exists(join(directory, 'shallow'));
-  const isThere = await stat(directory).then((found) => found.isDirectory(), () => false);
+  const isThere = await stat(directory).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
   const opened = isShallow || !isThere ? null : await inspect(git, directory, signal);
   return opened ?? renewStore(git, workDir, 'sha1', signal, name);
 }
@@ -43,7 +46,10 @@ export async function renewStore(git: Git, workDir: string, format: ObjectFormat
   const directory = join(workDir, name);
   const fresh = join(workDir, `${name}.new`);
   await rm(fresh, { recursive: true, force: true });
-  await git.text({ doing: 'making a repository', directory: workDir, args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, fresh] }, signal);
+  await git.text(
+    { doing: 'making a repository', directory: workDir, args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, fresh] },
+    signal,
+  );
   // Whole or not at all: a kill in between leaves no repository rather than half of one.
   await rm(directory, { recursive: true, force: true });
   await rename(fresh, directory);
@@ -52,7 +58,10 @@ export async function renewStore(git: Git, workDir: string, format: ObjectFormat
 
 /** Whether everything that our refs need is there and intact. Slow: only asked after an error that smells of damage. */
 export async function isSound(git: Git, store: Store, signal: AbortSignal): Promise<boolean> {
-  const checked = await git.result({ doing: 'checking our copy', directory: store.directory, args: ['fsck', '--no-dangling', '--no-progress', '--no-reflogs'] }, signal);
+  const checked = await git.result(
+    { doing: 'checking our copy', directory: store.directory, args: ['fsck', '--no-dangling', '--no-progress', '--no-reflogs'] },
+    signal,
+  );
   // Bits 1 and 2: errors in objects, missing objects.
   return (checked.exitCode & 3) === 0;
 }
@@ -61,7 +70,10 @@ async function inspect(git: Git, directory: string, signal: AbortSignal): Promis
   const kind = await git.result({ doing: 'opening our copy', directory, args: ['rev-parse', '--is-bare-repository', '--show-object-format'] }, signal);
   const [bare, format] = kind.stdout.trim().split('\n');
   if (kind.exitCode !== 0 || bare !== 'true' || (format !== 'sha1' && format !== 'sha256')) return null;
-  const listed = await git.result({ doing: 'opening our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(objecttype) %(tree) %(refname)', 'refs/lateen/'] }, signal);
+  const listed = await git.result(
+    { doing: 'opening our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(objecttype) %(tree) %(refname)', 'refs/lateen/'] },
+    signal,
+  );
   // It fails when a ref points at an object that is missing or broken.
   if (listed.exitCode !== 0) return null;
   const refs = new Map<string, string>();
@@ -75,14 +87,17 @@ async function inspect(git: Git, directory: string, signal: AbortSignal): Promis
 /** Removes what only a killed git leaves. The claim on the work directory says that no git of ours is alive. */
 async function clearUp(workDir: string, store: string): Promise<void> {
   const directory = join(workDir, store);
-  const remove = async (path: string): Promise<void> => { await rm(path, { recursive: true, force: true }); };
+  const remove = async (path: string): Promise<void> => {
+    await rm(path, { recursive: true, force: true });
+  };
   // A status commit may be under way when the second copy is opened: its index is no leftover then.
   for (const name of await names(workDir)) if ((name.startsWith('index-') && store === NAME) || name === `${store}.new`) await remove(join(workDir, name));
   for (const name of await names(directory)) if (name.endsWith('.lock')) await remove(join(directory, name));
   for (const folder of ['objects/info', 'objects/info/commit-graphs']) {
     for (const name of await names(join(directory, folder))) if (name.endsWith('.lock') || name.startsWith('tmp_')) await remove(join(directory, folder, name));
   }
-  for (const name of await names(join(directory, 'objects/pack'))) if (/^(?:\.?tmp[-_]|.*\.(?:lock|keep)$)/.test(name)) await remove(join(directory, 'objects/pack', name));
+  for (const name of await names(join(directory, 'objects/pack')))
+    if (/^(?:\.?tmp[-_]|.*\.(?:lock|keep)$)/.test(name)) await remove(join(directory, 'objects/pack', name));
   for (const name of await names(join(directory, 'objects'))) if (/^(?:incoming-|tmp_objdir-)/.test(name)) await remove(join(directory, 'objects', name));
   for (const path of await names(join(directory, 'refs'), true)) if (path.endsWith('.lock')) await remove(join(directory, 'refs', path));
 }
@@ -111,4 +126,3 @@ function isAbsent(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
-

@@ -30,7 +30,10 @@ export function treeReader(git: Git, limits: TreeLimits): TreeReader {
   return {
     read: async (directory, revision, signal) => {
       if (last?.revision.sha === revision.sha && last.revision.branch === revision.branch) return last;
-      const listing = await git.text({ doing: 'listing the files of a commit', directory, args: ['ls-tree', '-r', '-z', '-l', '--full-tree', revision.sha] }, signal);
+      const listing = await git.text(
+        { doing: 'listing the files of a commit', directory, args: ['ls-tree', '-r', '-z', '-l', '--full-tree', revision.sha] },
+        signal,
+      );
       const entries = parseListing(listing);
       const known = new Map((last?.files ?? []).map((file) => [file.oid, file]));
       const wanted = wantedTexts(entries, known, limits);
@@ -85,7 +88,7 @@ function wantedTexts(entries: readonly Entry[], known: ReadonlyMap<string, TreeF
 function fileOf(entry: Entry, before: TreeFile | undefined, texts: ReadonlyMap<string, string | null>, limits: TreeLimits): TreeFile {
   // The very same value for what did not change: later stages may compare by identity.
   if (before !== undefined && before.path === entry.path) return before;
-  const text = isRead(entry, limits) ? texts.get(entry.oid) ?? before?.text ?? null : null;
+  const text = isRead(entry, limits) ? (texts.get(entry.oid) ?? before?.text ?? null) : null;
   return Object.freeze({ path: entry.path, oid: entry.oid, sizeBytes: entry.sizeBytes, text });
 }
 
@@ -97,7 +100,8 @@ async function readTexts(git: Git, directory: string, oids: ReadonlySet<string>,
   for (let at = 0; at < bytes.length;) {
     const end = bytes.indexOf(10, at);
     const [oid, type, size] = bytes.toString('latin1', at, end).split(' ');
-    if (oid === undefined || type !== 'blob') throw new Fault('source/git', `reading the files of a commit: missing blob ${oid ?? ''}`, { cause: new GitExit(0, `missing blob ${oid ?? ''}`) });
+    if (oid === undefined || type !== 'blob')
+      throw new Fault('source/git', `reading the files of a commit: missing blob ${oid ?? ''}`, { cause: new GitExit(0, `missing blob ${oid ?? ''}`) });
     const from = end + 1;
     const to = from + Number(size);
     texts.set(oid, decode(bytes.subarray(from, to)));

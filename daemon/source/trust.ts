@@ -51,7 +51,10 @@ const short = (sha: string): string => sha.slice(0, 10);
 
 /** Our ref for what was applied last from a branch of a repository: another repository begins anew. */
 export function appliedRef(url: string, branch: string | null): string {
-  return `${APPLIED_REFS}${createHash('sha256').update(`${url}\n${branch ?? ''}`).digest('hex').slice(0, 16)}`;
+  return `${APPLIED_REFS}${createHash('sha256')
+    .update(`${url}\n${branch ?? ''}`)
+    .digest('hex')
+    .slice(0, 16)}`;
 }
 
 export function openTrust(git: Git, keys: Keys, rules: TrustRules): Trust {
@@ -66,17 +69,25 @@ export function openTrust(git: Git, keys: Keys, rules: TrustRules): Trust {
   return {
     judge: async (store, tip, signal) => {
       const { applied } = tip;
-      const isThere = applied !== null && await hasCommit(git, store, applied, signal);
+      const isThere = applied !== null && (await hasCommit(git, store, applied, signal));
       const hold = (code: 'source/rewritten' | 'source/unverified', message: string, hint: string): Verdict => {
         // Going back to less than what was applied would undo it.
         if (applied === null || !isThere || !tip.isCertain) throw new Fault(code, `${message}; nothing is applied. ${hint}`, { kind: 'denied' });
-        return { sha: applied, held: [{ code, severity: 'error', message: applied === tip.sha ? message : `${message}; ${short(applied)} goes on being applied`, hint }] };
+        return {
+          sha: applied,
+          held: [{ code, severity: 'error', message: applied === tip.sha ? message : `${message}; ${short(applied)} goes on being applied`, hint }],
+        };
       };
-      if (applied !== null && rules.acceptRewrite !== tip.sha && !(isThere && await descends(git, store, tip.sha, applied, signal))) {
-        return hold('source/rewritten', `the history of ${tip.branch} was rewritten: its newest commit ${short(tip.sha)} does not descend from ${short(applied)}, which was applied last`, `Push a commit that descends from it, or accept the new history: --accept-rewrite ${tip.sha}`);
+      if (applied !== null && rules.acceptRewrite !== tip.sha && !(isThere && (await descends(git, store, tip.sha, applied, signal)))) {
+        return hold(
+          'source/rewritten',
+          `the history of ${tip.branch} was rewritten: its newest commit ${short(tip.sha)} does not descend from ${short(applied)}, which was applied last`,
+          `Push a commit that descends from it, or accept the new history: --accept-rewrite ${tip.sha}`,
+        );
       }
       const problem = rules.verify === 'off' ? '' : await unsigned(store, isThere ? tip : { ...tip, applied: null }, signal);
-      if (problem !== '') return hold('source/unverified', problem, 'Sign it with a key that the operator has named (`git commit --amend -S`), or put a signed commit on top.');
+      if (problem !== '')
+        return hold('source/unverified', problem, 'Sign it with a key that the operator has named (`git commit --amend -S`), or put a signed commit on top.');
       return { sha: tip.sha, held: [] };
     },
   };
@@ -147,15 +158,31 @@ async function descends(git: Git, store: Store, sha: string, old: string, signal
 async function lastOfMany(git: Git, store: Store, tip: string, told: readonly string[], signal: AbortSignal): Promise<string | null> {
   // They stand in annotations, which people can edit.
   const commits = [...new Set(told)].filter((sha) => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(sha));
-  for (const sha of commits.length > 1 && await areAncestors(git, store, tip, commits, signal) ? [] : commits) {
+  for (const sha of commits.length > 1 && (await areAncestors(git, store, tip, commits, signal)) ? [] : commits) {
     if (!(await hasCommit(git, store, sha, signal)) || !(await descends(git, store, tip, sha, signal))) return sha;
   }
   if (commits.length < 2) return commits[0] ?? null;
-  const newest = await git.text({ doing: 'comparing commits', directory: store.directory, args: ['rev-list', '--topo-order', '--max-count=1', '--stdin'], input: `${commits.join('\n')}\n` }, signal);
+  const newest = await git.text(
+    {
+      doing: 'comparing commits',
+      directory: store.directory,
+      args: ['rev-list', '--topo-order', '--max-count=1', '--stdin'],
+      input: `${commits.join('\n')}\n`,
+    },
+    signal,
+  );
   return newest.trim();
 }
 
 async function areAncestors(git: Git, store: Store, tip: string, commits: readonly string[], signal: AbortSignal): Promise<boolean> {
-  const done = await git.result({ doing: 'comparing commits', directory: store.directory, args: ['rev-list', '--max-count=1', '--stdin'], input: `${[...commits, `^${tip}`].join('\n')}\n` }, signal);
+  const done = await git.result(
+    {
+      doing: 'comparing commits',
+      directory: store.directory,
+      args: ['rev-list', '--max-count=1', '--stdin'],
+      input: `${[...commits, `^${tip}`].join('\n')}\n`,
+    },
+    signal,
+  );
   return done.exitCode === 0 && done.stdout.trim() === '';
 }

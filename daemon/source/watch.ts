@@ -42,20 +42,27 @@ export async function watchPaths(paths: readonly string[], onTick: () => void, o
     );
   };
   const ignored = options.isIgnored;
-  const common = { ignoreInitial: true, ignorePermissionErrors: true, atomic: false, ...(ignored === undefined ? {} : { ignored: (path: string) => ignored(path) }) };
+  const common = {
+    ignoreInitial: true,
+    ignorePermissionErrors: true,
+    atomic: false,
+    ...(ignored === undefined ? {} : { ignored: (path: string) => ignored(path) }),
+  };
   const links = await linkedFolders(paths);
   // A link is only seen to move by a watcher that does not follow it.
   const watchers = [watch([...paths], common), ...(links.length === 0 ? [] : [watch([...links], { ...common, followSymlinks: false })])];
-  await Promise.all(watchers.map(async (watcher) => {
-    watcher.on('all', tick);
-    const { promise: ready, resolve: begin } = Promise.withResolvers<void>();
-    watcher.once('ready', begin);
-    watcher.on('error', (error) => {
-      begin();
-      options.onError?.(error);
-    });
-    await ready;
-  }));
+  await Promise.all(
+    watchers.map(async (watcher) => {
+      watcher.on('all', tick);
+      const { promise: ready, resolve: begin } = Promise.withResolvers<void>();
+      watcher.once('ready', begin);
+      watcher.on('error', (error) => {
+        begin();
+        options.onError?.(error);
+      });
+      await ready;
+    }),
+  );
   return {
     [Symbol.asyncDispose]: async () => {
       closed.abort();
@@ -86,7 +93,8 @@ export async function watchLocal(path: string, onTick: () => void, options: Watc
   const directory = await gitDirectory(path);
   const ignored = options.ignoredBranch === undefined ? null : join(directory, 'refs/heads', options.ignoredBranch);
   // Its later generations as well: see generations.ts.
-  const isStatus = (candidate: string): boolean => ignored !== null && (candidate === ignored || /^\.\d+$/.test(candidate.startsWith(ignored) ? candidate.slice(ignored.length) : ''));
+  const isStatus = (candidate: string): boolean =>
+    ignored !== null && (candidate === ignored || /^\.\d+$/.test(candidate.startsWith(ignored) ? candidate.slice(ignored.length) : ''));
   // packed-refs: a branch may be moved in there by git's own tidying or by a delete. HEAD: the default branch. reftable:
   // where refs live in repositories of that newer format.
   const watched = ['refs', 'packed-refs', 'HEAD', 'reftable'].map((name) => join(directory, name));

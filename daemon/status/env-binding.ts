@@ -20,6 +20,14 @@ export function boundStatus({ decided, problems }: BoundFacts, live: JsonObject,
   return {
     phase: isWell ? 'finished' : 'scheduling',
     cluster_decisions: decided.map((item) => ({ ...item })),
-    conditions: [{ type: 'Synced', status, reason: isWell ? 'ReconcileSuccess' : 'ReconcileError', ...(isWell ? {} : { message: problems.join('; ') }), lastTransitionTime: since }],
+    conditions: [
+      {
+        type: 'Synced',
+        status,
+        reason: isWell ? 'ReconcileSuccess' : 'ReconcileError',
+        ...(isWell ? {} : { message: problems.join('; ') }),
+        lastTransitionTime: since,
+      },
+    ],
   };
 }

@@ -37,15 +37,28 @@ export function healthFrom(cue: CueEvaluator, dialect: Dialect, memo: HealthMemo
     return { healthy: templates.healthPolicy === undefined ? true : result.healthy, message: result.message, details: result.details };
   };
   return async (rendered: RenderedComponent, output: KubeObject | null, outputs: Readonly<Record<string, KubeObject>>): Promise<ComponentHealth> => {
-    if (isEmpty(rendered.status) && rendered.traits.every((trait) => isEmpty(trait.status))) return { ...WELL, traits: rendered.traits.map((trait) => ({ ...WELL, type: trait.type })) };
-    const key = hashOf([rendered.name, rendered.template, rendered.parameter, rendered.status, rendered.traits, rendered.context, versionOf(output), Object.entries(outputs).map(([name, item]) => `${name}=${versionOf(item)}`)]);
+    if (isEmpty(rendered.status) && rendered.traits.every((trait) => isEmpty(trait.status)))
+      return { ...WELL, traits: rendered.traits.map((trait) => ({ ...WELL, type: trait.type })) };
+    const key = hashOf([
+      rendered.name,
+      rendered.template,
+      rendered.parameter,
+      rendered.status,
+      rendered.traits,
+      rendered.context,
+      versionOf(output),
+      Object.entries(outputs).map(([name, item]) => `${name}=${versionOf(item)}`),
+    ]);
     const known = memo.get(key);
     if (known !== undefined) return known;
     // Just applied: no policy can find it well before its controller has looked at it, so none is evaluated.
-    if (output !== null && rendered.status.healthPolicy !== undefined && objectHealth(output).message === UNOBSERVED) return { ...WELL, healthy: false, traits: rendered.traits.map((trait) => ({ ...WELL, type: trait.type })) };
+    if (output !== null && rendered.status.healthPolicy !== undefined && objectHealth(output).message === UNOBSERVED)
+      return { ...WELL, healthy: false, traits: rendered.traits.map((trait) => ({ ...WELL, type: trait.type })) };
     const context = { ...rendered.context, output: (output ?? {}) as unknown as CueJson, outputs: outputs as unknown as CueJson } as unknown as CueObject;
     const own = await evaluate(rendered.status, rendered.template, rendered.parameter, context);
-    const traits = await Promise.all(rendered.traits.map(async (trait) => ({ ...(await evaluate(trait.status, trait.template, trait.parameter, context)), type: trait.type })));
+    const traits = await Promise.all(
+      rendered.traits.map(async (trait) => ({ ...(await evaluate(trait.status, trait.template, trait.parameter, context)), type: trait.type })),
+    );
     const result = { ...own, healthy: own.healthy && traits.every((trait) => trait.healthy), traits };
     if (memo.size >= MEMO_MAX) memo.delete(memo.keys().next().value ?? '');
     memo.set(key, result);
@@ -77,12 +90,18 @@ const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => T
     const wanted = spec['replicas'] === undefined ? 1 : number(spec['replicas']);
     // While pods are replaced those of the revision before are ready as well.
     const partition = number((strategyOf(spec)['rollingUpdate'] as JsonObject | undefined)?.['partition']);
-    if (strategyOf(spec)['type'] !== 'OnDelete' && status['updateRevision'] !== status['currentRevision'] && number(status['updatedReplicas']) < wanted - partition) return inProgress(`${number(status['updatedReplicas'])} of ${wanted - partition} replicas updated`);
+    if (
+      strategyOf(spec)['type'] !== 'OnDelete' &&
+      status['updateRevision'] !== status['currentRevision'] &&
+      number(status['updatedReplicas']) < wanted - partition
+    )
+      return inProgress(`${number(status['updatedReplicas'])} of ${wanted - partition} replicas updated`);
     return number(status['readyReplicas']) < wanted ? inProgress(`${number(status['readyReplicas'])} of ${wanted} replicas ready`) : current;
   },
   'DaemonSet.apps': (spec, status) => {
     const wanted = number(status['desiredNumberScheduled']);
-    if (strategyOf(spec)['type'] !== 'OnDelete' && number(status['updatedNumberScheduled']) < wanted) return inProgress(`${number(status['updatedNumberScheduled'])} of ${wanted} pods updated`);
+    if (strategyOf(spec)['type'] !== 'OnDelete' && number(status['updatedNumberScheduled']) < wanted)
+      return inProgress(`${number(status['updatedNumberScheduled'])} of ${wanted} pods updated`);
     return number(status['numberAvailable']) < wanted ? inProgress(`${number(status['numberAvailable'])} of ${wanted} pods available`) : current;
   },
   'Job.batch': (_spec, status) => {
@@ -111,7 +130,8 @@ const RULES: Readonly<Record<string, (spec: JsonObject, status: JsonObject) => T
     if (state === 'Available') return current;
     return { health: /Unavailable|Failed|Error|Invalid/.test(state) ? 'Failed' : 'InProgress', message: message || state || 'not provisioned yet' };
   },
-  'CustomResourceDefinition.apiextensions.k8s.io': (_spec, status) => (conditionsOf(status).some((item) => item['type'] === 'Established' && item['status'] === 'True') ? current : inProgress('not established yet')),
+  'CustomResourceDefinition.apiextensions.k8s.io': (_spec, status) =>
+    conditionsOf(status).some((item) => item['type'] === 'Established' && item['status'] === 'True') ? current : inProgress('not established yet'),
 };
 
 const strategyOf = (spec: JsonObject): JsonObject => (spec['updateStrategy'] ?? {}) as JsonObject;
@@ -121,7 +141,15 @@ function conditionsOf(status: JsonObject): readonly JsonObject[] {
 }
 
 /** Kinds whose controller always writes a status; without one they are not looked after yet. */
-const NEEDS_STATUS = new Set(['Deployment.apps', 'StatefulSet.apps', 'DaemonSet.apps', 'Job.batch', 'Pod', 'PersistentVolumeClaim', 'Configuration.terraform.core.oam.dev']);
+const NEEDS_STATUS = new Set([
+  'Deployment.apps',
+  'StatefulSet.apps',
+  'DaemonSet.apps',
+  'Job.batch',
+  'Pod',
+  'PersistentVolumeClaim',
+  'Configuration.terraform.core.oam.dev',
+]);
 
 /**
  * kstatus of a live object: Current, InProgress, Failed; Missing when it is not there.
@@ -148,7 +176,9 @@ function deepWorkHealth(work: KubeObject): Told {
   const told = workHealth(work);
   if (told.health !== 'Current') return told;
   const blamed = carriedHealth(work).find(({ isReported, health }) => isReported && health !== 'Current');
-  return blamed === undefined ? told : inProgress(`${blamed.key.kind} ${[blamed.key.namespace, blamed.key.name].filter((part) => part !== '').join('/')}: ${blamed.message}`);
+  return blamed === undefined
+    ? told
+    : inProgress(`${blamed.key.kind} ${[blamed.key.namespace, blamed.key.name].filter((part) => part !== '').join('/')}: ${blamed.message}`);
 }
 
 export interface CarriedHealth extends Told {
@@ -165,6 +195,10 @@ export function carriedHealth(work: KubeObject): readonly CarriedHealth[] {
   return carriedBy(work).map(({ key, object, message, isReported }): CarriedHealth => {
     if (object === null) return { key, isReported, health: 'InProgress', message };
     const isSilent = !isReported && (NEEDS_STATUS.has(kindOf(object)) || objectHealth(object).health !== 'Current');
-    return { key, isReported, ...(isSilent ? { health: 'Unknown' as const, message: 'it exists; whether it is ready is not reported' } : objectHealth(object)) };
+    return {
+      key,
+      isReported,
+      ...(isSilent ? { health: 'Unknown' as const, message: 'it exists; whether it is ready is not reported' } : objectHealth(object)),
+    };
   });
 }

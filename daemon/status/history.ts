@@ -28,7 +28,10 @@ export interface HistoryRow {
 const valueOf = (entry: Pick<Entry, 'trailers'>, key: string): string => entry.trailers.find(([name]) => name === key)?.[1] ?? '';
 
 /** The commit and author that a status commit speaks of. */
-export const sourceOf = (entry: Pick<Entry, 'trailers'>): { readonly sourceCommit: string; readonly author: string } => ({ sourceCommit: valueOf(entry, 'Source-Commit'), author: valueOf(entry, 'Source-Author') });
+export const sourceOf = (entry: Pick<Entry, 'trailers'>): { readonly sourceCommit: string; readonly author: string } => ({
+  sourceCommit: valueOf(entry, 'Source-Commit'),
+  author: valueOf(entry, 'Source-Author'),
+});
 
 const withoutDash = (line: string): string => line.replace(/^\s*- /, '');
 
@@ -40,10 +43,25 @@ export function rowsOf(entry: Entry): readonly HistoryRow[] {
     if (key === 'Application' || key === 'Initializer') groups.push({ application: value, trailers: [] });
     else groups.at(-1)?.trailers.push([key, value]);
   }
-  const all = (trailers: readonly (readonly [string, string])[], key: string): readonly string[] => trailers.filter(([name]) => name === key).map(([, value]) => value);
-  if (groups.length === 0) return [{ ...base, application: '', phase: '', clusters: all(entry.trailers, 'Cluster'), approvedBy: all(entry.trailers, 'Approved-By'), messages: [entry.subject, ...entry.body.map(withoutDash)] }];
+  const all = (trailers: readonly (readonly [string, string])[], key: string): readonly string[] =>
+    trailers.filter(([name]) => name === key).map(([, value]) => value);
+  if (groups.length === 0)
+    return [
+      {
+        ...base,
+        application: '',
+        phase: '',
+        clusters: all(entry.trailers, 'Cluster'),
+        approvedBy: all(entry.trailers, 'Approved-By'),
+        messages: [entry.subject, ...entry.body.map(withoutDash)],
+      },
+    ];
   return groups.map(({ application, trailers }) => ({
-    ...base, application, phase: all(trailers, 'Phase')[0] ?? '', clusters: all(trailers, 'Cluster'), approvedBy: all(trailers, 'Approved-By'),
+    ...base,
+    application,
+    phase: all(trailers, 'Phase')[0] ?? '',
+    clusters: all(trailers, 'Cluster'),
+    approvedBy: all(trailers, 'Approved-By'),
     messages: groups.length === 1 ? entry.body.map(withoutDash) : messagesFor(application, entry.body),
   }));
 }
@@ -63,8 +81,14 @@ export function rowOfFile(entry: Entry, application: string, text: string | null
   const ready = listOf(value['conditions']).find((item) => item['type'] === 'Ready');
   const clusters = [...new Set(listOf(value['objects']).map((item) => textOf(item['cluster']) || 'local'))].sort();
   return {
-    atMs: entry.atMs, commit: entry.sha, ...sourceOf(entry), application, phase: text === null ? 'gone' : textOf(value['phase']), clusters,
-    approvedBy: listOf(value['approvals']).map((item) => textOf(item['by'])), messages: [textOf(ready?.['message'])].filter((message) => message !== ''),
+    atMs: entry.atMs,
+    commit: entry.sha,
+    ...sourceOf(entry),
+    application,
+    phase: text === null ? 'gone' : textOf(value['phase']),
+    clusters,
+    approvedBy: listOf(value['approvals']).map((item) => textOf(item['by'])),
+    messages: [textOf(ready?.['message'])].filter((message) => message !== ''),
   };
 }
 
@@ -109,7 +133,9 @@ function addSteps(workflow: Fields, add: (path: Path, field: string, value: stri
   const said = (step: Fields): string => [textOf(step['phase']), textOf(step['message']) || textOf(step['reason'])].filter((text) => text !== '').join(': ');
   listOf(workflow['steps']).forEach((step, i) => {
     add(['workflow', 'steps', i], `step ${textOf(step['name'])}`, said(step));
-    listOf(step['subSteps']).forEach((sub, k) => add(['workflow', 'steps', i, 'subSteps', k], `step ${textOf(step['name'])}/${textOf(sub['name'])}`, said(sub)));
+    listOf(step['subSteps']).forEach((sub, k) =>
+      add(['workflow', 'steps', i, 'subSteps', k], `step ${textOf(step['name'])}/${textOf(sub['name'])}`, said(sub)),
+    );
   });
 }
 
@@ -117,17 +143,24 @@ function nameOfItem(list: string, item: Fields): string {
   const on = textOf(item['cluster']) === '' ? '' : ` on ${textOf(item['cluster'])}`;
   const name = [textOf(item['namespace']), textOf(item['name'])].filter((text) => text !== '').join('/');
   switch (list) {
-    case 'conditions': return textOf(item['type']);
-    case 'objects': return `${textOf(item['kind'])} ${name}${on}`;
-    case 'services': return `service ${textOf(item['name'])}${on}`;
-    case 'approvals': return `approval ${textOf(item['action'])} ${textOf(item['target'])}`;
-    case 'diagnostics': return textOf(item['at']) || 'finding';
-    default: return `${list} ${name || textOf(item['application'])}`.trim();
+    case 'conditions':
+      return textOf(item['type']);
+    case 'objects':
+      return `${textOf(item['kind'])} ${name}${on}`;
+    case 'services':
+      return `service ${textOf(item['name'])}${on}`;
+    case 'approvals':
+      return `approval ${textOf(item['action'])} ${textOf(item['target'])}`;
+    case 'diagnostics':
+      return textOf(item['at']) || 'finding';
+    default:
+      return `${list} ${name || textOf(item['application'])}`.trim();
   }
 }
 
 function valueOfItem(item: Fields): string {
-  if (typeof item['healthy'] === 'boolean') return `${item['healthy'] ? 'healthy' : 'not healthy'}${textOf(item['message']) === '' ? '' : `: ${textOf(item['message'])}`}`;
+  if (typeof item['healthy'] === 'boolean')
+    return `${item['healthy'] ? 'healthy' : 'not healthy'}${textOf(item['message']) === '' ? '' : `: ${textOf(item['message'])}`}`;
   const state = ['status', 'health', 'phase', 'code', 'by'].map((key) => textOf(item[key])).find((text) => text !== '') ?? '';
   const drift = Array.isArray(item['drift']) ? ` drift in ${item['drift'].join(', ')}` : '';
   const why = textOf(item['message']) || (state === 'True' || state === 'False' ? textOf(item['reason']) : '');

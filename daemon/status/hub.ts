@@ -25,7 +25,10 @@ export interface HubStatusInput {
 }
 
 /** The condition types of a reconcile that came through, in KubeVela's order. */
-const STAGES: Readonly<Record<Dialect, readonly string[]>> = { '1.10': ['Parsed', 'Revision', 'Policy', 'Render'], '1.1': ['Parsed', 'Revision', 'Render', 'Applied'] };
+const STAGES: Readonly<Record<Dialect, readonly string[]>> = {
+  '1.10': ['Parsed', 'Revision', 'Policy', 'Render'],
+  '1.1': ['Parsed', 'Revision', 'Render', 'Applied'],
+};
 
 /** The whole status; the caller writes what differs. */
 export function applicationStatus(input: HubStatusInput): JsonObject {
@@ -35,7 +38,14 @@ export function applicationStatus(input: HubStatusInput): JsonObject {
     status: input.phase,
     services: input.services.map((service) => serviceOf(service, input.dialect)),
     ...(input.workflow === null ? {} : { workflow: input.workflow }),
-    ...(input.dialect === '1.10' ? { appliedResources: input.tracked.map((entry) => [keyText(entry.key), entry] as const).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => appliedResource(entry)) } : {}),
+    ...(input.dialect === '1.10'
+      ? {
+          appliedResources: input.tracked
+            .map((entry) => [keyText(entry.key), entry] as const)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([, entry]) => appliedResource(entry)),
+        }
+      : {}),
     ...(input.revision === null ? {} : { latestRevision: { name: input.revision.name, revision: input.revision.number, revisionHash: input.revision.hash } }),
   };
 }
@@ -69,7 +79,14 @@ function conditions(input: HubStatusInput): readonly JsonObject[] {
   for (const type of STAGES[input.dialect]) {
     if (type === failedAt) {
       // KubeVela 1.10: steps are made before Render is told.
-      all.push(make(input.fault?.code.startsWith('workflow/') === true ? 'Workflow' : type, 'False', 'ReconcileError', `${reasonOf(input.fault as Fault)}: ${input.fault?.message ?? ''}`));
+      all.push(
+        make(
+          input.fault?.code.startsWith('workflow/') === true ? 'Workflow' : type,
+          'False',
+          'ReconcileError',
+          `${reasonOf(input.fault as Fault)}: ${input.fault?.message ?? ''}`,
+        ),
+      );
       break;
     }
     all.push(make(type, 'True', 'Available', ''));
@@ -93,13 +110,19 @@ function serviceOf(service: ServiceHealth, dialect: Dialect): JsonObject {
     healthy: service.healthy,
     ...(service.message === '' ? {} : { message: service.message }),
     ...(Object.keys(service.details).length === 0 ? {} : { details: { ...service.details } }),
-    ...(service.traits.length === 0 ? {} : { traits: service.traits.map((trait) => ({ type: trait.type, healthy: trait.healthy, ...(trait.message === '' ? {} : { message: trait.message }) })) }),
+    ...(service.traits.length === 0
+      ? {}
+      : { traits: service.traits.map((trait) => ({ type: trait.type, healthy: trait.healthy, ...(trait.message === '' ? {} : { message: trait.message }) })) }),
   };
 }
 
 function appliedResource(entry: Tracked): JsonObject {
   return {
-    apiVersion: entry.key.apiVersion, kind: entry.key.kind, name: entry.key.name, ...(entry.key.namespace === '' ? {} : { namespace: entry.key.namespace }),
-    ...(entry.key.cluster === LOCAL ? {} : { cluster: entry.key.cluster }), creator: entry.creator === 'policy' ? 'policy' : 'workflow',
+    apiVersion: entry.key.apiVersion,
+    kind: entry.key.kind,
+    name: entry.key.name,
+    ...(entry.key.namespace === '' ? {} : { namespace: entry.key.namespace }),
+    ...(entry.key.cluster === LOCAL ? {} : { cluster: entry.key.cluster }),
+    creator: entry.creator === 'policy' ? 'policy' : 'workflow',
   };
 }

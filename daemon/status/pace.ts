@@ -53,7 +53,12 @@ const MINUTE_MS = 60_000;
  */
 export function paceOf(before: Paced, news: News, told: string, pace: Pace, nowMs: number): { readonly waitMs: number; readonly after: Paced } {
   const isNew = before.sinceMs === null || before.told !== told;
-  const after: Paced = { sinceMs: before.sinceMs ?? nowMs, lastMs: isNew ? nowMs : before.lastMs, told, pushesMs: before.pushesMs.filter((at) => at > nowMs - MINUTE_MS) };
+  const after: Paced = {
+    sinceMs: before.sinceMs ?? nowMs,
+    lastMs: isNew ? nowMs : before.lastMs,
+    told,
+    pushesMs: before.pushesMs.filter((at) => at > nowMs - MINUTE_MS),
+  };
   const settlesMs = news.isUrgent || news.isSettled ? nowMs : Math.min(after.lastMs + pace.quietMs, (after.sinceMs ?? nowMs) + pace.waitMaxMs);
   const most = news.isUrgent ? pace.perMinuteMax * 1.5 : pace.perMinuteMax;
   const over = after.pushesMs.length - Math.floor(most);

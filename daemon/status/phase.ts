@@ -46,19 +46,30 @@ export const TRIES_UNTIL_TOLD = 3;
 
 /** Ready, Reconciling, Stalled: whatever KubeVela's phase means, these tell the truth about every object everywhere. */
 export function conditionsOf(input: PhaseInput): readonly Condition[] {
-  const stall = (reason: string, message: string): readonly Condition[] => [condition('Ready', 'False', reason, message), condition('Reconciling', 'False', reason, ''), condition('Stalled', 'True', reason, message)];
-  const progress = (reason: string, message: string): readonly Condition[] => [condition('Ready', 'False', reason, message), condition('Reconciling', 'True', reason, message), condition('Stalled', 'False', reason, '')];
+  const stall = (reason: string, message: string): readonly Condition[] => [
+    condition('Ready', 'False', reason, message),
+    condition('Reconciling', 'False', reason, ''),
+    condition('Stalled', 'True', reason, message),
+  ];
+  const progress = (reason: string, message: string): readonly Condition[] => [
+    condition('Ready', 'False', reason, message),
+    condition('Reconciling', 'True', reason, message),
+    condition('Stalled', 'False', reason, ''),
+  ];
   const { journal } = input;
   if (input.fault !== null) return ofFault(input.fault, stall, progress);
   if (journal === null) return progress('Starting', '');
   const failed = journal.steps.flatMap((step) => [step, ...step.subSteps]).find((step) => step.phase === 'failed');
-  if (journal.state === 'failed') return stall('WorkflowFailed', failed === undefined ? 'a workflow step failed' : `step ${failed.name}: ${failed.message || failed.reason}`);
+  if (journal.state === 'failed')
+    return stall('WorkflowFailed', failed === undefined ? 'a workflow step failed' : `step ${failed.name}: ${failed.message || failed.reason}`);
   if (journal.state === 'terminated') return stall('WorkflowTerminated', 'the workflow was terminated');
   const fault = input.objects.find((object) => object.fault !== null)?.fault;
-  if (fault !== undefined && fault !== null) return isOfKept(fault, input) ? progress('StateKeep', `${input.keeping}; ${fault.message}`) : ofFault(fault, stall, progress);
+  if (fault !== undefined && fault !== null)
+    return isOfKept(fault, input) ? progress('StateKeep', `${input.keeping}; ${fault.message}`) : ofFault(fault, stall, progress);
   if (journal.suspend) return progress('WorkflowSuspended', waitingMessage(journal));
   // KubeVela 1.1 tries for ever; but when nothing is on its way that could mend it, somebody should look.
-  const tired = failed !== undefined && (journal.failures[failed.id] ?? 0) >= TRIES_UNTIL_TOLD && !input.objects.some((object) => object.health === 'InProgress');
+  const tired =
+    failed !== undefined && (journal.failures[failed.id] ?? 0) >= TRIES_UNTIL_TOLD && !input.objects.some((object) => object.health === 'InProgress');
   if (!journal.finished && tired) return stall('WorkflowFailing', waitingMessage(journal));
   if (!journal.finished) return progress('WorkflowRunning', waitingMessage(journal));
   const unwell = input.services.find((service) => !service.healthy);
@@ -66,11 +77,16 @@ export function conditionsOf(input: PhaseInput): readonly Condition[] {
   if (input.keeping !== undefined && input.keeping !== '') return progress('StateKeep', input.keeping);
   const object = input.objects.find((item) => item.health !== 'Current');
   if (object !== undefined) return (object.health === 'Failed' ? stall : progress)(object.health, `${object.key.kind} ${object.key.name}: ${object.message}`);
-  return [condition('Ready', 'True', 'ReconcileSuccess', ''), condition('Reconciling', 'False', 'ReconcileSuccess', ''), condition('Stalled', 'False', 'ReconcileSuccess', '')];
+  return [
+    condition('Ready', 'True', 'ReconcileSuccess', ''),
+    condition('Reconciling', 'False', 'ReconcileSuccess', ''),
+    condition('Stalled', 'False', 'ReconcileSuccess', ''),
+  ];
 }
 
 /** A cluster that is gone: that no other is found is what is waited for. */
-const isOfKept = (fault: Fault, { keeping = '' }: PhaseInput): boolean => fault.code === 'transport/unreachable' && keeping !== '' && !keeping.includes(fault.message);
+const isOfKept = (fault: Fault, { keeping = '' }: PhaseInput): boolean =>
+  fault.code === 'transport/unreachable' && keeping !== '' && !keeping.includes(fault.message);
 
 type Conditions = (reason: string, message: string) => readonly Condition[];
 
@@ -80,10 +96,15 @@ function ofFault(fault: Fault, stall: Conditions, progress: Conditions): readonl
 
 /** `render/unknown-type` as a condition's reason: `RenderUnknownType`. */
 export function reasonOf(fault: Fault): string {
-  return fault.code.split(/[/-]/).map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  return fault.code
+    .split(/[/-]/)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
 }
 
 function waitingMessage(journal: Journal): string {
-  const waiting = journal.steps.flatMap((step) => (step.subSteps.length > 0 ? step.subSteps : [step])).filter((step) => step.phase !== 'succeeded' && step.phase !== 'skipped');
+  const waiting = journal.steps
+    .flatMap((step) => (step.subSteps.length > 0 ? step.subSteps : [step]))
+    .filter((step) => step.phase !== 'succeeded' && step.phase !== 'skipped');
   return waiting.map((step) => `step ${step.name}: ${step.message || step.phase}`).join('; ');
 }

@@ -19,7 +19,11 @@ const PART_MAX = 120;
  * digits and `._/+=,-` as they are, all else as in a URL. Two names never become one.
  */
 export function quotedRef(ref: string): string {
-  return ref.toWellFormed().replace(/[^\p{L}\p{N}._/+=,-]/gu, (letter) => Buffer.from(letter, 'utf8').toString('hex').replace(/../g, (byte) => `%${byte.toUpperCase()}`));
+  return ref.toWellFormed().replace(/[^\p{L}\p{N}._/+=,-]/gu, (letter) =>
+    Buffer.from(letter, 'utf8')
+      .toString('hex')
+      .replace(/../g, (byte) => `%${byte.toUpperCase()}`),
+  );
 }
 
 /**
@@ -39,11 +43,13 @@ export function planFile(ref: string): string {
 export function plannedIn(files: ReadonlyMap<string, string>): Map<string, string> {
   const { value } = parseYaml(files.get(PLAN_INDEX) ?? '', PLAN_INDEX);
   const plans = isRecord(value) && Array.isArray(value['plans']) ? (value['plans'] as readonly unknown[]) : [];
-  return new Map(plans.flatMap((item) => {
-    if (!isRecord(item)) return [];
-    const { ref, head, file } = item;
-    return typeof ref === 'string' && typeof head === 'string' && /^[0-9a-f]{40,64}$/.test(head) && file === planFile(ref) ? [[ref, head] as const] : [];
-  }));
+  return new Map(
+    plans.flatMap((item) => {
+      if (!isRecord(item)) return [];
+      const { ref, head, file } = item;
+      return typeof ref === 'string' && typeof head === 'string' && /^[0-9a-f]{40,64}$/.test(head) && file === planFile(ref) ? [[ref, head] as const] : [];
+    }),
+  );
 }
 
 /** The index of these plans; null where there are none, so that the file goes. */

@@ -55,7 +55,8 @@ function where(app: ApplicationReport): string {
 }
 
 /** What an application's objects are at, where they say so: `Configuration prod/ack: creating cluster poc-01: initial`. */
-const progressOf = (app: ApplicationReport): readonly ObjectReport[] => app.objects.filter((object) => object.fault === null && object.health === 'InProgress' && object.message !== '');
+const progressOf = (app: ApplicationReport): readonly ObjectReport[] =>
+  app.objects.filter((object) => object.fault === null && object.health === 'InProgress' && object.message !== '');
 
 /** About one application. Where it is not there yet: what the one thing is at that is waited for, else one commit would read like the next. */
 function sentence(app: ApplicationReport): string {
@@ -85,10 +86,18 @@ export function subjectOf(report: Report, { applications, initializers, clusters
   if (report.fault !== null && applications.length + gone.length === 0) return cut(`the pass could not be made: ${report.fault.message}`);
   if (applications.length === 1 && first !== undefined && gone.length === 0) return sentence(first);
   if (applications.length === 0 && gone.length === 1) return `${gone[0] ?? ''}: gone`;
-  if (applications.length + gone.length > 0) return `${applications.length + gone.length} applications: ${counted([...applications.map((app) => app.phase), ...gone.map(() => 'gone')])}`;
+  if (applications.length + gone.length > 0)
+    return `${applications.length + gone.length} applications: ${counted([...applications.map((app) => app.phase), ...gone.map(() => 'gone')])}`;
   const [initializer] = initializers;
-  if (initializer !== undefined) return initializers.length === 1 ? `initializer ${nameOf(initializer)}: ${initializer.phase}` : `${initializers.length} initializers: ${counted(initializers.map((item) => item.phase))}`;
-  if (clusters.length > 0) return `${clusters.map((cluster) => cluster.name).slice(0, CLUSTERS_SAID_MAX).join(', ')}: ${clusters.length === 1 ? `available ${clusters[0]?.available ?? ''}` : `${clusters.length} clusters changed`}`;
+  if (initializer !== undefined)
+    return initializers.length === 1
+      ? `initializer ${nameOf(initializer)}: ${initializer.phase}`
+      : `${initializers.length} initializers: ${counted(initializers.map((item) => item.phase))}`;
+  if (clusters.length > 0)
+    return `${clusters
+      .map((cluster) => cluster.name)
+      .slice(0, CLUSTERS_SAID_MAX)
+      .join(', ')}: ${clusters.length === 1 ? `available ${clusters[0]?.available ?? ''}` : `${clusters.length} clusters changed`}`;
   const mistakes = unique(report.diagnostics).filter((item) => item.severity === 'error').length;
   return mistakes === 0 ? 'repository: no mistakes' : `repository: ${mistakes} ${mistakes === 1 ? 'mistake' : 'mistakes'}`;
 }
@@ -101,12 +110,23 @@ export function causesOf(app: ApplicationReport): readonly string[] {
   const ready = app.conditions.find((item) => item.type === 'Ready');
   const lines = [
     ...(app.fault === null ? [] : [`${app.fault.code}: ${app.fault.message}`]),
-    ...flat(app.journal?.steps ?? []).filter((step) => step.phase === 'failed').map((step) => `step ${step.name}: ${step.message || step.reason}`),
-    ...app.objects.filter((object) => object.fault !== null && object.fault.message !== app.fault?.message).map((object) => of(object, object.fault?.message ?? '')),
-    ...app.objects.filter((object) => object.drift.length > 0).map((object) => of(object, `drift in ${object.drift.slice(0, 5).join(', ')}${object.drift.length > 5 ? ` and ${object.drift.length - 5} more` : ''}`)),
-    ...app.diagnostics.filter((item) => item.severity === 'error' && item.message !== app.fault?.message).map((item) => `${placeOf(item)}${item.origin === undefined ? '' : ': '}${item.code}: ${item.message}`),
+    ...flat(app.journal?.steps ?? [])
+      .filter((step) => step.phase === 'failed')
+      .map((step) => `step ${step.name}: ${step.message || step.reason}`),
+    ...app.objects
+      .filter((object) => object.fault !== null && object.fault.message !== app.fault?.message)
+      .map((object) => of(object, object.fault?.message ?? '')),
+    ...app.objects
+      .filter((object) => object.drift.length > 0)
+      .map((object) => of(object, `drift in ${object.drift.slice(0, 5).join(', ')}${object.drift.length > 5 ? ` and ${object.drift.length - 5} more` : ''}`)),
+    ...app.diagnostics
+      .filter((item) => item.severity === 'error' && item.message !== app.fault?.message)
+      .map((item) => `${placeOf(item)}${item.origin === undefined ? '' : ': '}${item.code}: ${item.message}`),
     ...(app.fault === null && ready !== undefined && ready.status !== 'True' && ready.message !== '' ? [ready.message] : []),
-    ...progressOf(app).filter((object) => !(ready?.message ?? '').includes(object.message)).slice(0, PROGRESS_MAX).map((object) => of(object, object.message)),
+    ...progressOf(app)
+      .filter((object) => !(ready?.message ?? '').includes(object.message))
+      .slice(0, PROGRESS_MAX)
+      .map((object) => of(object, object.message)),
   ].map(cut);
   // What one line says already the next need not say again.
   const told = lines.filter((line, i) => line !== '' && !lines.some((other, k) => k < i && other.includes(line)));
@@ -130,16 +150,34 @@ export function bodyOf(report: Report, { applications, initializers, clusters, g
     ...(isOne ? named.flatMap((app) => causesOf(app).map((line) => `- ${line}`)) : named.flatMap((app) => [`- ${sentence(app)}`, ...indented(causesOf(app))])),
     ...(applications.length > NAMED_MAX ? [`- and ${applications.length - NAMED_MAX} more applications`] : []),
     ...(gone.length + applications.length > 1 ? gone.slice(0, NAMED_MAX).map((name) => `- ${name}: gone`) : []),
-    ...(initializers.length > 1 || applications.length + gone.length > 0 ? initializers : []).slice(0, NAMED_MAX).map((item) => `- initializer ${nameOf(item)}: ${item.phase}`),
-    ...initializers.filter((item) => item.message !== '').slice(0, CAUSES_MAX).map((item) => `- ${nameOf(item)}: ${cut(item.message)}`),
-    ...clusters.filter((cluster) => cluster.fault !== null).slice(0, CAUSES_MAX).map((cluster) => `- cluster ${cluster.name}: ${cut(cluster.fault?.message ?? '')}`),
+    ...(initializers.length > 1 || applications.length + gone.length > 0 ? initializers : [])
+      .slice(0, NAMED_MAX)
+      .map((item) => `- initializer ${nameOf(item)}: ${item.phase}`),
+    ...initializers
+      .filter((item) => item.message !== '')
+      .slice(0, CAUSES_MAX)
+      .map((item) => `- ${nameOf(item)}: ${cut(item.message)}`),
+    ...clusters
+      .filter((cluster) => cluster.fault !== null)
+      .slice(0, CAUSES_MAX)
+      .map((cluster) => `- cluster ${cluster.name}: ${cut(cluster.fault?.message ?? '')}`),
   ];
-  lines.push(...removals(report).slice(0, CAUSES_MAX).map((item) => `- ${cut(`${item.by} approved: ${item.action} ${item.target} (${item.path})`)}`));
+  lines.push(
+    ...removals(report)
+      .slice(0, CAUSES_MAX)
+      .map((item) => `- ${cut(`${item.by} approved: ${item.action} ${item.target} (${item.path})`)}`),
+  );
   if (report.fault !== null) lines.push(`- ${report.fault.code}: ${cut(report.fault.message)}`);
   // The application's own findings are told above.
   const own = new Set(applications.flatMap((app) => app.diagnostics).map((item) => `${placeOf(item)} ${item.message}`));
-  const others = applications.length + gone.length + initializers.length > 0 ? [] : unique(report.diagnostics).filter((item) => item.severity === 'error' && !own.has(`${placeOf(item)} ${item.message}`));
-  return [...lines, ...others.slice(0, CAUSES_MAX).map((item) => `- ${cut(`${placeOf(item)}${item.origin === undefined ? '' : ': '}${item.code}: ${item.message}`)}`)];
+  const others =
+    applications.length + gone.length + initializers.length > 0
+      ? []
+      : unique(report.diagnostics).filter((item) => item.severity === 'error' && !own.has(`${placeOf(item)} ${item.message}`));
+  return [
+    ...lines,
+    ...others.slice(0, CAUSES_MAX).map((item) => `- ${cut(`${placeOf(item)}${item.origin === undefined ? '' : ': '}${item.code}: ${item.message}`)}`),
+  ];
 }
 
 /**
@@ -150,12 +188,19 @@ export function trailersOf(report: Report, { applications, initializers, cluster
   const trailers: [string, string][] = [];
   if (report.revision !== null) trailers.push(['Source-Commit', report.revision.sha], ['Source-Author', report.revision.author]);
   for (const app of applications.slice(0, NAMED_MAX)) {
-    trailers.push(['Application', nameOf(app)], ...clustersOf(app).slice(0, CLUSTERS_NAMED_MAX).map((name): [string, string] => ['Cluster', name]), ['Phase', app.phase]);
+    trailers.push(
+      ['Application', nameOf(app)],
+      ...clustersOf(app)
+        .slice(0, CLUSTERS_NAMED_MAX)
+        .map((name): [string, string] => ['Cluster', name]),
+      ['Phase', app.phase],
+    );
     for (const by of new Set((app.approvals ?? []).map((item) => item.by))) trailers.push(['Approved-By', by]);
   }
   for (const name of gone.slice(0, NAMED_MAX)) trailers.push(['Application', name], ['Phase', 'gone']);
   for (const by of new Set(removals(report).map((item) => item.by))) trailers.push(['Approved-By', by]);
   for (const item of initializers.slice(0, NAMED_MAX)) trailers.push(['Initializer', nameOf(item)], ['Phase', item.phase]);
-  if (applications.length + gone.length + initializers.length === 0) for (const cluster of clusters.slice(0, NAMED_MAX)) trailers.push(['Cluster', cluster.name]);
+  if (applications.length + gone.length + initializers.length === 0)
+    for (const cluster of clusters.slice(0, NAMED_MAX)) trailers.push(['Cluster', cluster.name]);
   return trailers;
 }

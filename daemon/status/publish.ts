@@ -3,7 +3,19 @@ import { isRecord } from '../lib/json.ts';
 import { parseYaml } from '../lib/yaml.ts';
 import type { ApplicationReport, Report, StatusCommit } from '../model/status.ts';
 import type { News } from './pace.ts';
-import { applicationFile, applicationYaml, clusterFile, clusterYaml, initializerFile, initializerYaml, isObjectFile, observedIn, README_FILE, REPOSITORY_FILE, repositoryYaml } from './publish-files.ts';
+import {
+  applicationFile,
+  applicationYaml,
+  clusterFile,
+  clusterYaml,
+  initializerFile,
+  initializerYaml,
+  isObjectFile,
+  observedIn,
+  README_FILE,
+  REPOSITORY_FILE,
+  repositoryYaml,
+} from './publish-files.ts';
 import { bodyOf, subjectOf, trailersOf, type Touched } from './publish-message.ts';
 import { readme } from './publish-readme.ts';
 
@@ -28,9 +40,11 @@ export function publish(told: Report, known: KnownFiles): Published | null {
   const report = { ...told, applications: told.applications.map((app) => asApplied(app, known.get(applicationFile(app.namespace, app.name)))) };
   const files = objectFiles(report, known);
   const seen = observedIn(known.get(REPOSITORY_FILE));
-  const isNews = (): boolean => [...files].some(([path, content]) => known.get(path) !== content) || (report.fault === null && [...known.keys()].some((path) => isObjectFile(path) && !files.has(path)));
+  const isNews = (): boolean =>
+    [...files].some(([path, content]) => known.get(path) !== content) ||
+    (report.fault === null && [...known.keys()].some((path) => isObjectFile(path) && !files.has(path)));
   files.set(REPOSITORY_FILE, repositoryYaml(report, seen));
-  const observed = isNews() ? report.revision?.sha ?? seen : seen;
+  const observed = isNews() ? (report.revision?.sha ?? seen) : seen;
   files.set(REPOSITORY_FILE, repositoryYaml(report, observed));
   // Without its applications the page would say that there are none.
   const knowsNothing = report.fault !== null && report.applications.length === 0 && [...known.keys()].some(isObjectFile);
@@ -42,7 +56,11 @@ export function publish(told: Report, known: KnownFiles): Published | null {
   if (report.fault === null) for (const path of known.keys()) if (!files.has(path) && isObjectFile(path)) changes.set(path, null);
   if (changes.size === 0) return null;
   const touched = touchedBy(report, changes);
-  return { files, news: newsOf(report, touched, known, changes.has(REPOSITORY_FILE)), commit: { files: changes, subject: subjectOf(report, touched), body: bodyOf(report, touched), trailers: trailersOf(report, touched) } };
+  return {
+    files,
+    news: newsOf(report, touched, known, changes.has(REPOSITORY_FILE)),
+    commit: { files: changes, subject: subjectOf(report, touched), body: bodyOf(report, touched), trailers: trailersOf(report, touched) },
+  };
 }
 
 /**
@@ -74,7 +92,9 @@ function touchedBy(report: Report, changes: ReadonlyMap<string, string | null>):
     applications: [...report.applications, ...report.leaving].filter((app) => changes.has(applicationFile(app.namespace, app.name))),
     initializers: report.initializers.filter((item) => changes.has(initializerFile(item.namespace, item.name))),
     clusters: report.clusters.filter((cluster) => changes.has(clusterFile(cluster.name))),
-    gone: [...changes].filter(([path, content]) => content === null && path.startsWith('applications/')).map(([path]) => path.slice('applications/'.length, -'.yaml'.length)),
+    gone: [...changes]
+      .filter(([path, content]) => content === null && path.startsWith('applications/'))
+      .map(([path]) => path.slice('applications/'.length, -'.yaml'.length)),
   };
 }
 
@@ -85,7 +105,10 @@ function saidOf(text: string | undefined): { readonly stalled: boolean; readonly
   const value = text === undefined ? null : parseYaml(text, '').value;
   if (!isRecord(value)) return { stalled: false, approvals: 0 };
   const { conditions, approvals } = value;
-  return { stalled: Array.isArray(conditions) && conditions.some((item) => isRecord(item) && item['type'] === 'Stalled' && item['status'] === 'True'), approvals: Array.isArray(approvals) ? approvals.length : 0 };
+  return {
+    stalled: Array.isArray(conditions) && conditions.some((item) => isRecord(item) && item['type'] === 'Stalled' && item['status'] === 'True'),
+    approvals: Array.isArray(approvals) ? approvals.length : 0,
+  };
 }
 
 /** A failure, an approval or drift is told at once; everything else may wait until nothing moves any more. */
@@ -99,6 +122,10 @@ function newsOf(report: Report, { applications }: Touched, known: KnownFiles, is
   const waitsForPeople = (app: ApplicationReport): boolean => app.journal?.suspend === true && app.retryAfterMs === null;
   return {
     isUrgent: applications.some(isUrgent) || (isRepositoryTouched && report.objects.some((object) => object.drift.length > 0)),
-    isSettled: [...report.applications, ...report.leaving].every((app) => !is(app, 'Reconciling') || waitsForPeople(app)) && report.initializers.every((item) => item.phase === 'success' || item.conditions.some((condition) => condition.type === 'Stalled' && condition.status === 'True')),
+    isSettled:
+      [...report.applications, ...report.leaving].every((app) => !is(app, 'Reconciling') || waitsForPeople(app)) &&
+      report.initializers.every(
+        (item) => item.phase === 'success' || item.conditions.some((condition) => condition.type === 'Stalled' && condition.status === 'True'),
+      ),
   };
 }

@@ -9,7 +9,8 @@ import { applicationFile } from './publish-files.ts';
 const fieldsOf = (value: unknown): Fields => (isRecord(value) ? value : {});
 const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.filter(isRecord) : []);
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-const textsOf = (value: unknown): Readonly<Record<string, string>> => Object.fromEntries(Object.entries(fieldsOf(value)).map(([key, item]) => [key, String(item)]));
+const textsOf = (value: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(fieldsOf(value)).map(([key, item]) => [key, String(item)]));
 
 /** The members as they were recorded, sorted by name. */
 export function recordedMembers(files: ReadonlyMap<string, string>): readonly Member[] {
@@ -21,8 +22,16 @@ export function recordedMembers(files: ReadonlyMap<string, string>): readonly Me
     if (name === '') continue;
     const available = textOf(value['available']);
     members.push({
-      name, mode: value['delivery'] === 'ocm' ? 'ocm' : 'direct', labels: textsOf(value['labels']), claims: {}, accepted: value['accepted'] === true,
-      available: available === 'True' || available === 'False' ? available : 'Unknown', taints: [], version: versionOf(textOf(value['kubernetes'])), object: null, fault: null,
+      name,
+      mode: value['delivery'] === 'ocm' ? 'ocm' : 'direct',
+      labels: textsOf(value['labels']),
+      claims: {},
+      accepted: value['accepted'] === true,
+      available: available === 'True' || available === 'False' ? available : 'Unknown',
+      taints: [],
+      version: versionOf(textOf(value['kubernetes'])),
+      object: null,
+      fault: null,
     });
   }
   return members.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -50,14 +59,23 @@ export function recordedApplication(files: ReadonlyMap<string, string>, namespac
   if (text === undefined) return null;
   const value = fieldsOf(parseYaml(text, path).value);
   const clusters = listOf(value['objects']).map((item) => textOf(item['cluster']) || (item['kind'] === 'ManifestWork' ? textOf(item['namespace']) : LOCAL));
-  return { clusters: [...new Set(clusters)].sort(), definitions: textsOf(value['definitions']), phase: textOf(value['phase']), revision: textOf(value['revision']), revisionHash: textOf(value['revisionHash']) };
+  return {
+    clusters: [...new Set(clusters)].sort(),
+    definitions: textsOf(value['definitions']),
+    phase: textOf(value['phase']),
+    revision: textOf(value['revision']),
+    revisionHash: textOf(value['revisionHash']),
+  };
 }
 
 /**
  * Members and decisions as they were: a Placement by labels chose the recorded cluster that has them, or, where none was
  * recorded, would have chosen the first that does.
  */
-export function recordedClusters(members: readonly Member[], applications: readonly { readonly namespace: string; readonly environments: readonly Environment[]; readonly recorded: RecordedApplication | null }[]): Clusters {
+export function recordedClusters(
+  members: readonly Member[],
+  applications: readonly { readonly namespace: string; readonly environments: readonly Environment[]; readonly recorded: RecordedApplication | null }[],
+): Clusters {
   const decisions = new Map<string, readonly string[]>();
   for (const { namespace, environments, recorded } of applications) {
     for (const { choice } of environments) {
@@ -73,7 +91,10 @@ export function recordedClusters(members: readonly Member[], applications: reado
 export type DefinitionState = 'same' | 'changed' | 'missing' | 'unrecorded';
 
 /** Each definition that was recorded, or is used now, and whether it is the same. */
-export function compareDefinitions(recorded: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): readonly { readonly definition: string; readonly recorded: string; readonly now: string; readonly state: DefinitionState }[] {
+export function compareDefinitions(
+  recorded: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): readonly { readonly definition: string; readonly recorded: string; readonly now: string; readonly state: DefinitionState }[] {
   return [...new Set([...Object.keys(recorded), ...Object.keys(now)])].sort().map((definition) => {
     const [then, today] = [recorded[definition] ?? '', now[definition] ?? ''];
     return { definition, recorded: then, now: today, state: then === '' ? 'unrecorded' : today === '' ? 'missing' : then === today ? 'same' : 'changed' };

@@ -15,9 +15,16 @@ export const asOurselves = <T>(call: () => T): T => acting.run('', call);
 
 /** The same transport in the name of `user`. Faults: transport/denied where the user, or the daemon that would act for it, has no right. */
 export function actingTransport(transport: Transport, user: string): Transport {
-  const as = <A extends readonly unknown[], T>(call: (...args: A) => T) => (...args: A): T => acting.run(user, () => call(...args));
+  const as =
+    <A extends readonly unknown[], T>(call: (...args: A) => T) =>
+    (...args: A): T =>
+      acting.run(user, () => call(...args));
   return {
-    observe: as(transport.observe), apply: as(transport.apply), remove: as(transport.remove), list: as(transport.list), isNamespaced: transport.isNamespaced,
+    observe: as(transport.observe),
+    apply: as(transport.apply),
+    remove: as(transport.remove),
+    list: as(transport.list),
+    isNamespaced: transport.isNamespaced,
     ...(transport.kindOf === undefined ? {} : { kindOf: transport.kindOf }),
     ...(transport.rehearse === undefined ? {} : { rehearse: as(transport.rehearse) }),
   };

@@ -41,8 +41,14 @@ export function rememberOwnWrites(records: Records): OwnWrites {
 }
 
 /** Tells `onChange` the `namespace/name` of every Application that somebody else changed. Runs until `signal` fires. */
-export async function watchApplications(client: KubeClient, isOwn: (object: KubeObject) => boolean, onChange: (name: string) => void, clock: Clock, signal: AbortSignal): Promise<void> {
-  for (let failures = 0; !signal.aborted; ) {
+export async function watchApplications(
+  client: KubeClient,
+  isOwn: (object: KubeObject) => boolean,
+  onChange: (name: string) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let failures = 0; !signal.aborted;) {
     try {
       let version = (await client.list({ ...APPLICATION, metadataOnly: true }, signal)).resourceVersion;
       for (;;) {

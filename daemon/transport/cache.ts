@@ -103,7 +103,9 @@ export function openCache(options: CacheOptions): ObjectCache {
       const kinds = reflectors.get(cluster);
       const [delivered, documents] = await Promise.all([
         objectsOf(reflectorFor(cluster, client, scope, DELIVERED), signal),
-        kinds?.has(nameOf(scope.apiVersion, scope.kind, DOCUMENTS_LABEL)) === true ? objectsOf(reflectorFor(cluster, client, scope, DOCUMENTS_LABEL), signal) : null,
+        kinds?.has(nameOf(scope.apiVersion, scope.kind, DOCUMENTS_LABEL)) === true
+          ? objectsOf(reflectorFor(cluster, client, scope, DOCUMENTS_LABEL), signal)
+          : null,
       ]);
       if (delivered === null || documents === null) return delivered ?? documents;
       return { get: (place) => newest(delivered.get(place), documents.get(place)) };
@@ -127,4 +129,5 @@ export function openCache(options: CacheOptions): ObjectCache {
 
 const nameOf = (apiVersion: string, kind: string, label: string): string => `${apiVersion}/${kind} ${label}`;
 
-const newest = (a: KubeObject | undefined, b: KubeObject | undefined): KubeObject | undefined => (a === undefined || (b !== undefined && isNewer(b, a)) ? b : a);
+const newest = (a: KubeObject | undefined, b: KubeObject | undefined): KubeObject | undefined =>
+  a === undefined || (b !== undefined && isNewer(b, a)) ? b : a;

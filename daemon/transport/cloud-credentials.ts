@@ -18,7 +18,11 @@ export interface CloudCredentials {
  * hack/prepare-alibaba-credentials.sh: one key, `credentials`, with YAML text of `accessKeyID`, `accessKeySecret` and
  * `securityToken`. True when it was written. Faults: transport/*.
  */
-export async function keepCloudCredentials(credentials: CloudCredentials, doors: { readonly hub: Objects; readonly effects: Effects; readonly redactor: Redactor }, signal: AbortSignal): Promise<boolean> {
+export async function keepCloudCredentials(
+  credentials: CloudCredentials,
+  doors: { readonly hub: Objects; readonly effects: Effects; readonly redactor: Redactor },
+  signal: AbortSignal,
+): Promise<boolean> {
   const { hub, effects, redactor } = doors;
   const { accessKeyId, accessKeySecret, securityToken } = credentials;
   const text = `accessKeyID: ${scalar(accessKeyId)}\naccessKeySecret: ${scalar(accessKeySecret)}\nsecurityToken: ${scalar(securityToken)}\n`;
@@ -27,7 +31,13 @@ export async function keepCloudCredentials(credentials: CloudCredentials, doors:
   const target = { apiVersion: 'v1', kind: 'Secret', namespace: SYSTEM_NAMESPACE, name: CLOUD_CREDENTIALS_SECRET };
   const live = await hub.get(target, signal);
   if ((live?.['data'] as Readonly<Record<string, string>> | undefined)?.['credentials'] === data) return false;
-  const secret: KubeObject = { apiVersion: 'v1', kind: 'Secret', metadata: { name: CLOUD_CREDENTIALS_SECRET, namespace: SYSTEM_NAMESPACE }, type: 'Opaque', data: { credentials: data } };
+  const secret: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: CLOUD_CREDENTIALS_SECRET, namespace: SYSTEM_NAMESPACE },
+    type: 'Opaque',
+    data: { credentials: data },
+  };
   await effects.run('system', `Secret ${SYSTEM_NAMESPACE}/${CLOUD_CREDENTIALS_SECRET}`, () => hub.apply(secret, signal));
   return true;
 }

@@ -46,7 +46,11 @@ export function carryOutJobs(transport: Transport, redactor: Redactor): Transpor
     const done = isFinished(live) ? askedOf(live) : askedOf(live).slice(0, -1);
     if (done.includes(templateHash(object)) && !isGone) return { key, object: asDone(object, live), changed: false, warnings: [] };
     if (!isFinished(live) && clusterOfJob(live) !== clusterOfJob(object))
-      throw new Fault('transport/busy', `${describeKey(key)} still registers cluster ${clusterOfJob(live)}; cluster ${clusterOfJob(object)} has its turn when that is done`, { kind: 'waiting', retryAfterMs: WAIT_MS });
+      throw new Fault(
+        'transport/busy',
+        `${describeKey(key)} still registers cluster ${clusterOfJob(live)}; cluster ${clusterOfJob(object)} has its turn when that is done`,
+        { kind: 'waiting', retryAfterMs: WAIT_MS },
+      );
     // A Job's template cannot be changed.
     if (!(await transport.remove(key, live.metadata.uid ?? '', 'cascading', signal)))
       throw new Fault('transport/busy', `${describeKey(key)} is being deleted; it is made anew when it is gone`, { kind: 'waiting', retryAfterMs: WAIT_MS });
@@ -73,7 +77,10 @@ export function carryOutJobs(transport: Transport, redactor: Redactor): Transpor
     const isAsBefore = receipt.object === request.live;
     if (!isAsBefore && managedBy !== MANAGED_BY && suspend !== true) {
       await transport.remove(key, receipt.object.metadata.uid ?? '', 'cascading', signal);
-      throw new Fault('transport/invalid', `${describeKey(key)}: the server keeps neither managedBy nor suspend of a Job and would run its image; it is taken away again`);
+      throw new Fault(
+        'transport/invalid',
+        `${describeKey(key)}: the server keeps neither managedBy nor suspend of a Job and would run its image; it is taken away again`,
+      );
     }
     return { ...receipt, object: shown(receipt.object) };
   }

@@ -50,7 +50,9 @@ export const isMarked = (object: KubeObject): boolean => object.metadata.annotat
 /** Whether a Job has ended, well or not. Pure. */
 export function isFinished(object: KubeObject): boolean {
   const status = isRecord(object['status']) ? object['status'] : {};
-  return (Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : []).some(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True');
+  return (Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : []).some(
+    ({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True',
+  );
 }
 
 /**
@@ -77,7 +79,12 @@ export function clusterRegisterJobController(doors: RegisterJobDoors): Controlle
     } catch (error) {
       const fault = toFault(error);
       if (endsTurn(fault)) throw fault;
-      return { retryAfterMs: fault.retryAfterMs ?? (fault.kind === 'denied' || fault.kind === 'invalid' ? REFUSED_MS : WAIT_MS), changed, message: redactor.text(fault.message), fault };
+      return {
+        retryAfterMs: fault.retryAfterMs ?? (fault.kind === 'denied' || fault.kind === 'invalid' ? REFUSED_MS : WAIT_MS),
+        changed,
+        message: redactor.text(fault.message),
+        fault,
+      };
     }
   }
 
@@ -93,9 +100,18 @@ async function begin(job: KubeObject, doors: RegisterJobDoors, signal: AbortSign
 /** Kubernetes 1.31 and later: SuccessCriteriaMet comes with Complete, and both need the times. */
 async function complete(job: KubeObject, cluster: string, doors: RegisterJobDoors, signal: AbortSignal): Promise<void> {
   const now = timeText(doors.clock.now());
-  const condition = (type: string): JsonObject => ({ type, status: 'True', lastProbeTime: now, lastTransitionTime: now, reason: 'CompletionsReached', message: `Lateen has registered cluster ${cluster}` });
+  const condition = (type: string): JsonObject => ({
+    type,
+    status: 'True',
+    lastProbeTime: now,
+    lastTransitionTime: now,
+    reason: 'CompletionsReached',
+    message: `Lateen has registered cluster ${cluster}`,
+  });
   const status = isRecord(job['status']) ? job['status'] : {};
-  const others = Array.isArray(status['conditions']) ? status['conditions'].filter((one): one is JsonObject => isRecord(one) && one['type'] !== 'Suspended') : [];
+  const others = Array.isArray(status['conditions'])
+    ? status['conditions'].filter((one): one is JsonObject => isRecord(one) && one['type'] !== 'Suspended')
+    : [];
   await saveStatus(job, { succeeded: 1, completionTime: now, conditions: [...others, condition('SuccessCriteriaMet'), condition('Complete')] }, doors, signal);
 }
 
@@ -124,8 +140,11 @@ function connectionFields(flags: ReadonlyMap<string, string>): KubeconfigText {
   const kubeconfig = flags.get('kube-config') ?? '';
   if (kubeconfig !== '') return readKubeconfigText(plainKubeconfig(kubeconfig));
   return {
-    server: flags.get('api-server-internet') ?? '', caData: flags.get('cluster-ca-cert') ?? '',
-    certData: flags.get('client-cert') ?? '', keyData: flags.get('client-key') ?? '', token: '',
+    server: flags.get('api-server-internet') ?? '',
+    caData: flags.get('cluster-ca-cert') ?? '',
+    certData: flags.get('client-cert') ?? '',
+    keyData: flags.get('client-key') ?? '',
+    token: '',
   };
 }
 

@@ -53,7 +53,8 @@ export function readConnection(secret: KubeObject, options: { readonly nowMs: nu
   if (type === 'Dynamic' || data('exec') !== '') refuse('asks for a program to log in with (Dynamic, exec), which is never run');
   if (labels[ENDPOINT_TYPE_LABEL] === 'ClusterProxy') refuse('asks for a connection through cluster-proxy (ClusterProxy), which is not supported');
   if (data('proxy-url') !== '') refuse('asks for a proxy (proxy-url), which is not supported');
-  if (type !== 'X509Certificate' && type !== 'ServiceAccountToken') refuse(`has the credential type ${JSON.stringify(type)}; X509Certificate and ServiceAccountToken are supported`);
+  if (type !== 'X509Certificate' && type !== 'ServiceAccountToken')
+    refuse(`has the credential type ${JSON.stringify(type)}; X509Certificate and ServiceAccountToken are supported`);
   const endpoint = data('endpoint').trim();
   const url = URL.parse(endpoint);
   if (url === null || url.protocol !== 'https:' || url.username !== '' || url.password !== '') refuse('has no https URL as endpoint');
@@ -70,7 +71,8 @@ export function readConnection(secret: KubeObject, options: { readonly nowMs: nu
   const certificate = certificateOf(cert);
   if (certificate === null) return refuse('has a tls.crt that is no certificate');
   if (certificate.validToDate.getTime() <= options.nowMs) refuse(`has a client certificate that expired on ${timeText(certificate.validToDate.getTime())}`);
-  if (certificate.validFromDate.getTime() > options.nowMs) refuse(`has a client certificate that is not valid before ${timeText(certificate.validFromDate.getTime())}`);
+  if (certificate.validFromDate.getTime() > options.nowMs)
+    refuse(`has a client certificate that is not valid before ${timeText(certificate.validFromDate.getTime())}`);
   if (!fits(certificate, key)) refuse('has a tls.key that does not belong to its tls.crt');
   return { endpoint, ca: ca === '' ? null : ca, login: { cert, key } };
 }

@@ -34,7 +34,8 @@ function holdsFor(expression: Readonly<Record<string, unknown>>, labels: Labels)
     }
     case 'Exists':
     case 'DoesNotExist':
-      if (values.length > 0) throw new SelectorError(`values: Invalid value: ${JSON.stringify(values)}: values set must be empty for exists and does not exist`);
+      if (values.length > 0)
+        throw new SelectorError(`values: Invalid value: ${JSON.stringify(values)}: values set must be empty for exists and does not exist`);
       return (value !== undefined) === (expression['operator'] === 'Exists');
     default:
       throw new SelectorError(`${JSON.stringify(expression['operator'] ?? '')} is not a valid label selector operator`);

@@ -30,13 +30,27 @@ interface Watched {
 }
 
 const conditionsOf = (object: KubeObject): unknown => {
-  const status = object['status'] as { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[]; readonly clusterClaims?: unknown } | undefined;
+  const status = object['status'] as
+    | { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[]; readonly clusterClaims?: unknown }
+    | undefined;
   return [status?.conditions?.map(({ type, status: value }) => [type, value]), status?.clusterClaims];
 };
 
 /** Leases, and statuses that say the same, wake nobody. */
 const WATCHED: readonly Watched[] = [
-  { apiVersion: CLUSTER_API, kind: 'ManagedCluster', namespace: '', isOurs: () => true, digest: (object) => [object.metadata.generation, object.metadata.labels, object.metadata.annotations, object.metadata.deletionTimestamp, conditionsOf(object)] },
+  {
+    apiVersion: CLUSTER_API,
+    kind: 'ManagedCluster',
+    namespace: '',
+    isOurs: () => true,
+    digest: (object) => [
+      object.metadata.generation,
+      object.metadata.labels,
+      object.metadata.annotations,
+      object.metadata.deletionTimestamp,
+      conditionsOf(object),
+    ],
+  },
   { apiVersion: PLACEMENT_API, kind: 'Placement', namespace: '', isOurs: () => true, digest: (object) => [object.metadata.uid, object.metadata.generation] },
   { apiVersion: PLACEMENT_API, kind: 'PlacementDecision', namespace: '', isOurs: () => true, digest: (object) => [object.metadata.uid, object['status']] },
   { apiVersion: 'v1', kind: 'Secret', namespace: SYSTEM_NAMESPACE, isOurs: isConnection, digest: (object) => [object.metadata.labels, object['data']] },
@@ -67,7 +81,7 @@ async function watchKind(hub: KubeClient, watched: Watched, onChange: (kind: str
       const changed = [...list.items.filter(isOurs).filter(note).map(placeOf), ...[...known.keys()].filter((place) => !there.has(place))];
       for (const place of changed) if (!there.has(place)) known.delete(place);
       if (round > 0) for (const place of changed) onChange(kind, place.slice(place.indexOf('/') + 1));
-      for (let version = list.resourceVersion; ; ) {
+      for (let version = list.resourceVersion; ;) {
         for await (const event of hub.watch({ apiVersion, kind, namespace, resourceVersion: version }, signal)) {
           version = event.object.metadata.resourceVersion ?? version;
           failures = 0;

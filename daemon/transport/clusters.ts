@@ -6,7 +6,16 @@ import { DELIVERY_ANNOTATION, type DeliveryMode, type Member } from '../model/cl
 import { Fault, toFault } from '../model/fault.ts';
 import { LOCAL, type KubeObject } from '../model/object.ts';
 import type { Clock, Redactor } from '../model/ports.ts';
-import { clientConfigOf, CREDENTIAL_TYPE_LABEL, credentialsOfConnection, labelsOfConnection, learnConnection, OLD_CREDENTIAL_LABEL, readConnection, type Connection } from './clusters-connection.ts';
+import {
+  clientConfigOf,
+  CREDENTIAL_TYPE_LABEL,
+  credentialsOfConnection,
+  labelsOfConnection,
+  learnConnection,
+  OLD_CREDENTIAL_LABEL,
+  readConnection,
+  type Connection,
+} from './clusters-connection.ts';
 import { openClient, type KubeClient } from './kube.ts';
 import { findOcm, klusterletOf, type Klusterlet } from './ocm-evidence.ts';
 import { CLUSTER_API, CLUSTER_LEASE } from './ocm-kinds.ts';
@@ -66,7 +75,9 @@ const NOTHING: ClustersReading = { members: [], ocm: null, leases: new Map() };
 /** Opens the registry over a hub. Nothing is asked yet. */
 export function openClusters(options: ClustersOptions): ClusterRegistry {
   const { hub, clock, redactor } = options;
-  const connect = options.connect ?? ((connection) => openClient(credentialsOfConnection(connection), { clock, inFlight: 16, connectTimeoutMs: 3_000, answerTimeoutMs: 10_000 }));
+  const connect =
+    options.connect ??
+    ((connection) => openClient(credentialsOfConnection(connection), { clock, inFlight: 16, connectTimeoutMs: 3_000, answerTimeoutMs: 10_000 }));
   const opened = new Map<string, Opened>();
   const sights = new Map<string, Sight>();
   const closing = new Set<Promise<void>>();
@@ -77,7 +88,11 @@ export function openClusters(options: ClustersOptions): ClusterRegistry {
     const old = opened.get(name);
     if (old === undefined) return;
     opened.delete(name);
-    const done = Promise.resolve(old.client[Symbol.asyncDispose]()).catch(() => {}).finally(() => { closing.delete(done); });
+    const done = Promise.resolve(old.client[Symbol.asyncDispose]())
+      .catch(() => {})
+      .finally(() => {
+        closing.delete(done);
+      });
     closing.add(done);
   };
 
@@ -99,7 +114,12 @@ export function openClusters(options: ClustersOptions): ClusterRegistry {
 
   async function read(signal: AbortSignal): Promise<ClustersReading> {
     const fresh = clock.now() < evidence.untilMs ? Promise.resolve(evidence.ocm) : findOcm(hub, clock, signal);
-    const [ocm, secrets, clusters, leases] = await Promise.all([fresh, readSecrets(hub, signal), readServed(hub, CLUSTER_API, 'ManagedCluster', signal), readLeases(hub, signal)]);
+    const [ocm, secrets, clusters, leases] = await Promise.all([
+      fresh,
+      readSecrets(hub, signal),
+      readServed(hub, CLUSTER_API, 'ManagedCluster', signal),
+      readLeases(hub, signal),
+    ]);
     if (clock.now() >= evidence.untilMs) evidence = { ocm, untilMs: clock.now() + EVIDENCE_FRESH_MS };
     for (const secret of secrets.values()) learnConnection(secret, redactor);
     const names = [...new Set([...secrets.keys(), ...clusters.keys()])].sort();
@@ -108,7 +128,14 @@ export function openClusters(options: ClustersOptions): ClusterRegistry {
       const [secret, object, lease] = [secrets.get(name) ?? null, clusters.get(name) ?? null, leases.get(name) ?? null];
       const klusterlet = klusterletOf(lease, leaseSecondsOf(object), clock.now());
       const connectionFault = secret === null ? null : open(name, secret);
-      const decision = decideDelivery({ name, annotation: object?.metadata.annotations?.[DELIVERY_ANNOTATION], hasObject: object !== null, hasSecret: secret !== null, klusterlet, ocm });
+      const decision = decideDelivery({
+        name,
+        annotation: object?.metadata.annotations?.[DELIVERY_ANNOTATION],
+        hasObject: object !== null,
+        hasSecret: secret !== null,
+        klusterlet,
+        ocm,
+      });
       const fault = decision.fault ?? (decision.mode === 'direct' ? connectionFault : null);
       return memberOf(name, decision.mode, object, secret, fault, sights.get(name));
     });
@@ -131,7 +158,8 @@ export function openClusters(options: ClustersOptions): ClusterRegistry {
       if (member === undefined) throw new Fault('transport/unreachable', `failed to get cluster ${name}: not found`, { kind: 'waiting' });
       if (member.fault !== null) throw member.fault;
       const there = opened.get(name);
-      if (member.mode !== 'direct' || there === undefined) throw new Fault('transport/delivery', `cluster ${name} is reached by its klusterlet only (${DELIVERY_ANNOTATION}: ocm)`);
+      if (member.mode !== 'direct' || there === undefined)
+        throw new Fault('transport/delivery', `cluster ${name} is reached by its klusterlet only (${DELIVERY_ANNOTATION}: ocm)`);
       return there.client;
     },
     async [Symbol.asyncDispose]() {
@@ -158,18 +186,24 @@ export interface DeliveryFacts {
  */
 export function decideDelivery(facts: DeliveryFacts): { readonly mode: DeliveryMode; readonly fault: Fault | null } {
   const { name, annotation, hasObject, hasSecret, klusterlet, ocm } = facts;
-  const refuse = (mode: DeliveryMode, why: string): { readonly mode: DeliveryMode; readonly fault: Fault } => ({ mode, fault: new Fault('transport/delivery', `cluster ${name}: ${why}`) });
+  const refuse = (mode: DeliveryMode, why: string): { readonly mode: DeliveryMode; readonly fault: Fault } => ({
+    mode,
+    fault: new Fault('transport/delivery', `cluster ${name}: ${why}`),
+  });
   const agent = klusterlet === null ? '' : `a klusterlet (${klusterlet.manager}) renews its lease`;
   if (!hasObject) return { mode: 'direct', fault: null };
   if (annotation === 'ocm') return { mode: 'ocm', fault: null };
   if (annotation === 'direct') {
-    if (klusterlet?.isLive === true) return refuse('direct', `it is annotated ${DELIVERY_ANNOTATION}: direct, but ${agent}; annotate it with ocm to hand it over, or stop the klusterlet`);
+    if (klusterlet?.isLive === true)
+      return refuse('direct', `it is annotated ${DELIVERY_ANNOTATION}: direct, but ${agent}; annotate it with ocm to hand it over, or stop the klusterlet`);
     if (!hasSecret) return refuse('direct', `it is annotated ${DELIVERY_ANNOTATION}: direct, but there is no connection: Secret ${SYSTEM_NAMESPACE}/${name}`);
     return { mode: 'direct', fault: null };
   }
   if (annotation !== undefined) return refuse('ocm', `${DELIVERY_ANNOTATION} is ${JSON.stringify(annotation)}; direct and ocm are known`);
-  if (klusterlet?.isLive === true && hasSecret) return refuse('ocm', `it has a connection Secret, and ${agent}; annotate it with ${DELIVERY_ANNOTATION}: ocm or direct`);
-  if (hasSecret) return refuse('direct', `it has a connection Secret and nothing that says that Lateen delivers to it; annotate it with ${DELIVERY_ANNOTATION}: direct`);
+  if (klusterlet?.isLive === true && hasSecret)
+    return refuse('ocm', `it has a connection Secret, and ${agent}; annotate it with ${DELIVERY_ANNOTATION}: ocm or direct`);
+  if (hasSecret)
+    return refuse('direct', `it has a connection Secret and nothing that says that Lateen delivers to it; annotate it with ${DELIVERY_ANNOTATION}: direct`);
   if (klusterlet !== null || ocm !== null) return { mode: 'ocm', fault: null };
   return refuse('ocm', `it has neither a connection Secret nor a klusterlet; join it, or annotate it with ${DELIVERY_ANNOTATION}: ocm`);
 }
@@ -181,7 +215,14 @@ export function leaseSecondsOf(cluster: KubeObject | null): number {
   return typeof seconds === 'number' && seconds > 0 ? seconds : 60;
 }
 
-function memberOf(name: string, mode: DeliveryMode, object: KubeObject | null, secret: KubeObject | null, fault: Fault | null, sight: Sight | undefined): Member {
+function memberOf(
+  name: string,
+  mode: DeliveryMode,
+  object: KubeObject | null,
+  secret: KubeObject | null,
+  fault: Fault | null,
+  sight: Sight | undefined,
+): Member {
   const spec = isRecord(object?.['spec']) ? object['spec'] : {};
   const status = isRecord(object?.['status']) ? object['status'] : {};
   const records = (value: unknown): readonly Readonly<Record<string, unknown>>[] => (Array.isArray(value) ? value.filter(isRecord) : []);
@@ -189,7 +230,10 @@ function memberOf(name: string, mode: DeliveryMode, object: KubeObject | null, s
   const seen = sight === undefined ? 'Unknown' : sight.isAvailable ? 'True' : 'False';
   const gitVersion = isRecord(status['version']) && typeof status['version']['kubernetes'] === 'string' ? status['version']['kubernetes'] : '';
   return {
-    name, mode, object, fault,
+    name,
+    mode,
+    object,
+    fault,
     labels: { ...(secret === null ? {} : labelsOfConnection(secret)), ...object?.metadata.labels },
     claims: Object.fromEntries(records(status['clusterClaims']).map((claim) => [String(claim['name']), String(claim['value'])])),
     accepted: object === null || spec['hubAcceptsClient'] === true,

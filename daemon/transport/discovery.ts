@@ -50,17 +50,20 @@ export function openDiscovery(read: ReadPath): Discovery {
   }
 
   // One load for all who wait; a failed one is tried again by the next who asks.
-  const loaded = (signal: AbortSignal): Promise<void> => (loading ??= loadAll(signal).catch((error: unknown) => {
-    loading = null;
-    throw error;
-  }));
+  const loaded = (signal: AbortSignal): Promise<void> =>
+    (loading ??= loadAll(signal).catch((error: unknown) => {
+      loading = null;
+      throw error;
+    }));
 
   return {
     async findNamed(group, word, signal) {
       await loaded(signal);
       const asked = word.toLowerCase();
       const groupOf = ({ apiVersion }: Resource): string => (apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '');
-      const named = [...kinds.values()].filter((item) => (item.plural === asked || item.kind.toLowerCase() === asked) && (group === '' || groupOf(item) === group));
+      const named = [...kinds.values()].filter(
+        (item) => (item.plural === asked || item.kind.toLowerCase() === asked) && (group === '' || groupOf(item) === group),
+      );
       return named.find((item) => groupOf(item) === '') ?? named[0] ?? null;
     },
     async find(apiVersion, kind, signal) {

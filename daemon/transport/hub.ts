@@ -47,7 +47,8 @@ export async function prepareHub(
 ): Promise<readonly string[]> {
   const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
   const isThere = (await client.get(targetOf(namespace), signal)) !== null;
-  if (!isThere) await effects.run('system', `Namespace ${SYSTEM_NAMESPACE}`, () => client.apply(namespace, { fieldManager: FIELD_MANAGER, force: true }, signal));
+  if (!isThere)
+    await effects.run('system', `Namespace ${SYSTEM_NAMESPACE}`, () => client.apply(namespace, { fieldManager: FIELD_MANAGER, force: true }, signal));
   const written = await installDefinitions(client, definitions, '', effects, clock, signal);
   const views = await installViews(client, effects, signal);
   return [...(isThere ? [] : [SYSTEM_NAMESPACE]), ...written, ...views].sort();
@@ -58,10 +59,13 @@ export function asPrepared(transport: Transport, definitions: readonly KubeObjec
   const ours = new Map(definitions.map((definition) => [keyText(keyOf(LOCAL, definition)), definition]));
   return {
     ...transport,
-    observe: async (keys, signal) => new Map([...(await transport.observe(keys, signal))].map(([key, seen]) => {
-      const live = ours.get(key);
-      return [key, live !== undefined && 'absent' in seen ? { live } : seen] as const;
-    })),
+    observe: async (keys, signal) =>
+      new Map(
+        [...(await transport.observe(keys, signal))].map(([key, seen]) => {
+          const live = ours.get(key);
+          return [key, live !== undefined && 'absent' in seen ? { live } : seen] as const;
+        }),
+      ),
   };
 }
 

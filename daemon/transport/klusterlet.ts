@@ -42,19 +42,24 @@ export async function klusterletOn({ client }: Place, signal: AbortSignal): Prom
   const isServed = (await client.findResource(KLUSTERLET_API, 'Klusterlet', signal)) !== null;
   const [klusterlet, bootstrap, agent, operator] = await Promise.all([
     isServed ? client.get({ apiVersion: KLUSTERLET_API, kind: 'Klusterlet', namespace: '', name: KLUSTERLET }, signal) : null,
-    secretOf(BOOTSTRAP_SECRET), secretOf(AGENT_SECRET),
+    secretOf(BOOTSTRAP_SECRET),
+    secretOf(AGENT_SECRET),
     client.get({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: OPERATOR_NAMESPACE, name: KLUSTERLET }, signal),
   ]);
   return { klusterlet, bootstrap, hasCertificate: dataOf(agent, 'tls.crt') !== '', hasOperator: operator !== null };
 }
-
 
 /** Not in cluster-gateway's form: nothing is delivered by it, and `vela cluster list` does not know it. */
 function keptSecret({ name, connection }: Pick<ClusterRegistration, 'name' | 'connection'>): KubeObject {
   const { labels: _gateway, ...metadata } = connectionSecret(name, connection).metadata;
   return { ...connectionSecret(name, connection), metadata: { ...metadata, name: `lateen-klusterlet-${name}` } };
 }
-const keptTarget = (name: string): ReturnType<typeof clusterTarget> => ({ apiVersion: 'v1', kind: 'Secret', namespace: SYSTEM_NAMESPACE, name: `lateen-klusterlet-${name}` });
+const keptTarget = (name: string): ReturnType<typeof clusterTarget> => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  namespace: SYSTEM_NAMESPACE,
+  name: `lateen-klusterlet-${name}`,
+});
 
 /** Keeps the way to the member for the day on which its klusterlet is to go. True when something was written. Faults: transport/*. */
 export function keepConnection(registration: ClusterRegistration, doors: RegisterDoors, signal: AbortSignal): Promise<boolean> {
@@ -64,13 +69,22 @@ export function keepConnection(registration: ClusterRegistration, doors: Registe
 /** Puts the finalizer on a ManagedCluster. The object as it is then. Faults: transport/*. */
 export async function hold(live: KubeObject, doors: Pick<RegisterDoors, 'hub' | 'effects'>, signal: AbortSignal): Promise<KubeObject> {
   const finalizers = live.metadata.finalizers ?? [];
-  return finalizers.includes(KLUSTERLET_FINALIZER) || live.metadata.deletionTimestamp !== undefined ? live : saveFinalizers(live, [...finalizers, KLUSTERLET_FINALIZER], doors, signal);
+  return finalizers.includes(KLUSTERLET_FINALIZER) || live.metadata.deletionTimestamp !== undefined
+    ? live
+    : saveFinalizers(live, [...finalizers, KLUSTERLET_FINALIZER], doors, signal);
 }
 
-async function saveFinalizers(live: KubeObject, finalizers: readonly string[], { hub, effects }: Pick<RegisterDoors, 'hub' | 'effects'>, signal: AbortSignal): Promise<KubeObject> {
+async function saveFinalizers(
+  live: KubeObject,
+  finalizers: readonly string[],
+  { hub, effects }: Pick<RegisterDoors, 'hub' | 'effects'>,
+  signal: AbortSignal,
+): Promise<KubeObject> {
   const name = live.metadata.name ?? '';
   const body = { metadata: { finalizers, resourceVersion: live.metadata.resourceVersion } };
-  return (await effects.run('system', `ManagedCluster ${name}`, () => hub.patch(clusterTarget(name), 'merge', body, { fieldManager: CONTROLLER_MANAGER }, signal))).object;
+  return (
+    await effects.run('system', `ManagedCluster ${name}`, () => hub.patch(clusterTarget(name), 'merge', body, { fieldManager: CONTROLLER_MANAGER }, signal))
+  ).object;
 }
 
 /**
@@ -90,15 +104,22 @@ export function klusterletController(doors: RegisterDoors): Controller {
       const others = finalizers.filter((finalizer) => finalizer !== KLUSTERLET_FINALIZER);
       if (others.length > 0) return wait(`cluster ${name} is being cleared (${others.join(', ')}); its klusterlet goes after that`);
       const secret = await doors.hub.get(keptTarget(name), signal);
-      if (secret !== null && annotations?.[ABANDON_ANNOTATION] !== 'true' && !(await takeOff(name, secret, doors, signal))) return wait(`the klusterlet of cluster ${name} is being taken off it`, true);
-      if (secret !== null) await doors.effects.run('delete', `Secret ${SYSTEM_NAMESPACE}/${keptTarget(name).name}`, () => doors.hub.delete(keptTarget(name), {}, signal));
+      if (secret !== null && annotations?.[ABANDON_ANNOTATION] !== 'true' && !(await takeOff(name, secret, doors, signal)))
+        return wait(`the klusterlet of cluster ${name} is being taken off it`, true);
+      if (secret !== null)
+        await doors.effects.run('delete', `Secret ${SYSTEM_NAMESPACE}/${keptTarget(name).name}`, () => doors.hub.delete(keptTarget(name), {}, signal));
       await saveFinalizers(live, [], doors, signal);
       return { retryAfterMs: null, changed: true, message: '', fault: null };
     } catch (error) {
       const fault = toFault(error);
       if (endsTurn(fault)) throw fault;
       const message = `the klusterlet of cluster ${name} is not taken off it: ${doors.redactor.text(fault.message)}; the annotation ${ABANDON_ANNOTATION}: "true" on ManagedCluster ${name} gives it up`;
-      return { retryAfterMs: fault.retryAfterMs ?? RETRY_MS, changed: false, message, fault: new Fault(fault.code, message, { kind: fault.kind, cause: error }) };
+      return {
+        retryAfterMs: fault.retryAfterMs ?? RETRY_MS,
+        changed: false,
+        message,
+        fault: new Fault(fault.code, message, { kind: fault.kind, cause: error }),
+      };
     }
   }
 
@@ -117,7 +138,9 @@ async function takeOff(name: string, secret: KubeObject, doors: RegisterDoors, s
   const spec = isRecord(klusterlet?.['spec']) ? klusterlet['spec'] : {};
   if (klusterlet !== null && spec['clusterName'] !== name) return true;
   const remove = (object: KubeObject, namespace: string): Promise<KubeObject | null> =>
-    effects.run('delete', `${object.kind} ${object.metadata.name ?? ''} on ${name}`, () => client.delete({ apiVersion: object.apiVersion, kind: object.kind, namespace, name: object.metadata.name ?? '' }, {}, signal));
+    effects.run('delete', `${object.kind} ${object.metadata.name ?? ''} on ${name}`, () =>
+      client.delete({ apiVersion: object.apiVersion, kind: object.kind, namespace, name: object.metadata.name ?? '' }, {}, signal),
+    );
   if (klusterlet !== null && (klusterlet.metadata.deletionTimestamp !== undefined || (await remove(klusterlet, '')) !== null)) return false;
   // Without a Klusterlet to say whose it was: only what Lateen has put there.
   if (bootstrap?.metadata.annotations?.[EXPIRES_ANNOTATION] !== undefined) await remove(bootstrap, AGENT_NAMESPACE);

@@ -40,7 +40,8 @@ export async function probe(client: KubeClient, timeoutMs: number, clock: Clock,
   try {
     return await withDeadline(timeoutMs, (within) => look(client, clock, within), clock, signal);
   } catch (error) {
-    if (!signal.aborted && error instanceof DOMException && error.name === 'TimeoutError') throw new Fault('transport/unreachable', `${client.server} did not answer within ${timeoutMs / 1000} s`, { cause: error });
+    if (!signal.aborted && error instanceof DOMException && error.name === 'TimeoutError')
+      throw new Fault('transport/unreachable', `${client.server} did not answer within ${timeoutMs / 1000} s`, { cause: error });
     throw toFault(error);
   }
 }
@@ -53,7 +54,11 @@ async function look(client: KubeClient, clock: Clock, signal: AbortSignal): Prom
 }
 
 /** OCM 1.3: GET /livez, and /healthz where that is not found or forbidden. */
-async function health(client: KubeClient, clock: Clock, signal: AbortSignal): Promise<{ readonly trouble: string | null; readonly clockOffsetMs: number | null }> {
+async function health(
+  client: KubeClient,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ readonly trouble: string | null; readonly clockOffsetMs: number | null }> {
   for (const path of ['/livez', '/healthz']) {
     try {
       const answer = await get(client, path, signal);
@@ -69,7 +74,16 @@ async function health(client: KubeClient, clock: Clock, signal: AbortSignal): Pr
 }
 
 const get = (client: KubeClient, path: string, signal: AbortSignal): ReturnType<KubeClient['raw']> =>
-  client.raw({ method: 'GET', path, accept: path === '/version' ? 'application/json' : '*/*', subject: { what: path.slice(1), verb: 'get', secret: false }, repeatable: true }, signal);
+  client.raw(
+    {
+      method: 'GET',
+      path,
+      accept: path === '/version' ? 'application/json' : '*/*',
+      subject: { what: path.slice(1), verb: 'get', secret: false },
+      repeatable: true,
+    },
+    signal,
+  );
 
 async function readVersion(client: KubeClient, signal: AbortSignal): Promise<ClusterVersion | null> {
   const read: unknown = parseJson((await get(client, '/version', signal)).text);

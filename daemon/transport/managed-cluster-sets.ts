@@ -12,7 +12,12 @@ import { mergePatchBetween } from './three-way.ts';
 /** The sets that every hub has. OCM 1.3: their selectors are put back unless {@link AUTO_UPDATE} says `false`. */
 const DEFAULT_SETS: readonly KubeObject[] = [
   { apiVersion: SET_API, kind: 'ManagedClusterSet', metadata: { name: 'default' }, spec: { clusterSelector: { selectorType: 'ExclusiveClusterSetLabel' } } },
-  { apiVersion: SET_API, kind: 'ManagedClusterSet', metadata: { name: 'global' }, spec: { clusterSelector: { selectorType: 'LabelSelector', labelSelector: {} } } },
+  {
+    apiVersion: SET_API,
+    kind: 'ManagedClusterSet',
+    metadata: { name: 'global' },
+    spec: { clusterSelector: { selectorType: 'LabelSelector', labelSelector: {} } },
+  },
 ];
 const AUTO_UPDATE = 'cluster.open-cluster-management.io/autoupdate';
 
@@ -39,7 +44,9 @@ export function emptyCondition(count: number): Condition {
 
 /** OCM 1.3: condition Bound. */
 export function boundCondition(isThere: boolean): Condition {
-  return isThere ? { type: 'Bound', status: 'True', reason: 'ClusterSetBound', message: '' } : { type: 'Bound', status: 'False', reason: 'ClusterSetNotFound', message: '' };
+  return isThere
+    ? { type: 'Bound', status: 'True', reason: 'ClusterSetBound', message: '' }
+    : { type: 'Bound', status: 'False', reason: 'ClusterSetNotFound', message: '' };
 }
 
 export interface SetsDoors {
@@ -55,7 +62,10 @@ export async function keepDefaultSets(sets: readonly KubeObject[], doors: SetsDo
       const name = wanted.metadata.name ?? '';
       const live = byName.get(name);
       if (live !== undefined && (live.metadata.annotations?.[AUTO_UPDATE] === 'false' || equal(live['spec'], wanted['spec']))) return;
-      const write = () => (live === undefined ? doors.hub.create(wanted, { fieldManager: FIELD_MANAGER }, signal) : doors.hub.replace({ ...live, spec: wanted['spec'] }, { fieldManager: FIELD_MANAGER }, signal));
+      const write = () =>
+        live === undefined
+          ? doors.hub.create(wanted, { fieldManager: FIELD_MANAGER }, signal)
+          : doors.hub.replace({ ...live, spec: wanted['spec'] }, { fieldManager: FIELD_MANAGER }, signal);
       byName.set(name, (await doors.effects.run('system', `ManagedClusterSet ${name}`, write)).object);
     }),
   );
@@ -63,7 +73,14 @@ export async function keepDefaultSets(sets: readonly KubeObject[], doors: SetsDo
 }
 
 /** Writes the conditions of sets and bindings where they differ. Faults: transport/*. */
-export async function keepSetStatus(sets: readonly KubeObject[], bindings: readonly KubeObject[], clusters: readonly KubeObject[], nowMs: number, doors: SetsDoors, signal: AbortSignal): Promise<void> {
+export async function keepSetStatus(
+  sets: readonly KubeObject[],
+  bindings: readonly KubeObject[],
+  clusters: readonly KubeObject[],
+  nowMs: number,
+  doors: SetsDoors,
+  signal: AbortSignal,
+): Promise<void> {
   const names = new Set(sets.map(({ metadata }) => metadata.name));
   const wanted: (readonly [KubeObject, Condition])[] = [
     ...sets.map((set) => [set, emptyCondition(membersOf(set, clusters).length)] as const),
@@ -86,5 +103,9 @@ export async function saveStatus(object: KubeObject, status: Readonly<Record<str
   const place = target.namespace === '' ? target.name : `${target.namespace}/${target.name}`;
   // With the version that was read: conditions are a list, and another's entry must not be lost.
   const body = { metadata: { resourceVersion: object.metadata.resourceVersion }, status: patch };
-  return (await doors.effects.run('system', `status of ${target.kind} ${place}`, () => doors.hub.patch(target, 'merge', body, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal))).object;
+  return (
+    await doors.effects.run('system', `status of ${target.kind} ${place}`, () =>
+      doors.hub.patch(target, 'merge', body, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal),
+    )
+  ).object;
 }

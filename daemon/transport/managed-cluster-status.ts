@@ -73,7 +73,8 @@ function* conditionsFor(cluster: KubeObject, before: readonly Fields[], seen: Se
   const { report, isHubOurs } = seen;
   if (!isAccepted(cluster)) {
     // A cluster that was never taken in carries no such condition.
-    if (isHubOurs && before.some(({ type }) => type === 'HubAcceptedManagedCluster')) yield condition('HubAcceptedManagedCluster', 'False', 'HubClusterAdminDenied', 'Denied by hub cluster admin');
+    if (isHubOurs && before.some(({ type }) => type === 'HubAcceptedManagedCluster'))
+      yield condition('HubAcceptedManagedCluster', 'False', 'HubClusterAdminDenied', 'Denied by hub cluster admin');
     return;
   }
   if (isHubOurs) yield condition('HubAcceptedManagedCluster', 'True', 'HubClusterAdminAccepted', 'Accepted by hub cluster admin');
@@ -82,7 +83,8 @@ function* conditionsFor(cluster: KubeObject, before: readonly Fields[], seen: Se
   if (report?.trouble === null) yield condition('ManagedClusterConditionAvailable', 'True', 'ManagedClusterAvailable', 'Managed cluster is available');
   else if (report !== null && seen.troubledSinceMs !== null && seen.nowMs - seen.troubledSinceMs >= TROUBLE_BELIEVED_MS)
     yield condition('ManagedClusterConditionAvailable', 'False', 'ManagedClusterKubeAPIServerUnavailable', report.trouble);
-  else if (report === null && isHubOurs && isAway(seen)) yield condition('ManagedClusterConditionAvailable', 'Unknown', 'ManagedClusterLeaseUpdateStopped', 'Registration agent stopped updating its lease.');
+  else if (report === null && isHubOurs && isAway(seen))
+    yield condition('ManagedClusterConditionAvailable', 'Unknown', 'ManagedClusterLeaseUpdateStopped', 'Registration agent stopped updating its lease.');
   const offsetMs = report?.clockOffsetMs ?? null;
   if (isHubOurs && offsetMs !== null) yield clockCondition(Math.abs(offsetMs) <= Math.max(2_000, seen.leaseSeconds * 1000));
 }
@@ -90,7 +92,12 @@ function* conditionsFor(cluster: KubeObject, before: readonly Fields[], seen: Se
 function clockCondition(isSynced: boolean): Condition {
   return isSynced
     ? condition('ManagedClusterConditionClockSynced', 'True', 'ManagedClusterClockSynced', 'The clock of the managed cluster is synced with the hub.')
-    : condition('ManagedClusterConditionClockSynced', 'False', 'ManagedClusterClockOutOfSync', 'The clock of hub and agent is out of sync. This may cause the Unknown status and affect agent functionalities.');
+    : condition(
+        'ManagedClusterConditionClockSynced',
+        'False',
+        'ManagedClusterClockOutOfSync',
+        'The clock of hub and agent is out of sync. This may cause the Unknown status and affect agent functionalities.',
+      );
 }
 
 /** OCM 1.3: five lease durations without a renewal, by the hub's own record, so that a restart forgets nothing. */
@@ -101,7 +108,8 @@ function isAway(seen: Seen): boolean {
 /** The list with the condition in its place, or at the end; the time is kept unless its status changes. */
 export function withCondition(conditions: readonly Fields[], next: Condition & { readonly observedGeneration?: number }, nowMs: number): readonly Fields[] {
   const old = conditions.find(({ type }) => type === next.type);
-  const lastTransitionTime = old !== undefined && old['status'] === next.status && typeof old['lastTransitionTime'] === 'string' ? old['lastTransitionTime'] : timeText(nowMs);
+  const lastTransitionTime =
+    old !== undefined && old['status'] === next.status && typeof old['lastTransitionTime'] === 'string' ? old['lastTransitionTime'] : timeText(nowMs);
   const full = { ...next, lastTransitionTime };
   return old === undefined ? [...conditions, full] : conditions.map((one) => (one === old ? full : one));
 }
@@ -112,7 +120,12 @@ const isAccepted = (cluster: KubeObject): boolean => isRecord(cluster['spec']) &
  * What of metadata and spec has to be merged in, for a cluster of which the hub's part is ours: finalizers, the set's
  * label, where its API server is, and the taints that follow from `available`. Null when all of it is so.
  */
-export function wantedSpecPatch(cluster: KubeObject, conditions: readonly Fields[], config: { readonly url: string; readonly caBundle?: string } | null, nowMs: number): Fields | null {
+export function wantedSpecPatch(
+  cluster: KubeObject,
+  conditions: readonly Fields[],
+  config: { readonly url: string; readonly caBundle?: string } | null,
+  nowMs: number,
+): Fields | null {
   if (cluster.metadata.deletionTimestamp !== undefined) return null;
   const spec = isRecord(cluster['spec']) ? cluster['spec'] : {};
   const metadata: Record<string, unknown> = {};
@@ -121,7 +134,8 @@ export function wantedSpecPatch(cluster: KubeObject, conditions: readonly Fields
   const missing = CLUSTER_FINALIZERS.filter((name) => !finalizers.includes(name));
   if (isAccepted(cluster) && missing.length > 0) metadata['finalizers'] = [...finalizers, ...missing];
   if (cluster.metadata.labels?.[CLUSTER_SET_LABEL] === undefined) metadata['labels'] = { [CLUSTER_SET_LABEL]: 'default' };
-  if (config !== null && !(Array.isArray(spec['managedClusterClientConfigs']) && spec['managedClusterClientConfigs'].length > 0)) fields['managedClusterClientConfigs'] = [config];
+  if (config !== null && !(Array.isArray(spec['managedClusterClientConfigs']) && spec['managedClusterClientConfigs'].length > 0))
+    fields['managedClusterClientConfigs'] = [config];
   const taints = wantedTaints(spec['taints'], conditions, nowMs);
   if (!equal(taints, Array.isArray(spec['taints']) ? spec['taints'] : [])) fields['taints'] = taints.length > 0 ? taints : null;
   if (Object.keys(metadata).length === 0 && Object.keys(fields).length === 0) return null;

@@ -107,10 +107,15 @@ export function openTender(options: TenderOptions): Tender {
     const memory = memories.get(name) ?? { lookedMs: 0, report: null, troubledSinceMs: null, prepared: null, busy: null, live: null };
     memories.set(name, memory);
     if (memory.busy === null) memory.live = member.object;
-    memory.busy ??= tendMember(member, memory, round).finally(() => { memory.busy = null; });
+    memory.busy ??= tendMember(member, memory, round).finally(() => {
+      memory.busy = null;
+    });
     const late: Tended = { name, fault: new Fault('transport/unreachable', `cluster ${name} has not answered yet`) };
     const done = new AbortController();
-    const timer = clock.sleep(ROUND_WAIT_MS, AbortSignal.any([done.signal, round.signal])).then(() => late, () => late);
+    const timer = clock.sleep(ROUND_WAIT_MS, AbortSignal.any([done.signal, round.signal])).then(
+      () => late,
+      () => late,
+    );
     try {
       return await Promise.race([memory.busy, timer]);
     } finally {
@@ -141,7 +146,17 @@ export function openTender(options: TenderOptions): Tender {
     }
   }
 
-  async function write(cluster: KubeObject, seen: { readonly report: Report | null; readonly memory: Memory; readonly lease: KubeObject | null; readonly leaseSeconds: number; readonly isRenewalDue: boolean }, round: Round): Promise<void> {
+  async function write(
+    cluster: KubeObject,
+    seen: {
+      readonly report: Report | null;
+      readonly memory: Memory;
+      readonly lease: KubeObject | null;
+      readonly leaseSeconds: number;
+      readonly isRenewalDue: boolean;
+    },
+    round: Round,
+  ): Promise<void> {
     const name = cluster.metadata.name ?? '';
     const isHubOurs = round.reading.ocm === null;
     const isAccepted = isRecord(cluster['spec']) && cluster['spec']['hubAcceptsClient'] === true;
@@ -150,12 +165,22 @@ export function openTender(options: TenderOptions): Tender {
     if (isAccepted && lease === null && isHubOurs) lease = await makeLease(name, round.signal);
     else if (isAccepted && lease !== null && seen.report !== null && seen.isRenewalDue) lease = await renewLease(lease, round.signal);
     const nowMs = clock.now();
-    const status = wantedStatus(cluster, { report: seen.report, troubledSinceMs: seen.memory.troubledSinceMs, renewedMs: renewedMs(lease), leaseSeconds: seen.leaseSeconds, nowMs, isHubOurs });
+    const status = wantedStatus(cluster, {
+      report: seen.report,
+      troubledSinceMs: seen.memory.troubledSinceMs,
+      renewedMs: renewedMs(lease),
+      leaseSeconds: seen.leaseSeconds,
+      nowMs,
+      isHubOurs,
+    });
     let live = await saveStatus(cluster, status, options, round.signal);
     seen.memory.live = live;
     const conditions = Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : [];
     const patch = isHubOurs ? wantedSpecPatch(live, conditions, registry.configOf(name), nowMs) : null;
-    if (patch !== null) seen.memory.live = live = (await effects.run('system', `ManagedCluster ${name}`, () => hub.patch(targetOf(cluster), 'merge', patch, { fieldManager: FIELD_MANAGER }, round.signal))).object;
+    if (patch !== null)
+      seen.memory.live = live = (
+        await effects.run('system', `ManagedCluster ${name}`, () => hub.patch(targetOf(cluster), 'merge', patch, { fieldManager: FIELD_MANAGER }, round.signal))
+      ).object;
     if (isHubOurs && live.metadata.deletionTimestamp !== undefined) await clear(live, round.signal);
   }
 
@@ -177,7 +202,11 @@ export function openTender(options: TenderOptions): Tender {
 
   async function renewLease(lease: KubeObject, signal: AbortSignal): Promise<KubeObject> {
     const body = { metadata: { resourceVersion: lease.metadata.resourceVersion }, spec: { renewTime: microTime(clock.now()) } };
-    return (await effects.run('system', `Lease ${lease.metadata.namespace ?? ''}/${CLUSTER_LEASE}`, () => hub.patch(targetOf(lease), 'merge', body, { fieldManager: FIELD_MANAGER }, signal))).object;
+    return (
+      await effects.run('system', `Lease ${lease.metadata.namespace ?? ''}/${CLUSTER_LEASE}`, () =>
+        hub.patch(targetOf(lease), 'merge', body, { fieldManager: FIELD_MANAGER }, signal),
+      )
+    ).object;
   }
 
   /** OCM 1.3: a cluster that is deleted takes its works with it, and is gone when they are. */
@@ -186,7 +215,9 @@ export function openTender(options: TenderOptions): Tender {
     const ours = (cluster.metadata.finalizers ?? []).filter((finalizer) => CLUSTER_FINALIZERS.includes(finalizer));
     if (ours.length === 0) return;
     const works = (await hub.list({ apiVersion: WORK_API, kind: 'ManifestWork', namespace: name, metadataOnly: true }, signal)).items;
-    for (const work of works) if (work.metadata.deletionTimestamp === undefined) await effects.run('delete', `ManifestWork ${name}/${work.metadata.name ?? ''}`, () => hub.delete(targetOf(work), {}, signal));
+    for (const work of works)
+      if (work.metadata.deletionTimestamp === undefined)
+        await effects.run('delete', `ManifestWork ${name}/${work.metadata.name ?? ''}`, () => hub.delete(targetOf(work), {}, signal));
     if (cluster.metadata.annotations?.[ABANDON_ANNOTATION] === 'true') await abandon(works, signal);
     const left = (await hub.list({ apiVersion: WORK_API, kind: 'ManifestWork', namespace: name, metadataOnly: true }, signal)).items;
     const status = isRecord(cluster['status']) ? cluster['status'] : {};
@@ -205,7 +236,9 @@ export function openTender(options: TenderOptions): Tender {
       const finalizers = live?.metadata.finalizers ?? [];
       if (live === null || !finalizers.includes(WORK_FINALIZER)) continue;
       const body = { metadata: { finalizers: finalizers.filter((name) => name !== WORK_FINALIZER), resourceVersion: live.metadata.resourceVersion } };
-      await effects.run('system', `ManifestWork ${work.metadata.namespace ?? ''}/${work.metadata.name ?? ''}`, () => hub.patch(targetOf(work), 'merge', body, { fieldManager: FIELD_MANAGER }, signal));
+      await effects.run('system', `ManifestWork ${work.metadata.namespace ?? ''}/${work.metadata.name ?? ''}`, () =>
+        hub.patch(targetOf(work), 'merge', body, { fieldManager: FIELD_MANAGER }, signal),
+      );
     }
   }
 
@@ -215,8 +248,13 @@ export function openTender(options: TenderOptions): Tender {
     await forgetConnections(reading.members, signal);
     for (const name of memories.keys()) if (!reading.members.some((member) => member.name === name)) memories.delete(name);
     if (reading.members.length === 0 && !(await isServed(SET_API, 'ManagedClusterSet', signal))) return [];
-    const list = async (kind: string): Promise<readonly KubeObject[]> => (isHubOurs ? (await hub.list({ apiVersion: SET_API, kind, namespace: '' }, signal)).items : []);
-    const [sets, bindings, namespaces] = await Promise.all([list('ManagedClusterSet'), list('ManagedClusterSetBinding'), hub.list({ apiVersion: 'v1', kind: 'Namespace', namespace: '', labels: CLUSTER_NAME_LABEL, metadataOnly: true }, signal)]);
+    const list = async (kind: string): Promise<readonly KubeObject[]> =>
+      isHubOurs ? (await hub.list({ apiVersion: SET_API, kind, namespace: '' }, signal)).items : [];
+    const [sets, bindings, namespaces] = await Promise.all([
+      list('ManagedClusterSet'),
+      list('ManagedClusterSetBinding'),
+      hub.list({ apiVersion: 'v1', kind: 'Namespace', namespace: '', labels: CLUSTER_NAME_LABEL, metadataOnly: true }, signal),
+    ]);
     const round: Round = { nowMs: clock.now(), reading, namespaces: new Set(namespaces.items.map(({ metadata }) => metadata.name ?? '')), signal };
     const tended = await Promise.all(reading.members.filter(isTended).map((member) => tendInTime(member, round)));
     if (signal.aborted) throw new Fault('loop/cancelled', 'cancelled');
@@ -233,7 +271,8 @@ export function openTender(options: TenderOptions): Tender {
     }
   }
 
-  const isServed = async (apiVersion: string, kind: string, signal: AbortSignal): Promise<boolean> => (await hub.findResource(apiVersion, kind, signal)) !== null;
+  const isServed = async (apiVersion: string, kind: string, signal: AbortSignal): Promise<boolean> =>
+    (await hub.findResource(apiVersion, kind, signal)) !== null;
 
   /** Sets, bindings, placements: after the clusters, whose labels and taints they depend on. */
   async function tendHub(sets: readonly KubeObject[], bindings: readonly KubeObject[], clusters: readonly KubeObject[], signal: AbortSignal): Promise<void> {
@@ -242,7 +281,10 @@ export function openTender(options: TenderOptions): Tender {
     await tendPlacements({ hub, effects, clock }, { clusters, sets: all, bindings }, signal);
   }
 
-  const tend = (signal: AbortSignal): Promise<readonly Tended[]> => (running ??= tendAll(signal).finally(() => { running = null; }));
+  const tend = (signal: AbortSignal): Promise<readonly Tended[]> =>
+    (running ??= tendAll(signal).finally(() => {
+      running = null;
+    }));
 
   return {
     tend,
@@ -269,7 +311,13 @@ function roundMs(reading: ClustersReading): number {
 function deletingCondition(left: readonly KubeObject[]): Condition {
   const pending = left.filter(({ metadata }) => (metadata.finalizers ?? []).length > 0).length;
   // The spelling is OCM's own.
-  if (left.length > 0) return { type: 'Deleting', status: 'False', reason: 'ResourceRemaining', message: `The resource manifestworks is remaning, the remaining count is ${left.length}, the finalizer pending count is ${pending}` };
+  if (left.length > 0)
+    return {
+      type: 'Deleting',
+      status: 'False',
+      reason: 'ResourceRemaining',
+      message: `The resource manifestworks is remaning, the remaining count is ${left.length}, the finalizer pending count is ${pending}`,
+    };
   return { type: 'Deleting', status: 'True', reason: 'NoResource', message: 'No cleaned resource in cluster ns.' };
 }
 

@@ -4,7 +4,6 @@ import type { Fields } from '../lib/json.ts';
 import { FIELD_MANAGER } from '../lib/stamp.ts';
 import type { KubeObject } from '../model/object.ts';
 
-
 /** Ours, and vela-core's own names (its user agent is `kubevela/<revision>`): what it wrote is ours once we take over. */
 const OURS: ReadonlySet<string> = new Set([FIELD_MANAGER, 'kubevela', 'vela-core']);
 

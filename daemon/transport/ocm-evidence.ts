@@ -39,7 +39,9 @@ export async function findOcm(hub: KubeClient, clock: Clock, signal: AbortSignal
   ]);
   const manager = managers.find(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (manager !== undefined) return `ClusterManager ${manager.metadata.name ?? ''}`;
-  const deployment = deployments.find((item) => CONTROLLER.test(item.metadata.name ?? '') && isRecord(item['status']) && Number(item['status']['readyReplicas'] ?? 0) > 0);
+  const deployment = deployments.find(
+    (item) => CONTROLLER.test(item.metadata.name ?? '') && isRecord(item['status']) && Number(item['status']['readyReplicas'] ?? 0) > 0,
+  );
   if (deployment !== undefined) return `Deployment ${HUB_NAMESPACE}/${deployment.metadata.name ?? ''}`;
   const lock = locks.flat().find((item) => clock.now() - renewedMs(item) < LOCK_FRESH_MS);
   return lock === undefined ? null : `Lease ${lock.metadata.namespace ?? ''}/${lock.metadata.name ?? ''}`;
@@ -66,7 +68,9 @@ export function klusterletOf(lease: KubeObject | null, leaseDurationSeconds: num
   const madeMs = Date.parse(lease.metadata.creationTimestamp ?? '') || 0;
   if (atMs <= madeMs + MAKING_MS) return null;
   const entries = lease.metadata['managedFields'];
-  const writer = (Array.isArray(entries) ? entries.filter(isRecord) : []).find(({ fieldsV1 }) => isRecord(fieldsV1) && isRecord(fieldsV1['f:spec']) && 'f:renewTime' in fieldsV1['f:spec']);
+  const writer = (Array.isArray(entries) ? entries.filter(isRecord) : []).find(
+    ({ fieldsV1 }) => isRecord(fieldsV1) && isRecord(fieldsV1['f:spec']) && 'f:renewTime' in fieldsV1['f:spec'],
+  );
   const manager = typeof writer?.['manager'] === 'string' ? writer['manager'] : '';
   if (manager === '' || manager === FIELD_MANAGER) return null;
   return { manager, isLive: nowMs - atMs <= LEASES_UNTIL_AWAY * leaseDurationSeconds * 1000 };

@@ -45,7 +45,8 @@ export function translateVersions(transport: Transport, clusters: (name: string)
       return apiVersion;
     }
   };
-  const move = async (key: ObjectKey, signal: AbortSignal): Promise<ObjectKey> => (isMovable(key.apiVersion, key.kind) ? { ...key, apiVersion: await served(key.cluster, key.apiVersion, key.kind, signal) } : key);
+  const move = async (key: ObjectKey, signal: AbortSignal): Promise<ObjectKey> =>
+    isMovable(key.apiVersion, key.kind) ? { ...key, apiVersion: await served(key.cluster, key.apiVersion, key.kind, signal) } : key;
   const as = (object: KubeObject, apiVersion: string): KubeObject => (object.apiVersion === apiVersion ? object : { ...object, apiVersion });
 
   return {
@@ -64,13 +65,21 @@ export function translateVersions(transport: Transport, clusters: (name: string)
       const { key, object, live } = request;
       const moved = await move(key, signal);
       if (moved.apiVersion === key.apiVersion) return transport.apply(request, signal);
-      const receipt = await transport.apply({ ...request, key: moved, object: as(object, moved.apiVersion), live: live === null ? null : as(live, moved.apiVersion) }, signal);
+      const receipt = await transport.apply(
+        { ...request, key: moved, object: as(object, moved.apiVersion), live: live === null ? null : as(live, moved.apiVersion) },
+        signal,
+      );
       return { ...receipt, key, object: as(receipt.object, key.apiVersion) };
     },
     async rehearse(request, signal) {
       const { key, object, live } = request;
       const moved = await move(key, signal);
-      await transport.rehearse?.(moved.apiVersion === key.apiVersion ? request : { ...request, key: moved, object: as(object, moved.apiVersion), live: live === null ? null : as(live, moved.apiVersion) }, signal);
+      await transport.rehearse?.(
+        moved.apiVersion === key.apiVersion
+          ? request
+          : { ...request, key: moved, object: as(object, moved.apiVersion), live: live === null ? null : as(live, moved.apiVersion) },
+        signal,
+      );
     },
     async remove(key, uid, propagation, signal, mark) {
       return transport.remove(await move(key, signal), uid, propagation, signal, mark);

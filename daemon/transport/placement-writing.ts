@@ -38,13 +38,21 @@ export async function tendPlacements(doors: PlacementDoors, facts: Pick<Placemen
   // One after the other, in the order of their names: each sees what those before it have chosen.
   for (const placement of placements.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))) {
     if (placement.metadata.deletionTimestamp !== undefined || placement.metadata.annotations?.[DISABLED_ANNOTATION] === 'true') continue;
-    const own = decisions.filter((decision) => decision.metadata.namespace === placement.metadata.namespace && decision.metadata.labels?.[PLACEMENT_LABEL] === placement.metadata.name);
+    const own = decisions.filter(
+      (decision) => decision.metadata.namespace === placement.metadata.namespace && decision.metadata.labels?.[PLACEMENT_LABEL] === placement.metadata.name,
+    );
     const chosen = await tendPlacement(placement, own, { ...facts, decided, nowMs: doors.clock.now() }, doors, signal);
     if (chosen !== null) decided.set(placeOf(placement), chosen);
   }
 }
 
-async function tendPlacement(placement: KubeObject, own: readonly KubeObject[], world: PlacementWorld, doors: PlacementDoors, signal: AbortSignal): Promise<readonly string[] | null> {
+async function tendPlacement(
+  placement: KubeObject,
+  own: readonly KubeObject[],
+  world: PlacementWorld,
+  doors: PlacementDoors,
+  signal: AbortSignal,
+): Promise<readonly string[] | null> {
   const { groups, conditions } = schedulePlacement(placement, world);
   const old = isRecord(placement['status']) ? placement['status'] : {};
   let next: readonly Fields[] = Array.isArray(old['conditions']) ? old['conditions'].filter(isRecord) : [];
@@ -56,10 +64,13 @@ async function tendPlacement(placement: KubeObject, own: readonly KubeObject[], 
   const objects = decisionObjects(placement, groups);
   for (const { object, clusters } of objects) await keepDecision(object, clusters, own, doors, signal);
   const names = new Set(objects.map(({ object }) => object.metadata.name));
-  for (const stale of own) if (!names.has(stale.metadata.name)) await doors.effects.run('delete', describe(stale), () => doors.hub.delete(targetOf(stale), {}, signal));
+  for (const stale of own)
+    if (!names.has(stale.metadata.name)) await doors.effects.run('delete', describe(stale), () => doors.hub.delete(targetOf(stale), {}, signal));
   const count = groups.reduce((sum, { clusters }) => sum + clusters.length, 0);
   const decisionGroups = groups.map(({ name, clusters }, index) => ({
-    decisionGroupIndex: index, decisionGroupName: name, clusterCount: clusters.length,
+    decisionGroupIndex: index,
+    decisionGroupName: name,
+    clusterCount: clusters.length,
     decisions: objects.filter((one) => one.group === index).map(({ object }) => object.metadata.name),
   }));
   // OCM leaves the number out when it is 0.
@@ -80,26 +91,43 @@ export function decisionObjects(placement: KubeObject, groups: readonly Decision
   for (const [group, { name: groupName, clusters }] of groups.entries()) {
     for (let start = 0; start === 0 || start < clusters.length; start += DECISIONS_PER_OBJECT) {
       const metadata = {
-        name: `${name}-decision-${objects.length + 1}`, namespace: placement.metadata.namespace ?? '',
+        name: `${name}-decision-${objects.length + 1}`,
+        namespace: placement.metadata.namespace ?? '',
         labels: { [GROUP_INDEX_LABEL]: String(group), [GROUP_NAME_LABEL]: groupName, [PLACEMENT_LABEL]: name },
-        ownerReferences: [{ apiVersion: PLACEMENT_API, kind: 'Placement', name, uid: placement.metadata.uid ?? '', controller: true, blockOwnerDeletion: true }],
+        ownerReferences: [
+          { apiVersion: PLACEMENT_API, kind: 'Placement', name, uid: placement.metadata.uid ?? '', controller: true, blockOwnerDeletion: true },
+        ],
       };
-      objects.push({ group, object: { apiVersion: PLACEMENT_API, kind: 'PlacementDecision', metadata }, clusters: clusters.slice(start, start + DECISIONS_PER_OBJECT) });
+      objects.push({
+        group,
+        object: { apiVersion: PLACEMENT_API, kind: 'PlacementDecision', metadata },
+        clusters: clusters.slice(start, start + DECISIONS_PER_OBJECT),
+      });
     }
   }
   return objects;
 }
 
-async function keepDecision(object: KubeObject, clusters: readonly string[], own: readonly KubeObject[], doors: PlacementDoors, signal: AbortSignal): Promise<void> {
+async function keepDecision(
+  object: KubeObject,
+  clusters: readonly string[],
+  own: readonly KubeObject[],
+  doors: PlacementDoors,
+  signal: AbortSignal,
+): Promise<void> {
   let live = own.find(({ metadata }) => metadata.name === object.metadata.name) ?? null;
-  if (live === null) live = (await doors.effects.run('system', describe(object), () => doors.hub.create(object, { fieldManager: FIELD_MANAGER }, signal))).object;
+  if (live === null)
+    live = (await doors.effects.run('system', describe(object), () => doors.hub.create(object, { fieldManager: FIELD_MANAGER }, signal))).object;
   else if (!equal(pick(live), pick(object))) {
     const body = { metadata: { ...pick(object), resourceVersion: live.metadata.resourceVersion } };
-    live = (await doors.effects.run('system', describe(object), () => doors.hub.patch(targetOf(object), 'merge', body, { fieldManager: FIELD_MANAGER }, signal))).object;
+    live = (
+      await doors.effects.run('system', describe(object), () => doors.hub.patch(targetOf(object), 'merge', body, { fieldManager: FIELD_MANAGER }, signal))
+    ).object;
   }
   const decisions = clusters.map((clusterName) => ({ clusterName, reason: '' }));
   const old = isRecord(live['status']) ? live['status'] : {};
-  if (decisions.length > 0 || old['decisions'] !== undefined) await saveStatus(live, { ...old, decisions: decisions.length > 0 ? decisions : undefined }, doors, signal);
+  if (decisions.length > 0 || old['decisions'] !== undefined)
+    await saveStatus(live, { ...old, decisions: decisions.length > 0 ? decisions : undefined }, doors, signal);
 }
 
 const pick = ({ metadata }: KubeObject): Fields => ({ labels: metadata.labels, ownerReferences: metadata['ownerReferences'] });

@@ -60,14 +60,25 @@ function scheduleValid(placement: KubeObject, world: PlacementWorld): Schedule {
   const available = [...new Map(eligible.flatMap((set) => membersOf(set, world.clusters)).map((cluster) => [nameOf(cluster), cluster])).values()];
   const before = world.decided.get(`${placement.metadata.namespace ?? ''}/${nameOf(placement)}`) ?? [];
   const predicates = records(spec['predicates']);
-  const feasible = available.filter((cluster) => fitsPredicates(cluster, predicates)).filter((cluster) => toleratesTaints(cluster, records(spec['tolerations']), before.includes(nameOf(cluster)), world.nowMs));
+  const feasible = available
+    .filter((cluster) => fitsPredicates(cluster, predicates))
+    .filter((cluster) => toleratesTaints(cluster, records(spec['tolerations']), before.includes(nameOf(cluster)), world.nowMs));
   const limit = typeof spec['numberOfClusters'] === 'number' ? spec['numberOfClusters'] : feasible.length;
   const scores = scoresOf(feasible, placement, before, world);
   const ranked = feasible.map(nameOf).sort((a, b) => (scores.get(b) ?? 0) - (scores.get(a) ?? 0) || (a < b ? -1 : 1));
   const chosen = new Set(ranked.slice(0, limit));
-  const counts = { bindings: bound, eligible: eligible.map(nameOf), available: available.length, feasible: feasible.length, unscheduled: Math.max(0, limit - chosen.size) };
+  const counts = {
+    bindings: bound,
+    eligible: eligible.map(nameOf),
+    available: available.length,
+    feasible: feasible.length,
+    unscheduled: Math.max(0, limit - chosen.size),
+  };
   return {
-    groups: groupsOf(feasible.filter((cluster) => chosen.has(nameOf(cluster))), spec),
+    groups: groupsOf(
+      feasible.filter((cluster) => chosen.has(nameOf(cluster))),
+      spec,
+    ),
     conditions: [
       { type: 'PlacementMisconfigured', status: 'False', reason: 'Succeedconfigured', message: 'Placement configurations check pass' },
       satisfiedCondition(counts, Array.isArray(spec['clusterSets']) ? spec['clusterSets'].map(String) : []),
@@ -135,15 +146,25 @@ function scoresOf(clusters: readonly KubeObject[], placement: KubeObject, before
   };
   // Above every sum of weights: see the head of this file.
   const kept = (cluster: KubeObject): number => (isRecord(policy) || !before.includes(nameOf(cluster)) ? 0 : 1_000_000);
-  return new Map(clusters.map((cluster) => [nameOf(cluster), kept(cluster) + [...weights].reduce((sum, [scorer, weight]) => sum + weight * scorers[scorer](cluster), 0)]));
+  return new Map(
+    clusters.map((cluster) => [nameOf(cluster), kept(cluster) + [...weights].reduce((sum, [scorer, weight]) => sum + weight * scorers[scorer](cluster), 0)]),
+  );
 }
 
 function weightsOf(policy: unknown): ReadonlyMap<Scorer, number> {
   const given = isRecord(policy) ? policy : {};
-  const weights = new Map<Scorer, number>(given['mode'] === 'Exact' ? [] : [['Balance', 1], ['Steady', 1]]);
+  const weights = new Map<Scorer, number>(
+    given['mode'] === 'Exact'
+      ? []
+      : [
+          ['Balance', 1],
+          ['Steady', 1],
+        ],
+  );
   for (const { scoreCoordinate, weight } of records(given['configurations'])) {
     const name = isRecord(scoreCoordinate) ? scoreCoordinate['builtIn'] : undefined;
-    if (name === 'Balance' || name === 'Steady' || name === 'ResourceAllocatableCPU' || name === 'ResourceAllocatableMemory') weights.set(name, typeof weight === 'number' ? weight : 1);
+    if (name === 'Balance' || name === 'Steady' || name === 'ResourceAllocatableCPU' || name === 'ResourceAllocatableMemory')
+      weights.set(name, typeof weight === 'number' ? weight : 1);
   }
   return weights;
 }
@@ -196,8 +217,10 @@ interface Counts {
 function satisfiedCondition(counts: Counts, wantedSets: readonly string[]): Condition {
   const satisfied = (status: 'True' | 'False', reason: string, message: string): Condition => ({ type: 'PlacementSatisfied', status, reason, message });
   if (counts.bindings === 0) return satisfied('False', 'NoManagedClusterSetBindings', 'No valid ManagedClusterSetBindings found in placement namespace');
-  if (counts.eligible.length === 0) return satisfied('False', 'NoIntersection', `None of ManagedClusterSets [${wantedSets.join(' ')}] is bound to placement namespace`);
-  if (counts.available === 0) return satisfied('False', 'AllManagedClusterSetsEmpty', `All ManagedClusterSets [${counts.eligible.join(' ')}] have no member ManagedCluster`);
+  if (counts.eligible.length === 0)
+    return satisfied('False', 'NoIntersection', `None of ManagedClusterSets [${wantedSets.join(' ')}] is bound to placement namespace`);
+  if (counts.available === 0)
+    return satisfied('False', 'AllManagedClusterSetsEmpty', `All ManagedClusterSets [${counts.eligible.join(' ')}] have no member ManagedCluster`);
   if (counts.feasible === 0) return satisfied('False', 'NoManagedClusterMatched', 'No ManagedCluster matches any of the cluster predicate');
   if (counts.unscheduled === 0) return satisfied('True', 'AllDecisionsScheduled', 'All cluster decisions scheduled');
   return satisfied('False', 'NotAllDecisionsScheduled', `${counts.unscheduled} cluster decisions unscheduled`);

@@ -112,19 +112,26 @@ const describe = (object: KubeObject): string =>
 const SOME_MAX = 24;
 
 /** The records of these applications. Names that do not fit a label are found by reading everything. */
-async function readSome(client: KubeClient, redactor: Redactor, only: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, ApplicationRecord>> {
+async function readSome(
+  client: KubeClient,
+  redactor: Redactor,
+  only: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ApplicationRecord>> {
   const places = [...only].map((place) => ({ place, namespace: place.slice(0, place.indexOf('/')), name: place.slice(place.indexOf('/') + 1) }));
   if (places.some(({ namespace, name }) => name.length > 63 || namespace.length > 63)) return readAll(client, redactor, signal);
-  const records = await Promise.all(places.map(async ({ place, namespace, name }): Promise<[string, ApplicationRecord]> => {
-    const [application, trackers, revisions, journals] = await Promise.all([
-      client.get({ apiVersion: OAM, kind: 'Application', namespace, name }, signal),
-      client.list({ apiVersion: OAM, kind: 'ResourceTracker', namespace: '', labels: `app.oam.dev/name=${name},app.oam.dev/namespace=${namespace}` }, signal),
-      client.list({ apiVersion: OAM, kind: 'ApplicationRevision', namespace, labels: `app.oam.dev/name=${name}`, metadataOnly: true }, signal),
-      client.list({ apiVersion: 'v1', kind: 'Secret', namespace, labels: `${JOURNAL_LABEL}=${name}` }, signal),
-    ]);
-    for (const journal of journals.items) learnKnown(journal, redactor);
-    return [place, { namespace, name, application, trackers: trackers.items, revisions: revisions.items, journal: journals.items[0] ?? null }];
-  }));
+  const records = await Promise.all(
+    places.map(async ({ place, namespace, name }): Promise<[string, ApplicationRecord]> => {
+      const [application, trackers, revisions, journals] = await Promise.all([
+        client.get({ apiVersion: OAM, kind: 'Application', namespace, name }, signal),
+        client.list({ apiVersion: OAM, kind: 'ResourceTracker', namespace: '', labels: `app.oam.dev/name=${name},app.oam.dev/namespace=${namespace}` }, signal),
+        client.list({ apiVersion: OAM, kind: 'ApplicationRevision', namespace, labels: `app.oam.dev/name=${name}`, metadataOnly: true }, signal),
+        client.list({ apiVersion: 'v1', kind: 'Secret', namespace, labels: `${JOURNAL_LABEL}=${name}` }, signal),
+      ]);
+      for (const journal of journals.items) learnKnown(journal, redactor);
+      return [place, { namespace, name, application, trackers: trackers.items, revisions: revisions.items, journal: journals.items[0] ?? null }];
+    }),
+  );
   return new Map(records);
 }
 

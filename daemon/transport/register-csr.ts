@@ -39,7 +39,10 @@ export function judgeRequests(cluster: string, requests: readonly KubeObject[], 
     if (why !== '') return stop(`CertificateSigningRequest ${nameOf(request)} is not approved: ${why}`);
   }
   const names = [...new Set(pending.map((request) => subjectOf(request)?.commonName ?? ''))];
-  if (names.length > 1) return stop(`${pending.length} CertificateSigningRequests ask for ${names.length} different names (${pending.map(nameOf).sort().join(', ')}); approve one by hand and delete the others`);
+  if (names.length > 1)
+    return stop(
+      `${pending.length} CertificateSigningRequests ask for ${names.length} different names (${pending.map(nameOf).sort().join(', ')}); approve one by hand and delete the others`,
+    );
   return { approve: first, trouble: '', waits: '' };
 }
 
@@ -69,7 +72,8 @@ function refusalOf(request: KubeObject, cluster: string, requester: string): str
   const { commonName, organizations, others } = subject;
   const agent = commonName.startsWith(`${SUBJECT}:${cluster}:`) ? commonName.slice(`${SUBJECT}:${cluster}:`.length) : '';
   if (agent === '' || agent.includes(':')) return `it is for ${JSON.stringify(commonName)}, which is no agent of cluster ${cluster}`;
-  if (others || organizations.toSorted().join() !== [`${SUBJECT}:${cluster}`, AGENTS].sort().join()) return `its groups are ${organizations.map((name) => JSON.stringify(name)).join(', ')}, not those of cluster ${cluster}`;
+  if (others || organizations.toSorted().join() !== [`${SUBJECT}:${cluster}`, AGENTS].sort().join())
+    return `its groups are ${organizations.map((name) => JSON.stringify(name)).join(', ')}, not those of cluster ${cluster}`;
   return '';
 }
 
@@ -86,7 +90,10 @@ function has(request: KubeObject, type: string): boolean {
 /** The conditions of a request that is approved. */
 export function approvedConditions(request: KubeObject, cluster: string): readonly unknown[] {
   const { conditions } = statusOf(request);
-  return [...(Array.isArray(conditions) ? conditions : []), { type: 'Approved', status: 'True', reason: 'ApprovedByLateen', message: `cluster ${cluster} is registered by Lateen` }];
+  return [
+    ...(Array.isArray(conditions) ? conditions : []),
+    { type: 'Approved', status: 'True', reason: 'ApprovedByLateen', message: `cluster ${cluster} is registered by Lateen` },
+  ];
 }
 
 interface Subject {
@@ -103,18 +110,24 @@ const ORGANIZATION = '55040a';
 function subjectOf(request: KubeObject): Subject | null {
   const encoded = specOf(request)['request'];
   if (typeof encoded !== 'string') return null;
-  const body = /^-----BEGIN CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE REQUEST-----\s*$/.exec(Buffer.from(encoded, 'base64').toString('latin1'));
+  const body = /^-----BEGIN CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE REQUEST-----\s*$/.exec(
+    Buffer.from(encoded, 'base64').toString('latin1'),
+  );
   if (body === null) return null;
   try {
     // CertificationRequest { CertificationRequestInfo { version, subject, ... }, ... }
     const info = childrenOf(childrenOf(readValue(Buffer.from(body[1] ?? '', 'base64'), 0).content)[0]?.content ?? EMPTY);
-    const parts = childrenOf(info[1]?.content ?? EMPTY).flatMap(({ content }) => childrenOf(content)).map(({ content }) => {
-      const [type, value] = childrenOf(content);
-      return { type: type?.content.toString('hex') ?? '', value: value?.content.toString('utf8') ?? '' };
-    });
+    const parts = childrenOf(info[1]?.content ?? EMPTY)
+      .flatMap(({ content }) => childrenOf(content))
+      .map(({ content }) => {
+        const [type, value] = childrenOf(content);
+        return { type: type?.content.toString('hex') ?? '', value: value?.content.toString('utf8') ?? '' };
+      });
     const names = parts.filter(({ type }) => type === COMMON_NAME);
     const organizations = parts.filter(({ type }) => type === ORGANIZATION).map(({ value }) => value);
-    return names.length === 1 && names[0] !== undefined ? { commonName: names[0].value, organizations, others: parts.length !== organizations.length + 1 } : null;
+    return names.length === 1 && names[0] !== undefined
+      ? { commonName: names[0].value, organizations, others: parts.length !== organizations.length + 1 }
+      : null;
   } catch {
     return null;
   }

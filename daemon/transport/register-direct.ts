@@ -55,13 +55,20 @@ export async function registerDirect(registration: Registration, doors: Register
   const { name, connection } = registration;
   const secret = checkedSecret(registration, doors);
   const live = await doors.hub.get(clusterTarget(name), signal);
-  const lease = live === null ? null : await doors.hub.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: name, name: CLUSTER_LEASE }, signal);
+  const lease =
+    live === null ? null : await doors.hub.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: name, name: CLUSTER_LEASE }, signal);
   const klusterlet = klusterletOf(lease, leaseSecondsOf(live), doors.clock.now());
   if (klusterlet?.isLive === true)
-    throw new Fault('transport/delivery', `ManagedCluster ${name} has a klusterlet (${klusterlet.manager}) that renews its lease; it is not registered as direct as long as that runs`);
+    throw new Fault(
+      'transport/delivery',
+      `ManagedCluster ${name} has a klusterlet (${klusterlet.manager}) that renews its lease; it is not registered as direct as long as that runs`,
+    );
   const mode = live?.metadata.annotations?.[DELIVERY_ANNOTATION];
   if (mode !== undefined && mode !== 'direct')
-    throw new Fault('transport/delivery', `ManagedCluster ${name} is annotated ${DELIVERY_ANNOTATION}: ${mode}; it is not registered as direct as long as it is`);
+    throw new Fault(
+      'transport/delivery',
+      `ManagedCluster ${name} is annotated ${DELIVERY_ANNOTATION}: ${mode}; it is not registered as direct as long as it is`,
+    );
   const hub = hubPlace(doors.hub, doors.effects);
   const set = registration.clusterSet ?? live?.metadata.labels?.[CLUSTER_SET_LABEL] ?? 'default';
   // The Secret before the ManagedCluster: one that says `direct` and has none could not be used.
@@ -88,7 +95,10 @@ export function setObjects({ clusterSet, boundTo }: Pick<Registration, 'clusterS
 }
 
 /** The connection Secret, when name and connection can be used. Faults: transport/invalid, transport/connection. */
-export function checkedSecret({ name, connection }: Pick<Registration, 'name' | 'connection'>, doors: Pick<RegisterDoors, 'redactor' | 'clock' | 'allowNoCa'>): KubeObject {
+export function checkedSecret(
+  { name, connection }: Pick<Registration, 'name' | 'connection'>,
+  doors: Pick<RegisterDoors, 'redactor' | 'clock' | 'allowNoCa'>,
+): KubeObject {
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name) || name === LOCAL)
     throw new Fault('transport/invalid', `${JSON.stringify(name)} is no name for a cluster: a DNS label other than ${LOCAL} is`);
   const secret = connectionSecret(name, connection);
@@ -103,17 +113,22 @@ export function checkedSecret({ name, connection }: Pick<Registration, 'name' | 
  */
 export async function reach(connection: Connection, doors: Pick<RegisterDoors, 'clock' | 'connect'>, signal: AbortSignal): Promise<void> {
   await using client = connectTo(connection, doors);
-  const answer = await client.raw({ method: 'GET', path: '/version', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true }, signal).catch((error: unknown) => {
-    const fault = toFault(error);
-    if (fault.kind === 'cancelled' || fault.message.includes(client.server)) throw fault;
-    throw new Fault(fault.code, `${client.server}: ${fault.message}`, { cause: error });
-  });
+  const answer = await client
+    .raw({ method: 'GET', path: '/version', subject: { what: 'version', verb: 'get', secret: false }, repeatable: true }, signal)
+    .catch((error: unknown) => {
+      const fault = toFault(error);
+      if (fault.kind === 'cancelled' || fault.message.includes(client.server)) throw fault;
+      throw new Fault(fault.code, `${client.server}: ${fault.message}`, { cause: error });
+    });
   if (!isKubernetes(answer.text)) throw new Fault('transport/connection', `${client.server} answers, but not as a Kubernetes API server does`);
 }
 
 /** A client to a member, for a short while. */
 export function connectTo(connection: Connection, doors: Pick<RegisterDoors, 'clock' | 'connect'>): KubeClient {
-  return doors.connect?.(connection) ?? openClient(credentialsOfConnection(connection), { clock: doors.clock, inFlight: 4, connectTimeoutMs: 3_000, answerTimeoutMs: 10_000 });
+  return (
+    doors.connect?.(connection) ??
+    openClient(credentialsOfConnection(connection), { clock: doors.clock, inFlight: 4, connectTimeoutMs: 3_000, answerTimeoutMs: 10_000 })
+  );
 }
 
 function isKubernetes(text: string): boolean {
@@ -125,7 +140,12 @@ function isKubernetes(text: string): boolean {
   }
 }
 
-export const clusterTarget = (name: string): { readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string } => ({ apiVersion: CLUSTER_API, kind: 'ManagedCluster', namespace: '', name });
+export const clusterTarget = (name: string): { readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string } => ({
+  apiVersion: CLUSTER_API,
+  kind: 'ManagedCluster',
+  namespace: '',
+  name,
+});
 const secretTarget = (name: string): ReturnType<typeof clusterTarget> => ({ apiVersion: 'v1', kind: 'Secret', namespace: SYSTEM_NAMESPACE, name });
 
 /** What the ManagedCluster has to say; of its labels only what is asked for. */
@@ -173,7 +193,12 @@ export async function forgetConnection(name: string, doors: Pick<RegisterDoors, 
   return 'gone';
 }
 
-function removeSecret(name: string, { metadata: { uid } }: KubeObject, { hub, effects }: Pick<RegisterDoors, 'hub' | 'effects'>, signal: AbortSignal): Promise<unknown> {
+function removeSecret(
+  name: string,
+  { metadata: { uid } }: KubeObject,
+  { hub, effects }: Pick<RegisterDoors, 'hub' | 'effects'>,
+  signal: AbortSignal,
+): Promise<unknown> {
   return effects.run('delete', `Secret ${SYSTEM_NAMESPACE}/${name}`, () => hub.delete(secretTarget(name), uid === undefined ? {} : { uid }, signal));
 }
 

@@ -92,7 +92,10 @@ export const hubPlace = (client: KubeClient, effects: Effects): Place => ({ name
 export function standing(name: string, live: KubeObject | null): { readonly available: boolean; readonly message: string } {
   const status = isRecord(live?.['status']) ? live['status'] : {};
   const conditions = Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : [];
-  const lacks = [['ManagedClusterJoined', 'joined'], ['ManagedClusterConditionAvailable', 'available']].flatMap(([type, word = '']) => {
+  const lacks = [
+    ['ManagedClusterJoined', 'joined'],
+    ['ManagedClusterConditionAvailable', 'available'],
+  ].flatMap(([type, word = '']) => {
     const condition = conditions.find((one) => one['type'] === type);
     if (condition?.['status'] === 'True') return [];
     const message = typeof condition?.['message'] === 'string' ? condition['message'] : '';

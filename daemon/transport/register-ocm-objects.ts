@@ -31,7 +31,9 @@ const rule = (apiGroups: readonly string[], resources: readonly string[], verbs:
 
 function accountBinding(name: string, role: string, account: string): KubeObject {
   return {
-    apiVersion: RBAC_API, kind: 'ClusterRoleBinding', metadata: { name },
+    apiVersion: RBAC_API,
+    kind: 'ClusterRoleBinding',
+    metadata: { name },
     roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name: role },
     subjects: [{ kind: 'ServiceAccount', name: account, namespace: OPERATOR_NAMESPACE }],
   };
@@ -45,7 +47,9 @@ export const HUB_OBJECTS: readonly Needed[] = [
   absent(namespaceOf(OPERATOR_NAMESPACE)),
   absent({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: BOOTSTRAP_ACCOUNT, namespace: OPERATOR_NAMESPACE } }),
   absent({
-    apiVersion: RBAC_API, kind: 'ClusterRole', metadata: { name: BOOTSTRAP_ROLE },
+    apiVersion: RBAC_API,
+    kind: 'ClusterRole',
+    metadata: { name: BOOTSTRAP_ROLE },
     rules: [
       rule([''], ['configmaps'], ['get']),
       rule(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', 'get', 'list', 'watch']),
@@ -60,38 +64,77 @@ export const MEMBER_NAMESPACES: readonly Needed[] = [absent(namespaceOf(AGENT_NA
 
 /** Klusterlet, as far as Lateen writes it; the operator's own definition may be put over it. */
 export const KLUSTERLET_DEFINITION: KubeObject = {
-  apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `klusterlets.${OPERATOR_GROUP}`, labels: { 'app.kubernetes.io/part-of': 'lateen' } },
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: `klusterlets.${OPERATOR_GROUP}`, labels: { 'app.kubernetes.io/part-of': 'lateen' } },
   spec: {
-    group: OPERATOR_GROUP, scope: 'Cluster', names: { kind: 'Klusterlet', listKind: 'KlusterletList', plural: 'klusterlets', singular: 'klusterlet' },
-    versions: [{
-      name: 'v1', served: true, storage: true, subresources: { status: {} },
-      schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } } },
-    }],
+    group: OPERATOR_GROUP,
+    scope: 'Cluster',
+    names: { kind: 'Klusterlet', listKind: 'KlusterletList', plural: 'klusterlets', singular: 'klusterlet' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        subresources: { status: {} },
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+              status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+            },
+          },
+        },
+      },
+    ],
   },
 };
 
 const ALL = ['create', 'get', 'list', 'update', 'watch', 'patch', 'delete'];
 const READ = ['get', 'list', 'watch'];
 /** Secrets that the operator of OCM 1.3 looks after. */
-const OPERATOR_SECRETS = ['open-cluster-management-image-pull-credentials', BOOTSTRAP_SECRET, AGENT_SECRET, 'external-managed-kubeconfig', 'external-managed-kubeconfig-work', 'external-managed-kubeconfig-registration', 'external-managed-kubeconfig-agent'];
+const OPERATOR_SECRETS = [
+  'open-cluster-management-image-pull-credentials',
+  BOOTSTRAP_SECRET,
+  AGENT_SECRET,
+  'external-managed-kubeconfig',
+  'external-managed-kubeconfig-work',
+  'external-managed-kubeconfig-registration',
+  'external-managed-kubeconfig-agent',
+];
 
 /** OCM's operator on a member: its account with the rights that OCM 1.3.1's needs, and its Deployment. */
 export function operatorObjects(registry: string): readonly Needed[] {
   const rules = [
-    rule([''], ['configmaps', 'serviceaccounts', 'namespaces'], ALL), rule([''], ['secrets'], ['create']),
+    rule([''], ['configmaps', 'serviceaccounts', 'namespaces'], ALL),
+    rule([''], ['secrets'], ['create']),
     { ...rule([''], ['secrets'], ['update', 'delete', ...READ]), resourceNames: OPERATOR_SECRETS },
-    rule([''], ['pods'], ['get']), rule([''], ['nodes'], READ), rule(['apps'], ['replicasets'], ['get']), rule(['apps'], ['deployments'], ALL),
-    rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']), rule(['coordination.k8s.io'], ['leases'], ['create', 'update', 'patch', ...READ]),
-    rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']), rule(['networking.k8s.io'], ['networkpolicies'], ALL),
-    rule([RBAC_GROUP], ['clusterrolebindings', 'rolebindings'], ALL), rule([RBAC_GROUP], ['clusterroles', 'roles'], [...ALL, 'escalate', 'bind']),
+    rule([''], ['pods'], ['get']),
+    rule([''], ['nodes'], READ),
+    rule(['apps'], ['replicasets'], ['get']),
+    rule(['apps'], ['deployments'], ALL),
+    rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
+    rule(['coordination.k8s.io'], ['leases'], ['create', 'update', 'patch', ...READ]),
+    rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+    rule(['networking.k8s.io'], ['networkpolicies'], ALL),
+    rule([RBAC_GROUP], ['clusterrolebindings', 'rolebindings'], ALL),
+    rule([RBAC_GROUP], ['clusterroles', 'roles'], [...ALL, 'escalate', 'bind']),
     rule(['apiextensions.k8s.io'], ['customresourcedefinitions'], ALL),
-    rule([OPERATOR_GROUP], ['klusterlets'], ['update', 'patch', 'delete', ...READ]), rule([OPERATOR_GROUP], ['klusterlets/status'], ['update', 'patch']),
+    rule([OPERATOR_GROUP], ['klusterlets'], ['update', 'patch', 'delete', ...READ]),
+    rule([OPERATOR_GROUP], ['klusterlets/status'], ['update', 'patch']),
     rule(['work.open-cluster-management.io'], ['appliedmanifestworks'], ['list', 'update', 'patch']),
   ];
   const probe = { httpGet: { path: '/healthz', port: 8443, scheme: 'HTTPS' }, initialDelaySeconds: 2 };
   const container = {
-    name: KLUSTERLET, image: imageOf('registration-operator', registry), args: ['/registration-operator', KLUSTERLET], env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-    livenessProbe: probe, readinessProbe: probe, resources: { requests: { cpu: '2m', memory: '16Mi' } }, volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
+    name: KLUSTERLET,
+    image: imageOf('registration-operator', registry),
+    args: ['/registration-operator', KLUSTERLET],
+    env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    livenessProbe: probe,
+    readinessProbe: probe,
+    resources: { requests: { cpu: '2m', memory: '16Mi' } },
+    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, readOnlyRootFilesystem: true, runAsNonRoot: true },
   };
   const labels = { app: KLUSTERLET };
@@ -100,8 +143,17 @@ export function operatorObjects(registry: string): readonly Needed[] {
     absent({ apiVersion: RBAC_API, kind: 'ClusterRole', metadata: { name: KLUSTERLET }, rules }),
     absent(accountBinding(KLUSTERLET, KLUSTERLET, KLUSTERLET)),
     absent({
-      apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: KLUSTERLET, namespace: OPERATOR_NAMESPACE, labels },
-      spec: { replicas: 1, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { serviceAccountName: KLUSTERLET, securityContext: { runAsNonRoot: true }, containers: [container], volumes: [{ name: 'tmp', emptyDir: {} }] } } },
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: KLUSTERLET, namespace: OPERATOR_NAMESPACE, labels },
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: { serviceAccountName: KLUSTERLET, securityContext: { runAsNonRoot: true }, containers: [container], volumes: [{ name: 'tmp', emptyDir: {} }] },
+        },
+      },
     }),
   ];
 }
@@ -109,10 +161,15 @@ export function operatorObjects(registry: string): readonly Needed[] {
 /** The Klusterlet of a cluster: its own address, where KubeVela 1.1's Job wrote the hub's. */
 export function klusterletOf(name: string, own: { readonly url: string; readonly caBundle?: string }, registry: string): KubeObject {
   return {
-    apiVersion: KLUSTERLET_API, kind: 'Klusterlet', metadata: { name: KLUSTERLET },
+    apiVersion: KLUSTERLET_API,
+    kind: 'Klusterlet',
+    metadata: { name: KLUSTERLET },
     spec: {
-      clusterName: name, namespace: AGENT_NAMESPACE, externalServerURLs: [own],
-      registrationImagePullSpec: imageOf('registration', registry), workImagePullSpec: imageOf('work', registry),
+      clusterName: name,
+      namespace: AGENT_NAMESPACE,
+      externalServerURLs: [own],
+      registrationImagePullSpec: imageOf('registration', registry),
+      workImagePullSpec: imageOf('work', registry),
     },
   };
 }
@@ -122,13 +179,20 @@ const imageOf = (program: string, registry: string): string => `${registry || OC
 /** How the klusterlet reaches the hub to join it. `ca` PEM; null: the system's own authorities. */
 export function bootstrapSecret(hub: { readonly server: string; readonly ca: string | null }, token: string, expires: string): KubeObject {
   const kubeconfig = printYaml({
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'bootstrap',
-    clusters: [{ name: 'hub', cluster: { server: hub.server, ...(hub.ca === null ? {} : { 'certificate-authority-data': Buffer.from(hub.ca).toString('base64') }) } }],
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'bootstrap',
+    clusters: [
+      { name: 'hub', cluster: { server: hub.server, ...(hub.ca === null ? {} : { 'certificate-authority-data': Buffer.from(hub.ca).toString('base64') }) } },
+    ],
     contexts: [{ name: 'bootstrap', context: { cluster: 'hub', namespace: 'default', user: 'bootstrap' } }],
     users: [{ name: 'bootstrap', user: { token } }],
   });
   return {
-    apiVersion: 'v1', kind: 'Secret', metadata: { name: BOOTSTRAP_SECRET, namespace: AGENT_NAMESPACE, annotations: { [EXPIRES_ANNOTATION]: expires } }, type: 'Opaque',
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: BOOTSTRAP_SECRET, namespace: AGENT_NAMESPACE, annotations: { [EXPIRES_ANNOTATION]: expires } },
+    type: 'Opaque',
     data: { kubeconfig: Buffer.from(kubeconfig).toString('base64') },
   };
 }

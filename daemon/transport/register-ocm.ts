@@ -25,8 +25,19 @@ import { approvedConditions, judgeRequests } from './register-csr.ts';
 import { connectTo, ensureOnHub, reach, setObjects, type RegisterDoors } from './register-direct.ts';
 import { ensureAll, hubPlace, patchTo, patchWith, standing, type Place } from './register-objects.ts';
 import {
-  AGENT_NAMESPACE, BOOTSTRAP_ACCOUNT, BOOTSTRAP_SECRET, BOOTSTRAP_USER, bootstrapSecret, EXPIRES_ANNOTATION, HUB_OBJECTS, KLUSTERLET, KLUSTERLET_DEFINITION,
-  klusterletOf, MEMBER_NAMESPACES, OPERATOR_NAMESPACE, operatorObjects,
+  AGENT_NAMESPACE,
+  BOOTSTRAP_ACCOUNT,
+  BOOTSTRAP_SECRET,
+  BOOTSTRAP_USER,
+  bootstrapSecret,
+  EXPIRES_ANNOTATION,
+  HUB_OBJECTS,
+  KLUSTERLET,
+  KLUSTERLET_DEFINITION,
+  klusterletOf,
+  MEMBER_NAMESPACES,
+  OPERATOR_NAMESPACE,
+  operatorObjects,
 } from './register-ocm-objects.ts';
 
 /** What an operator may choose about OCM on members. */
@@ -85,13 +96,20 @@ export function openOcmRegistration(doors: RegisterDoors, settings: OcmSettings)
     const now = patch === null ? held : await patchWith(held, patch, hubPlace(hub, effects), signal);
     const state = standing(name, now);
     if (state.available) looks.delete(name);
-    return { available: state.available, changed: changed || patch !== null, message: state.available || asked === '' || asked === APPROVED ? state.message : `${state.message}: ${asked}` };
+    return {
+      available: state.available,
+      changed: changed || patch !== null,
+      message: state.available || asked === '' || asked === APPROVED ? state.message : `${state.message}: ${asked}`,
+    };
   };
 }
 
 /** What is ours of a ManagedCluster that a klusterlet has made. */
 function wantedFields({ labels, clusterSet }: ClusterRegistration): JsonObject {
-  return { metadata: { annotations: { [DELIVERY_ANNOTATION]: 'ocm' }, labels: { ...labels, ...(clusterSet === null ? {} : { [CLUSTER_SET_LABEL]: clusterSet }) } }, spec: { hubAcceptsClient: true } };
+  return {
+    metadata: { annotations: { [DELIVERY_ANNOTATION]: 'ocm' }, labels: { ...labels, ...(clusterSet === null ? {} : { [CLUSTER_SET_LABEL]: clusterSet }) } },
+    spec: { hubAcceptsClient: true },
+  };
 }
 
 type MemberDoors = RegisterDoors & { readonly settings: OcmSettings };
@@ -116,10 +134,17 @@ async function joinMember(registration: ClusterRegistration, member: Place, door
 function refuseForeign(name: string, server: string, endpoint: string, { klusterlet, bootstrap }: Found): void {
   const spec = isRecord(klusterlet?.['spec']) ? klusterlet['spec'] : {};
   const other = spec['clusterName'];
-  if (klusterlet !== null && other !== name) throw new Fault('transport/delivery', `${endpoint} has a klusterlet already, as cluster ${JSON.stringify(other ?? '')}; it is not registered as ${name} as long as that is there`);
+  if (klusterlet !== null && other !== name)
+    throw new Fault(
+      'transport/delivery',
+      `${endpoint} has a klusterlet already, as cluster ${JSON.stringify(other ?? '')}; it is not registered as ${name} as long as that is there`,
+    );
   const there = serverOf(bootstrap);
   if (bootstrap !== null && bootstrap.metadata.annotations?.[EXPIRES_ANNOTATION] === undefined && there !== server)
-    throw new Fault('transport/delivery', `${endpoint} has a klusterlet for another hub (${there === '' ? 'not known' : there}); take its Secret ${AGENT_NAMESPACE}/${BOOTSTRAP_SECRET} away first`);
+    throw new Fault(
+      'transport/delivery',
+      `${endpoint} has a klusterlet for another hub (${there === '' ? 'not known' : there}); take its Secret ${AGENT_NAMESPACE}/${BOOTSTRAP_SECRET} away first`,
+    );
 }
 
 /** Whether the member was once given a token of Lateen's to join this hub by. What may not be read counts as not there. */
@@ -134,7 +159,12 @@ export async function isJoining({ connection, hubServer }: ClusterRegistration, 
 }
 
 /** The bootstrap Secret with a token; null when what is there will do. */
-async function freshSecret(hub: { readonly server: string; readonly ca: string | null }, { bootstrap, hasCertificate }: Found, doors: MemberDoors, signal: AbortSignal): Promise<KubeObject | null> {
+async function freshSecret(
+  hub: { readonly server: string; readonly ca: string | null },
+  { bootstrap, hasCertificate }: Found,
+  doors: MemberDoors,
+  signal: AbortSignal,
+): Promise<KubeObject | null> {
   const leftMs = Date.parse(bootstrap?.metadata.annotations?.[EXPIRES_ANNOTATION] ?? '') - doors.clock.now();
   const isSameHub = bootstrap !== null && serverOf(bootstrap) === hub.server;
   if (isSameHub && (hasCertificate || leftMs > TOKEN_LEFT_MS)) return null;
@@ -147,7 +177,9 @@ async function requestToken({ hub, effects, redactor }: RegisterDoors, signal: A
   const subject = { what: `token of ServiceAccount ${OPERATOR_NAMESPACE}/${BOOTSTRAP_ACCOUNT}`, verb: 'create', secret: true };
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: TOKEN_SECONDS } };
   const path = `/api/v1/namespaces/${OPERATOR_NAMESPACE}/serviceaccounts/${BOOTSTRAP_ACCOUNT}/token`;
-  const answer: unknown = parseJson((await effects.run('system', subject.what, () => hub.raw({ method: 'POST', path, body, subject, repeatable: true }, signal))).text);
+  const answer: unknown = parseJson(
+    (await effects.run('system', subject.what, () => hub.raw({ method: 'POST', path, body, subject, repeatable: true }, signal))).text,
+  );
   const status = isRecord(answer) && isRecord(answer['status']) ? answer['status'] : {};
   const { token, expirationTimestamp: expires } = status;
   if (typeof token !== 'string' || token === '' || typeof expires !== 'string') throw new Fault('transport/invalid', `${subject.what}: the hub gave none`);
@@ -187,7 +219,12 @@ const APPROVED = 'its request for a certificate is approved';
 
 /** Approves the cluster's request for a certificate when it is as it should be; what is waited for. Faults: transport/join. */
 async function answerRequest(cluster: string, { hub, effects }: RegisterDoors, signal: AbortSignal): Promise<string> {
-  const requests = (await hub.list({ apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', namespace: '', labels: `${CLUSTER_NAME_LABEL}=${cluster}` }, signal)).items;
+  const requests = (
+    await hub.list(
+      { apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', namespace: '', labels: `${CLUSTER_NAME_LABEL}=${cluster}` },
+      signal,
+    )
+  ).items;
   const { approve, trouble, waits } = judgeRequests(cluster, requests, BOOTSTRAP_USER);
   if (trouble !== '') throw new Fault('transport/join', `cluster ${cluster}: ${trouble}`);
   if (approve === null) return waits;

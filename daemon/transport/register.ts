@@ -47,7 +47,8 @@ export function openRegister(options: RegisterOptions): Register {
     const { name } = registration;
     const annotated = live?.metadata.annotations?.[DELIVERY_ANNOTATION];
     if (annotated === 'direct' || annotated === 'ocm') return annotated;
-    if (annotated !== undefined) throw new Fault('transport/delivery', `ManagedCluster ${name}: ${DELIVERY_ANNOTATION} is ${JSON.stringify(annotated)}; direct and ocm are known`);
+    if (annotated !== undefined)
+      throw new Fault('transport/delivery', `ManagedCluster ${name}: ${DELIVERY_ANNOTATION} is ${JSON.stringify(annotated)}; direct and ocm are known`);
     // What was begun with OCM goes on with it: its controllers may be starting anew.
     if (begun.has(name) || (await hubEvidence(signal)) !== null) {
       begun.add(name);
@@ -56,17 +57,25 @@ export function openRegister(options: RegisterOptions): Register {
     const lease = live === null ? null : await hub.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: name, name: CLUSTER_LEASE }, signal);
     const klusterlet = klusterletOf(lease, leaseSecondsOf(live), clock.now());
     if (klusterlet === null) {
-      if (live === null && (await isJoining(registration, options, signal))) throw new Fault('transport/delivery', `${registration.connection.endpoint} has a klusterlet that joins this hub, and nothing of OCM is seen on the hub; start its controllers, or take Secret ${AGENT_NAMESPACE}/${BOOTSTRAP_SECRET} away there`);
+      if (live === null && (await isJoining(registration, options, signal)))
+        throw new Fault(
+          'transport/delivery',
+          `${registration.connection.endpoint} has a klusterlet that joins this hub, and nothing of OCM is seen on the hub; start its controllers, or take Secret ${AGENT_NAMESPACE}/${BOOTSTRAP_SECRET} away there`,
+        );
       return 'direct';
     }
-    throw new Fault('transport/delivery', `ManagedCluster ${name}: a klusterlet (${klusterlet.manager}) ${klusterlet.isLive ? 'renews' : 'has renewed'} its lease, and nothing of OCM is seen on the hub; annotate it with ${DELIVERY_ANNOTATION}: ocm or direct`);
+    throw new Fault(
+      'transport/delivery',
+      `ManagedCluster ${name}: a klusterlet (${klusterlet.manager}) ${klusterlet.isLive ? 'renews' : 'has renewed'} its lease, and nothing of OCM is seen on the hub; annotate it with ${DELIVERY_ANNOTATION}: ocm or direct`,
+    );
   }
 
   return async (registration, signal) => {
     checkedSecret(registration, options);
     const { name } = registration;
     const live = await hub.get(clusterTarget(name), signal);
-    if (live?.metadata.deletionTimestamp !== undefined) return { available: false, changed: false, message: `ManagedCluster ${name} is being deleted; it is registered again when it is gone` };
+    if (live?.metadata.deletionTimestamp !== undefined)
+      return { available: false, changed: false, message: `ManagedCluster ${name} is being deleted; it is registered again when it is gone` };
     if ((await modeOf(registration, live, signal)) === 'direct') return direct(registration, signal);
     const step = await ocm(registration, live, signal);
     if (step.available) begun.delete(name);

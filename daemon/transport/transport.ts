@@ -127,7 +127,13 @@ export function openTransport(options: TransportOptions): Transport {
     await rehearseObject(await clusters(key.cluster), request, signal);
   }
 
-  async function remove(key: ObjectKey, uid: string, propagation: 'cascading' | 'orphan', signal: AbortSignal, mark: Readonly<Record<string, string>> | null = null): Promise<boolean> {
+  async function remove(
+    key: ObjectKey,
+    uid: string,
+    propagation: 'cascading' | 'orphan',
+    signal: AbortSignal,
+    mark: Readonly<Record<string, string>> | null = null,
+  ): Promise<boolean> {
     const client = await clusters(key.cluster);
     if ((await client.findResource(key.apiVersion, key.kind, signal)) === null) return true;
     const end = options.cache?.begin(key);

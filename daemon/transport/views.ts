@@ -93,20 +93,27 @@ const VIEWS: Readonly<Record<string, string>> = {
  * Lateen write them has none: they are for people, and nothing of Lateen's needs them. Faults: transport/*.
  */
 export async function installViews(client: Pick<KubeClient, 'get' | 'apply'>, effects: Effects, signal: AbortSignal): Promise<readonly string[]> {
-  const written = await Promise.all(Object.entries(VIEWS).map(async ([name, template]) => {
-    const hash = hashOf(template);
-    const view: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: SYSTEM_NAMESPACE, annotations: { [SOURCE_ANNOTATION]: hash } }, data: { template } };
-    try {
-      const there = await client.get(targetOf(view), signal);
-      const was = there?.metadata.annotations?.[SOURCE_ANNOTATION];
-      if (there !== null && (was === undefined || was === hash)) return [];
-      await effects.run('system', `ConfigMap ${SYSTEM_NAMESPACE}/${name}`, () => client.apply(view, { fieldManager: FIELD_MANAGER, force: true }, signal));
-      return [name];
-    } catch (error) {
-      const fault = toFault(error);
-      if (fault.kind === 'denied' && fault.code !== 'transport/lease') return [];
-      throw fault;
-    }
-  }));
+  const written = await Promise.all(
+    Object.entries(VIEWS).map(async ([name, template]) => {
+      const hash = hashOf(template);
+      const view: KubeObject = {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name, namespace: SYSTEM_NAMESPACE, annotations: { [SOURCE_ANNOTATION]: hash } },
+        data: { template },
+      };
+      try {
+        const there = await client.get(targetOf(view), signal);
+        const was = there?.metadata.annotations?.[SOURCE_ANNOTATION];
+        if (there !== null && (was === undefined || was === hash)) return [];
+        await effects.run('system', `ConfigMap ${SYSTEM_NAMESPACE}/${name}`, () => client.apply(view, { fieldManager: FIELD_MANAGER, force: true }, signal));
+        return [name];
+      } catch (error) {
+        const fault = toFault(error);
+        if (fault.kind === 'denied' && fault.code !== 'transport/lease') return [];
+        throw fault;
+      }
+    }),
+  );
   return written.flat().sort();
 }

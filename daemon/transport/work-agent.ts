@@ -92,7 +92,17 @@ export async function tendWorks(options: TendOptions, signal: AbortSignal): Prom
   }
   const reports = await mapLimit(works, WORKS_AT_ONCE, (work, _index, signal) => tendSafely(tend, work, signal), signal);
   const strays = await tendStrays(tend.member, options, tend.applied, works, signal);
-  return [...reports, ...strays.map(({ name, waiting, fault }) => ({ ...NOTHING, namespace: cluster.name, name, work: null, waiting, fault: fault === null ? null : kept(fault) }))];
+  return [
+    ...reports,
+    ...strays.map(({ name, waiting, fault }) => ({
+      ...NOTHING,
+      namespace: cluster.name,
+      name,
+      work: null,
+      waiting,
+      fault: fault === null ? null : kept(fault),
+    })),
+  ];
 }
 
 interface Tend {
@@ -112,7 +122,11 @@ async function prepare(options: TendOptions, works: readonly KubeObject[], signa
     isServed = true;
   }
   const found = isServed ? (await client.list({ apiVersion: WORK_API, kind: 'AppliedManifestWork', namespace: '' }, signal)).items : [];
-  const member = await viewMember({ name, client, effects: options.effects, redactor: options.redactor, memory: options.memory }, current.flatMap(manifestsOf), signal);
+  const member = await viewMember(
+    { name, client, effects: options.effects, redactor: options.redactor, memory: options.memory },
+    current.flatMap(manifestsOf),
+    signal,
+  );
   return { options, member, applied: new Map(found.map((item) => [item.metadata.name ?? '', item])), elderOf: elders(current) };
 }
 
@@ -128,21 +142,33 @@ const plainReport = (work: KubeObject): WorkReport => ({ ...NOTHING, namespace: 
 
 async function tendSafely(tend: Tend, work: KubeObject, signal: AbortSignal): Promise<WorkReport> {
   try {
-    return await bounded(tend.options, (signal) => (work.metadata.deletionTimestamp === undefined ? tendCurrent(tend, work, signal) : tendDeleting(tend, work, signal)), signal);
+    return await bounded(
+      tend.options,
+      (signal) => (work.metadata.deletionTimestamp === undefined ? tendCurrent(tend, work, signal) : tendDeleting(tend, work, signal)),
+      signal,
+    );
   } catch (error) {
     return { ...plainReport(work), fault: kept(error) };
   }
 }
 
 /** Gives up after the time that one work has: a member that hangs is one that is away. */
-async function bounded<T>({ clock, cluster, workTimeoutMs = WORK_TIMEOUT_MS }: TendOptions, action: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+async function bounded<T>(
+  { clock, cluster, workTimeoutMs = WORK_TIMEOUT_MS }: TendOptions,
+  action: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   const done = new AbortController();
   const late = new AbortController();
-  void clock.sleep(workTimeoutMs, AbortSignal.any([signal, done.signal])).then(() => late.abort(), () => undefined);
+  void clock.sleep(workTimeoutMs, AbortSignal.any([signal, done.signal])).then(
+    () => late.abort(),
+    () => undefined,
+  );
   try {
     return await action(AbortSignal.any([signal, late.signal]));
   } catch (error) {
-    if (late.signal.aborted && !signal.aborted) throw new Fault('transport/unreachable', `${cluster.name} did not answer within ${workTimeoutMs / 1000} s`, { cause: error });
+    if (late.signal.aborted && !signal.aborted)
+      throw new Fault('transport/unreachable', `${cluster.name} did not answer within ${workTimeoutMs / 1000} s`, { cause: error });
     throw error;
   } finally {
     done.abort();
@@ -165,20 +191,45 @@ async function tendCurrent(tend: Tend, work: KubeObject, signal: AbortSignal): P
   const results = await applyManifests(ours, { member, redactor, owner: ownerOf(applied), elderOf: (manifest) => tend.elderOf(ours, manifest) }, signal);
   const pruned = await prune(tend, applied, ours, results, signal);
   const now = timeText(clock.now());
-  const outcomes = withOutcomes(status, results.map(({ outcome }) => outcome), ours.metadata.generation ?? 0, now);
-  const after = await saveStatus(hub, effects, ours, withSeen(ours, outcomes, results.map(({ seen }) => seen), now), signal);
+  const outcomes = withOutcomes(
+    status,
+    results.map(({ outcome }) => outcome),
+    ours.metadata.generation ?? 0,
+    now,
+  );
+  const after = await saveStatus(
+    hub,
+    effects,
+    ours,
+    withSeen(
+      ours,
+      outcomes,
+      results.map(({ seen }) => seen),
+      now,
+    ),
+    signal,
+  );
   const written = results.filter((result) => result.written).map(({ key }) => key);
   return {
     ...plainReport(after),
     objects: results.map(({ key, seen }) => ({ key, live: 'live' in seen ? seen.live : null })),
-    written, drift: isAppliedNow(work) ? written : [], removed: pruned.removed.map(describe), waiting: pruned.pending.length === 0 ? '' : heldWords(pruned),
+    written,
+    drift: isAppliedNow(work) ? written : [],
+    removed: pruned.removed.map(describe),
+    waiting: pruned.pending.length === 0 ? '' : heldWords(pruned),
   };
 }
 
 /** A work that is Complete is only looked at. */
 async function tendComplete(tend: Tend, work: KubeObject, signal: AbortSignal): Promise<WorkReport> {
   const seen = await lookAtAll(tend.member, work, signal);
-  const after = await saveStatus(tend.options.hub, tend.options.effects, work, withSeen(work, statusOf(work), seen, timeText(tend.options.clock.now())), signal);
+  const after = await saveStatus(
+    tend.options.hub,
+    tend.options.effects,
+    work,
+    withSeen(work, statusOf(work), seen, timeText(tend.options.clock.now())),
+    signal,
+  );
   return { ...plainReport(after), objects: objectsOf(tend.member, work, seen) };
 }
 
@@ -189,12 +240,18 @@ async function tendComplete(tend: Tend, work: KubeObject, signal: AbortSignal): 
 async function prune(tend: Tend, applied: KubeObject, work: KubeObject, results: readonly Applied[], signal: AbortSignal): Promise<Removal> {
   const { member, options } = tend;
   const before = appliedResourcesOf(applied);
-  const place = (resource: Omit<AppliedResource, 'uid' | 'version'>): string => [resource.group, resource.resource, resource.namespace, resource.name].join('|');
+  const place = (resource: Omit<AppliedResource, 'uid' | 'version'>): string =>
+    [resource.group, resource.resource, resource.namespace, resource.name].join('|');
   const present = results.flatMap(({ outcome: { meta }, seen }): AppliedResource[] =>
-    'live' in seen ? [{ group: meta.group, version: meta.version, resource: meta.resource, namespace: meta.namespace, name: meta.name, uid: seen.live.metadata.uid ?? '' }] : []);
+    'live' in seen
+      ? [{ group: meta.group, version: meta.version, resource: meta.resource, namespace: meta.namespace, name: meta.name, uid: seen.live.metadata.uid ?? '' }]
+      : [],
+  );
   const wanted = new Set(results.map(({ outcome }) => place(outcome.meta)));
   const recorded = new Set(before.map(place));
-  const lost = statusOf(work).manifests.map(({ resourceMeta }) => resourceMeta).filter((meta) => meta.resource !== '' && !wanted.has(place(meta)) && !recorded.has(place(meta)));
+  const lost = statusOf(work)
+    .manifests.map(({ resourceMeta }) => resourceMeta)
+    .filter((meta) => meta.resource !== '' && !wanted.has(place(meta)) && !recorded.has(place(meta)));
   const unrecorded = await findUnrecorded(member, lost, ownerOf(applied), signal);
   const isBroken = results.some(({ seen }) => 'unknownKind' in seen || 'error' in seen);
   const kept = new Set(present.map(place));
@@ -217,7 +274,14 @@ async function tendDeleting(tend: Tend, work: KubeObject, signal: AbortSignal): 
   let held: Removal | null = null;
   if (applied !== undefined) {
     const isNew = applied.metadata.deletionTimestamp === undefined;
-    if (isNew) told = await saveStatus(hub, effects, work, withDeleting(await seenStatus(tend, work, signal), work.metadata.generation ?? 0, timeText(clock.now())), signal);
+    if (isNew)
+      told = await saveStatus(
+        hub,
+        effects,
+        work,
+        withDeleting(await seenStatus(tend, work, signal), work.metadata.generation ?? 0, timeText(clock.now())),
+        signal,
+      );
     held = await removeAppliedWork(member, effects, applied, signal);
   }
   const removed = (held?.removed ?? appliedResourcesOf(applied ?? work)).map(describe);
@@ -235,23 +299,28 @@ async function seenStatus(tend: Tend, work: KubeObject, signal: AbortSignal) {
 
 /** The objects that the status names, in its order. */
 async function lookAtAll(member: Member, work: KubeObject, signal: AbortSignal): Promise<readonly Seen[]> {
-  return Promise.all(statusOf(work).manifests.map(async ({ resourceMeta: meta }): Promise<Seen> => {
-    if (meta.resource === '' || meta.name === '') return { unknownKind: true };
-    try {
-      const live = await member.readPlural(meta, signal);
-      return live === null ? { absent: true } : { live };
-    } catch (error) {
-      if (!isVerdict(error)) throw error;
-      return { error: agentWords(error, { apiVersion: meta.version, kind: meta.resource, namespace: meta.namespace, name: meta.name }) };
-    }
-  }));
+  return Promise.all(
+    statusOf(work).manifests.map(async ({ resourceMeta: meta }): Promise<Seen> => {
+      if (meta.resource === '' || meta.name === '') return { unknownKind: true };
+      try {
+        const live = await member.readPlural(meta, signal);
+        return live === null ? { absent: true } : { live };
+      } catch (error) {
+        if (!isVerdict(error)) throw error;
+        return { error: agentWords(error, { apiVersion: meta.version, kind: meta.resource, namespace: meta.namespace, name: meta.name }) };
+      }
+    }),
+  );
 }
 
 function objectsOf(member: Member, work: KubeObject, seen: readonly Seen[]): WorkReport['objects'] {
   return statusOf(work).manifests.map(({ resourceMeta: meta }, at) => {
     const found = seen[at];
     const apiVersion = meta.group === '' ? meta.version : `${meta.group}/${meta.version}`;
-    return { key: { cluster: member.name, apiVersion, kind: meta.kind, namespace: meta.namespace, name: meta.name }, live: found !== undefined && 'live' in found ? found.live : null };
+    return {
+      key: { cluster: member.name, apiVersion, kind: meta.kind, namespace: meta.namespace, name: meta.name },
+      live: found !== undefined && 'live' in found ? found.live : null,
+    };
   });
 }
 
@@ -268,7 +337,8 @@ function elders(works: readonly KubeObject[]): (work: KubeObject, manifest: Kube
   const first = new Map<string, { readonly work: string; readonly content: string }>();
   const age = (work: KubeObject): string => `${work.metadata.creationTimestamp ?? ''}|${work.metadata.name ?? ''}`;
   for (const work of works.toSorted((a, b) => (age(a) < age(b) ? -1 : 1)))
-    for (const manifest of manifestsOf(work)) if (!first.has(place(manifest))) first.set(place(manifest), { work: work.metadata.name ?? '', content: content(manifest) });
+    for (const manifest of manifestsOf(work))
+      if (!first.has(place(manifest))) first.set(place(manifest), { work: work.metadata.name ?? '', content: content(manifest) });
   return (work, manifest) => {
     const elder = first.get(place(manifest));
     return elder === undefined || elder.work === work.metadata.name ? null : { work: elder.work, isSame: elder.content === content(manifest) };

@@ -23,7 +23,13 @@ export interface AppliedOptions {
 const agentIdOf = (options: AppliedOptions): string => options.agentId ?? hubHash(options.hubUrl);
 
 /** The record of a work, made or taken over where that is needed. An eviction that was begun is called off. Faults: transport/*. */
-export async function tendAppliedWork(member: Member, options: AppliedOptions, work: KubeObject, known: KubeObject | undefined, signal: AbortSignal): Promise<KubeObject> {
+export async function tendAppliedWork(
+  member: Member,
+  options: AppliedOptions,
+  work: KubeObject,
+  known: KubeObject | undefined,
+  signal: AbortSignal,
+): Promise<KubeObject> {
   const { effects, hubUrl } = options;
   const name = work.metadata.name ?? '';
   const spec = { hubHash: hubHash(hubUrl), manifestWorkName: name, agentID: agentIdOf(options) };
@@ -77,24 +83,37 @@ export interface Stray {
  * Records of ours whose work is gone from the hub without us, or which name another hub: evicted after OCM's grace
  * period, so that a hub that comes back with its works finds all of it. Records of other agents are not touched.
  */
-export async function tendStrays(member: Member, options: AppliedOptions, applied: ReadonlyMap<string, KubeObject>, works: readonly KubeObject[], signal: AbortSignal): Promise<readonly Stray[]> {
+export async function tendStrays(
+  member: Member,
+  options: AppliedOptions,
+  applied: ReadonlyMap<string, KubeObject>,
+  works: readonly KubeObject[],
+  signal: AbortSignal,
+): Promise<readonly Stray[]> {
   const names = new Set(works.map((work) => appliedWorkName(options.hubUrl, work.metadata.name ?? '')));
   const strays = [...applied.values()].filter((record) => !names.has(record.metadata.name ?? '') && specOf(record)['agentID'] === agentIdOf(options));
-  return mapLimit(strays, 1, async (record) => {
-    const name = String(specOf(record)['manifestWorkName'] ?? '');
-    try {
-      return { name, waiting: await tendStray(member, options, record, signal), fault: null };
-    } catch (error) {
-      return { name, waiting: '', fault: toFault(error) };
-    }
-  }, signal);
+  return mapLimit(
+    strays,
+    1,
+    async (record) => {
+      const name = String(specOf(record)['manifestWorkName'] ?? '');
+      try {
+        return { name, waiting: await tendStray(member, options, record, signal), fault: null };
+      } catch (error) {
+        return { name, waiting: '', fault: toFault(error) };
+      }
+    },
+    signal,
+  );
 }
 
 async function tendStray(member: Member, options: AppliedOptions, record: KubeObject, signal: AbortSignal): Promise<string> {
   const nowMs = options.clock.now();
   const sinceMs = evictionOf(record);
   if (record.metadata.deletionTimestamp !== undefined || (sinceMs !== null && nowMs - sinceMs >= EVICT_AFTER_MS))
-    return (await removeAppliedWork(member, options.effects, record, signal)) === null ? '' : 'its ManifestWork is gone from the hub; what it applied is being removed';
+    return (await removeAppliedWork(member, options.effects, record, signal)) === null
+      ? ''
+      : 'its ManifestWork is gone from the hub; what it applied is being removed';
   if (sinceMs === null) await patchStatus(member.client, options.effects, member.name, record, { evictionStartTime: timeText(nowMs) }, signal);
   return `its ManifestWork is gone from the hub; what it applied is removed at ${timeText((sinceMs ?? nowMs) + EVICT_AFTER_MS)}`;
 }

@@ -48,7 +48,14 @@ const AGENT_MANAGER = 'work-agent';
 const ATTEMPTS = 4;
 
 /** Applies one manifest. Throws what the member answered, {@link Refusal}, and IgnoreFieldError. */
-export async function putManifest(member: Member, manifest: KubeObject, scope: Resource, ownership: Ownership, strategy: UpdateStrategy, signal: AbortSignal): Promise<Put> {
+export async function putManifest(
+  member: Member,
+  manifest: KubeObject,
+  scope: Resource,
+  ownership: Ownership,
+  strategy: UpdateStrategy,
+  signal: AbortSignal,
+): Promise<Put> {
   const required = sendable(manifest, scope.namespaced);
   for (let attempt = 1; ; attempt++) {
     const live = attempt === 1 ? await member.read(required, scope, signal) : await member.readNow(targetOf(required), signal);
@@ -62,7 +69,14 @@ export async function putManifest(member: Member, manifest: KubeObject, scope: R
   }
 }
 
-async function putOnce(member: Member, required: KubeObject, live: KubeObject | null, ownership: Ownership, strategy: UpdateStrategy, signal: AbortSignal): Promise<Put> {
+async function putOnce(
+  member: Member,
+  required: KubeObject,
+  live: KubeObject | null,
+  ownership: Ownership,
+  strategy: UpdateStrategy,
+  signal: AbortSignal,
+): Promise<Put> {
   // Absence may be an assumption, which only a creation puts to the test.
   if (strategy.type === 'ReadOnly') return { live: live ?? (await member.readNow(targetOf(required), signal)), written: false };
   if (strategy.type === 'ServerSideApply') return serverSide(member, required, live, ownership, strategy, signal);
@@ -84,17 +98,23 @@ async function update(member: Member, required: KubeObject, live: KubeObject, ow
   if (member.memory.recall(key, hash, live) === true) return { live, written: false };
   const due = updateOf(required, live, ownership);
   if (due === null) return { live, written: false };
-  const put = (dryRun: boolean): Promise<KubeObject> => member.client.replace(due.body, { fieldManager: FIELD_MANAGER, dryRun }, signal).then((written) => written.object);
+  const put = (dryRun: boolean): Promise<KubeObject> =>
+    member.client.replace(due.body, { fieldManager: FIELD_MANAGER, dryRun }, signal).then((written) => written.object);
   // All of it is there already, with more around it: defaults, most likely.
   if (!due.recreate && differences(due.body, live).length === 0 && isSameObject(await put(true), live)) {
     member.memory.remember(key, hash, live);
     return { live, written: false };
   }
-  const after = due.recreate ? await recreate(member, due.body, live, signal) : await member.write('apply', required, () => put(false)).catch((error: unknown) => {
-    // library-go: a Secret that is immutable is replaced by another one.
-    if (required.kind === 'Secret' && error instanceof ApiFault && error.message.includes('field is immutable')) return recreate(member, due.body, live, signal);
-    throw error;
-  });
+  const after = due.recreate
+    ? await recreate(member, due.body, live, signal)
+    : await member
+        .write('apply', required, () => put(false))
+        .catch((error: unknown) => {
+          // library-go: a Secret that is immutable is replaced by another one.
+          if (required.kind === 'Secret' && error instanceof ApiFault && error.message.includes('field is immutable'))
+            return recreate(member, due.body, live, signal);
+          throw error;
+        });
   member.memory.remember(key, hash, after);
   return { live: after, written: after.metadata.resourceVersion !== live.metadata.resourceVersion };
 }
@@ -103,16 +123,25 @@ async function recreate(member: Member, body: KubeObject, live: KubeObject, sign
   const { uid } = live.metadata;
   await member.write('delete', body, () => member.client.delete(targetOf(body), { ...(uid === undefined ? {} : { uid }), propagation: 'Background' }, signal));
   const { namespace } = body.metadata;
-  return (await member.write('apply', body, () => member.client.create(sendable(body, namespace !== undefined), { fieldManager: FIELD_MANAGER }, signal))).object;
+  return (await member.write('apply', body, () => member.client.create(sendable(body, namespace !== undefined), { fieldManager: FIELD_MANAGER }, signal)))
+    .object;
 }
 
-async function serverSide(member: Member, manifest: KubeObject, seen: KubeObject | null, ownership: Ownership, strategy: UpdateStrategy, signal: AbortSignal): Promise<Put> {
+async function serverSide(
+  member: Member,
+  manifest: KubeObject,
+  seen: KubeObject | null,
+  ownership: Ownership,
+  strategy: UpdateStrategy,
+  signal: AbortSignal,
+): Promise<Put> {
   const options = strategy.serverSideApply ?? {};
   const ignored = withoutIgnored(manifest, options.ignoreFields ?? []);
   const live = seen ?? (ignored === null ? null : await member.readNow(targetOf(manifest), signal));
   // The ignored fields are there when the object is made, and whenever the rest of the document changes.
   const required = ignored === null ? manifest : live === null ? ignored.whole : ignored.rest;
-  if (live !== null && ignored !== null && live.metadata.annotations?.[IGNORED_HASH_ANNOTATION] === ignored.hash) return withOwner(member, live, ownership, signal);
+  if (live !== null && ignored !== null && live.metadata.annotations?.[IGNORED_HASH_ANNOTATION] === ignored.hash)
+    return withOwner(member, live, ownership, signal);
   const write = { fieldManager: options.fieldManager || AGENT_MANAGER, force: options.force === true };
   const key = member.keyOf(required);
   const hash = documentHash(required, write, ownership);

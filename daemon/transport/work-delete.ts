@@ -43,23 +43,35 @@ export async function removeApplied(member: Member, resources: readonly AppliedR
     } catch (error) {
       if (!isVerdict(error)) throw error;
       pending.push(resource);
-      problems.push(`failed to delete resource ${describe(resource)}: ${agentWords(error, { apiVersion: resource.version, kind: resource.resource, namespace: resource.namespace, name: resource.name })}`);
+      problems.push(
+        `failed to delete resource ${describe(resource)}: ${agentWords(error, { apiVersion: resource.version, kind: resource.resource, namespace: resource.namespace, name: resource.name })}`,
+      );
     }
   }
   return { pending, removed, problems };
 }
 
 /** `configmaps default/web`. */
-export const describe = (resource: Omit<AppliedResource, 'uid'>): string => `${resource.resource} ${resource.namespace === '' ? '' : `${resource.namespace}/`}${resource.name}`;
+export const describe = (resource: Omit<AppliedResource, 'uid'>): string =>
+  `${resource.resource} ${resource.namespace === '' ? '' : `${resource.namespace}/`}${resource.name}`;
 
-async function removeOne(member: Member, resource: AppliedResource, owner: OwnerReference, signal: AbortSignal): Promise<'forgotten' | 'pending' | 'removed' | 'deleting'> {
+async function removeOne(
+  member: Member,
+  resource: AppliedResource,
+  owner: OwnerReference,
+  signal: AbortSignal,
+): Promise<'forgotten' | 'pending' | 'removed' | 'deleting'> {
   const live = await member.readPlural(resource, signal);
   if (live === null) return 'forgotten';
   const owners = ownersOf(live);
   if (!owners.some((other) => other.uid === owner.uid)) return 'forgotten';
   if (owners.some((other) => other.apiVersion === WORK_API && other.kind === 'AppliedManifestWork' && other.uid !== owner.uid)) {
     const { uid, resourceVersion } = live.metadata;
-    await member.mergePlural(resource, { metadata: { uid, resourceVersion, ownerReferences: mergeOwner(owners, { owner, isOwned: false }) ?? owners } }, signal);
+    await member.mergePlural(
+      resource,
+      { metadata: { uid, resourceVersion, ownerReferences: mergeOwner(owners, { owner, isOwned: false }) ?? owners } },
+      signal,
+    );
     return 'forgotten';
   }
   if (live.metadata.uid !== resource.uid) return 'forgotten';
@@ -68,12 +80,21 @@ async function removeOne(member: Member, resource: AppliedResource, owner: Owner
 }
 
 /** What carries our owner reference but was never recorded: a pass with a broken manifest records nothing. */
-export async function findUnrecorded(member: Member, lost: readonly Omit<AppliedResource, 'uid'>[], owner: OwnerReference, signal: AbortSignal): Promise<readonly AppliedResource[]> {
-  const found = await Promise.all(lost.map(async (resource): Promise<readonly AppliedResource[]> => {
-    const live = await member.readPlural(resource, signal);
-    const { group, version, resource: plural, namespace, name } = resource;
-    return live !== null && ownersOf(live).some((other) => other.uid === owner.uid) ? [{ group, version, resource: plural, namespace, name, uid: live.metadata.uid ?? '' }] : [];
-  }));
+export async function findUnrecorded(
+  member: Member,
+  lost: readonly Omit<AppliedResource, 'uid'>[],
+  owner: OwnerReference,
+  signal: AbortSignal,
+): Promise<readonly AppliedResource[]> {
+  const found = await Promise.all(
+    lost.map(async (resource): Promise<readonly AppliedResource[]> => {
+      const live = await member.readPlural(resource, signal);
+      const { group, version, resource: plural, namespace, name } = resource;
+      return live !== null && ownersOf(live).some((other) => other.uid === owner.uid)
+        ? [{ group, version, resource: plural, namespace, name, uid: live.metadata.uid ?? '' }]
+        : [];
+    }),
+  );
   return found.flat();
 }
 
@@ -88,16 +109,34 @@ export function sorted(resources: readonly AppliedResource[]): readonly AppliedR
 }
 
 /** Writes `status.appliedResources` where it differs, and gives the object as it is then. Faults: transport/*. */
-export async function saveApplied(client: KubeClient, effects: Effects, where: string, applied: KubeObject, resources: readonly AppliedResource[], signal: AbortSignal): Promise<KubeObject> {
+export async function saveApplied(
+  client: KubeClient,
+  effects: Effects,
+  where: string,
+  applied: KubeObject,
+  resources: readonly AppliedResource[],
+  signal: AbortSignal,
+): Promise<KubeObject> {
   if (equal(appliedResourcesOf(applied), resources)) return applied;
   return patchStatus(client, effects, where, applied, { appliedResources: resources }, signal);
 }
 
 /** Merge-patches the status of an AppliedManifestWork; null takes a field out. */
-export async function patchStatus(client: KubeClient, effects: Effects, where: string, applied: KubeObject, status: unknown, signal: AbortSignal): Promise<KubeObject> {
+export async function patchStatus(
+  client: KubeClient,
+  effects: Effects,
+  where: string,
+  applied: KubeObject,
+  status: unknown,
+  signal: AbortSignal,
+): Promise<KubeObject> {
   const { uid, resourceVersion, name } = applied.metadata;
   const body = { metadata: { uid, resourceVersion }, status };
-  return (await effects.run('status', `AppliedManifestWork ${name ?? ''} on ${where}`, () => client.patch(targetOf(applied), 'merge', body, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal))).object;
+  return (
+    await effects.run('status', `AppliedManifestWork ${name ?? ''} on ${where}`, () =>
+      client.patch(targetOf(applied), 'merge', body, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal),
+    )
+  ).object;
 }
 
 /**
@@ -112,7 +151,9 @@ export async function finalizeApplied(member: Member, effects: Effects, applied:
   if (finalizers.includes(APPLIED_FINALIZER)) {
     const { uid, resourceVersion, name } = after.metadata;
     const body = { metadata: { uid, resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== APPLIED_FINALIZER) } };
-    await effects.run('apply', `AppliedManifestWork ${name ?? ''} on ${member.name}`, () => member.client.patch(targetOf(applied), 'merge', body, { fieldManager: FIELD_MANAGER }, signal));
+    await effects.run('apply', `AppliedManifestWork ${name ?? ''} on ${member.name}`, () =>
+      member.client.patch(targetOf(applied), 'merge', body, { fieldManager: FIELD_MANAGER }, signal),
+    );
   }
   return (await member.client.get(targetOf(applied), signal))?.metadata.uid === applied.metadata.uid ? removal : null;
 }
@@ -120,8 +161,11 @@ export async function finalizeApplied(member: Member, effects: Effects, applied:
 /** Deletes an AppliedManifestWork and all that it applied, as far as it goes now. What still holds it; null once it is gone. */
 export async function removeAppliedWork(member: Member, effects: Effects, applied: KubeObject, signal: AbortSignal): Promise<Removal | null> {
   const { uid, name } = applied.metadata;
-  const left = applied.metadata.deletionTimestamp !== undefined
-    ? applied
-    : await effects.run('delete', `AppliedManifestWork ${name ?? ''} on ${member.name}`, () => member.client.delete(targetOf(applied), uid === undefined ? {} : { uid }, signal));
+  const left =
+    applied.metadata.deletionTimestamp !== undefined
+      ? applied
+      : await effects.run('delete', `AppliedManifestWork ${name ?? ''} on ${member.name}`, () =>
+          member.client.delete(targetOf(applied), uid === undefined ? {} : { uid }, signal),
+        );
   return left === null ? null : finalizeApplied(member, effects, left, signal);
 }

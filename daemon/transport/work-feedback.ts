@@ -31,11 +31,12 @@ const WELL_KNOWN: Readonly<Record<string, readonly { readonly name: string; read
 export function feedbackOf(live: KubeObject, rules: readonly FeedbackRule[]): { readonly values: readonly FeedbackValue[]; readonly condition: WorkCondition } {
   const values: FeedbackValue[] = [];
   const errors = new Set<string>();
-  for (const rule of rules) for (const { name, path, version } of pathsOf(live, rule, errors)) {
-    if (version !== undefined && version !== '' && version !== groupVersionOf(live.apiVersion).version)
-      errors.add(`version set in the path ${name} is not matched for the related resource`);
-    else addValue(live, name, path, values, errors);
-  }
+  for (const rule of rules)
+    for (const { name, path, version } of pathsOf(live, rule, errors)) {
+      if (version !== undefined && version !== '' && version !== groupVersionOf(live.apiVersion).version)
+        errors.add(`version set in the path ${name} is not matched for the related resource`);
+      else addValue(live, name, path, values, errors);
+    }
   const condition = (status: 'True' | 'False', reason: string, message: string): WorkCondition => ({ type: 'StatusFeedbackSynced', status, reason, message });
   if (rules.length === 0) return { values, condition: condition('True', 'NoStatusFeedbackSynced', '') };
   if (errors.size === 0) return { values, condition: condition('True', 'StatusFeedbackSynced', '') };
@@ -43,7 +44,11 @@ export function feedbackOf(live: KubeObject, rules: readonly FeedbackRule[]): { 
   return { values, condition: condition('False', 'StatusFeedbackSyncFailed', `Sync status feedback failed with error ${words}`) };
 }
 
-function pathsOf(live: KubeObject, rule: FeedbackRule, errors: Set<string>): readonly { readonly name: string; readonly path: string; readonly version?: string }[] {
+function pathsOf(
+  live: KubeObject,
+  rule: FeedbackRule,
+  errors: Set<string>,
+): readonly { readonly name: string; readonly path: string; readonly version?: string }[] {
   if (rule.type !== 'WellKnownStatus') return rule.jsonPaths ?? [];
   const known = WELL_KNOWN[`${live.apiVersion}/${live.kind}`];
   if (known !== undefined) return known;
@@ -75,8 +80,17 @@ const goTypeOf = (value: unknown): string => (Array.isArray(value) ? '[]interfac
  */
 export function ruleConditions(live: KubeObject, rules: readonly ConditionRule[]): readonly WorkCondition[] {
   return rules.flatMap((rule): readonly WorkCondition[] => {
-    if (rule.type === 'CEL') return [{ type: rule.condition, status: 'Unknown', reason: 'ConditionRuleInternalError', message: 'condition rules in CEL are not evaluated on a cluster of direct delivery' }];
-    if (rule.type !== 'WellKnownConditions') return [{ type: rule.condition, status: 'Unknown', reason: 'ConditionRuleInvalid', message: `unrecognized condition rule type ${rule.type}` }];
+    if (rule.type === 'CEL')
+      return [
+        {
+          type: rule.condition,
+          status: 'Unknown',
+          reason: 'ConditionRuleInternalError',
+          message: 'condition rules in CEL are not evaluated on a cluster of direct delivery',
+        },
+      ];
+    if (rule.type !== 'WellKnownConditions')
+      return [{ type: rule.condition, status: 'Unknown', reason: 'ConditionRuleInvalid', message: `unrecognized condition rule type ${rule.type}` }];
     const told = rule.condition === 'Complete' ? complete(live) : null;
     return told === null ? [] : [{ type: 'Complete', status: told.isComplete ? 'True' : 'False', reason: 'ConditionRuleEvaluated', message: told.message }];
   });

@@ -42,5 +42,9 @@ export async function saveStatus(hub: KubeClient, effects: Effects, work: KubeOb
   if (patch === null) return work;
   const { uid, resourceVersion } = work.metadata;
   const body = { metadata: { uid, resourceVersion }, status: patch };
-  return (await effects.run('status', describeWork(work), () => hub.patch(targetOf(work), 'merge', body, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal))).object;
+  return (
+    await effects.run('status', describeWork(work), () =>
+      hub.patch(targetOf(work), 'merge', body, { fieldManager: FIELD_MANAGER, subresource: 'status' }, signal),
+    )
+  ).object;
 }

@@ -35,10 +35,16 @@ export function withoutIgnored(manifest: KubeObject, fields: readonly IgnoreFiel
     if (field.condition === 'OnSpokeChange') continue;
     for (const path of field.jsonPaths ?? []) rest = withoutQuietly(rest, path);
     for (const pointer of field.jsonPointers ?? []) rest = withoutPointer(rest, pointer);
-    for (const expression of field.jqPathExpressions ?? []) throw new IgnoreFieldError(`JQ expression error in '${expression}': jq expressions are not evaluated on a cluster of direct delivery`);
+    for (const expression of field.jqPathExpressions ?? [])
+      throw new IgnoreFieldError(`JQ expression error in '${expression}': jq expressions are not evaluated on a cluster of direct delivery`);
   }
-  const digest = createHash('md5').update(`&{${goText(rest)}}`).digest('hex');
-  const stamped = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [IGNORED_HASH_ANNOTATION]: digest } } });
+  const digest = createHash('md5')
+    .update(`&{${goText(rest)}}`)
+    .digest('hex');
+  const stamped = (object: KubeObject): KubeObject => ({
+    ...object,
+    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [IGNORED_HASH_ANNOTATION]: digest } },
+  });
   return { whole: stamped(manifest), rest: stamped(rest), hash: digest };
 }
 
@@ -66,5 +72,9 @@ function goText(value: unknown): string {
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
   if (!isRecord(value)) return String(value);
-  return `map[${Object.keys(value).filter((key) => value[key] !== undefined).sort().map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
+  return `map[${Object.keys(value)
+    .filter((key) => value[key] !== undefined)
+    .sort()
+    .map((key) => `${key}:${goText(value[key])}`)
+    .join(' ')}]`;
 }

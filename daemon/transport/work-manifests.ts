@@ -47,17 +47,25 @@ export async function applyManifests(work: KubeObject, options: ManifestsOptions
 async function applyOne(work: KubeObject, manifest: KubeObject, ordinal: number, options: ManifestsOptions, signal: AbortSignal): Promise<Applied> {
   const { member, redactor } = options;
   const bare = { ordinal, group: '', version: '', kind: '', resource: '', name: '', namespace: '' };
-  if (manifest.kind === '' || manifest.apiVersion === '') return { outcome: { meta: bare, error: "Object 'Kind' is missing" }, seen: { unknownKind: true }, key: member.keyOf(manifest), written: false };
+  if (manifest.kind === '' || manifest.apiVersion === '')
+    return { outcome: { meta: bare, error: "Object 'Kind' is missing" }, seen: { unknownKind: true }, key: member.keyOf(manifest), written: false };
   const { group, version } = groupVersionOf(manifest.apiVersion);
   const named = { ...bare, group, version, kind: manifest.kind, name: manifest.metadata.name ?? '', namespace: manifest.metadata.namespace ?? '' };
   const scope = await member.client.findResource(manifest.apiVersion, manifest.kind, signal);
-  if (scope === null) return { outcome: { meta: named, error: `the server doesn't have a resource type "${manifest.kind}"` }, seen: { unknownKind: true }, key: member.keyOf(manifest), written: false };
+  if (scope === null)
+    return {
+      outcome: { meta: named, error: `the server doesn't have a resource type "${manifest.kind}"` },
+      seen: { unknownKind: true },
+      key: member.keyOf(manifest),
+      written: false,
+    };
   const meta: ResourceMeta = { ...named, resource: scope.plural, namespace: scope.namespaced ? named.namespace : '' };
   const target: Target = { apiVersion: manifest.apiVersion, kind: manifest.kind, namespace: meta.namespace, name: meta.name };
   const key = { cluster: member.name, ...target };
   const known = statusOf(work).manifests.find((entry) => identity(entry.resourceMeta) === identity(meta));
   // What has completed is not updated any more.
-  if (known !== undefined && isTrue(known.conditions, 'Complete')) return { outcome: { meta, error: null }, seen: await look(member, target, signal), key, written: false };
+  if (known !== undefined && isTrue(known.conditions, 'Complete'))
+    return { outcome: { meta, error: null }, seen: await look(member, target, signal), key, written: false };
   try {
     const { strategy, refusal } = planFor(work, manifest, meta, scope.namespaced, options);
     if (refusal !== null) throw new Refusal(refusal, true);
@@ -76,7 +84,13 @@ function wordsOf(error: unknown, target: Target): string | null {
   return isVerdict(error) ? agentWords(error, target) : null;
 }
 
-function planFor(work: KubeObject, manifest: KubeObject, meta: ResourceMeta, namespaced: boolean, { elderOf }: ManifestsOptions): { readonly strategy: UpdateStrategy; readonly refusal: string | null } {
+function planFor(
+  work: KubeObject,
+  manifest: KubeObject,
+  meta: ResourceMeta,
+  namespaced: boolean,
+  { elderOf }: ManifestsOptions,
+): { readonly strategy: UpdateStrategy; readonly refusal: string | null } {
   const strategy = configFor(work, meta).updateStrategy;
   const refuse = (refusal: string) => ({ strategy, refusal });
   const executor = executorOf(work);

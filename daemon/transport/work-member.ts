@@ -64,11 +64,32 @@ export async function viewMember(options: MemberOptions, manifests: readonly Kub
   for (const list of lists.values()) for (const object of list.values()) learn(object);
 
   async function askPlural(method: 'GET' | 'DELETE' | 'PATCH', name: PluralName, body: unknown, signal: AbortSignal): Promise<KubeObject | null> {
-    const scope: Resource = { apiVersion: apiVersionOf(name.group, name.version), kind: name.resource, plural: name.resource, namespaced: name.namespace !== '', verbs: [], subresources: [] };
-    const subject = { what: `${name.resource} ${name.namespace === '' ? '' : `${name.namespace}/`}${name.name}`, verb: method.toLowerCase(), secret: name.resource === 'secrets' && name.group === '' };
+    const scope: Resource = {
+      apiVersion: apiVersionOf(name.group, name.version),
+      kind: name.resource,
+      plural: name.resource,
+      namespaced: name.namespace !== '',
+      verbs: [],
+      subresources: [],
+    };
+    const subject = {
+      what: `${name.resource} ${name.namespace === '' ? '' : `${name.namespace}/`}${name.name}`,
+      verb: method.toLowerCase(),
+      secret: name.resource === 'secrets' && name.group === '',
+    };
     const query = method === 'PATCH' ? `?fieldManager=${FIELD_MANAGER}` : '';
     try {
-      const answer = await client.raw({ method, path: `${pathTo(scope, name.namespace, name.name)}${query}`, subject, repeatable: true, ...(body === undefined ? {} : { body }), ...(method === 'PATCH' ? { contentType: 'application/merge-patch+json' } : {}) }, signal);
+      const answer = await client.raw(
+        {
+          method,
+          path: `${pathTo(scope, name.namespace, name.name)}${query}`,
+          subject,
+          repeatable: true,
+          ...(body === undefined ? {} : { body }),
+          ...(method === 'PATCH' ? { contentType: 'application/merge-patch+json' } : {}),
+        },
+        signal,
+      );
       const object = parseJson(answer.text);
       return isRecord(object) && object['kind'] !== 'Status' ? (object as unknown as KubeObject) : null;
     } catch (error) {
@@ -106,16 +127,33 @@ export async function viewMember(options: MemberOptions, manifests: readonly Kub
         return left === null || left.metadata.uid !== uid;
       }),
     mergePlural: (name, patch, signal) =>
-      effects.run('apply', `${name.resource} ${name.namespace === '' ? '' : `${name.namespace}/`}${name.name} on ${options.name}`, async () => void (await askPlural('PATCH', name, patch, signal))),
+      effects.run(
+        'apply',
+        `${name.resource} ${name.namespace === '' ? '' : `${name.namespace}/`}${name.name} on ${options.name}`,
+        async () => void (await askPlural('PATCH', name, patch, signal)),
+      ),
     write: (kind, what, write) => effects.run(kind, describeKey(member.keyOf(what)), write),
-    keyOf: (object) => ({ cluster: options.name, apiVersion: object.apiVersion, kind: object.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' }),
+    keyOf: (object) => ({
+      cluster: options.name,
+      apiVersion: object.apiVersion,
+      kind: object.kind,
+      namespace: object.metadata.namespace ?? '',
+      name: object.metadata.name ?? '',
+    }),
   };
   return member;
 }
 
 /** By `apiVersion/Kind`, then by `namespace/name`; kinds that are few, not served or not to be listed are left out. */
-async function readLists(client: KubeClient, manifests: readonly KubeObject[], signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlyMap<string, KubeObject>>> {
-  const groups = Map.groupBy(manifests.filter((manifest) => manifest.metadata.labels?.[DELIVERED] !== undefined), (manifest) => `${manifest.apiVersion}/${manifest.kind}`);
+async function readLists(
+  client: KubeClient,
+  manifests: readonly KubeObject[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, KubeObject>>> {
+  const groups = Map.groupBy(
+    manifests.filter((manifest) => manifest.metadata.labels?.[DELIVERED] !== undefined),
+    (manifest) => `${manifest.apiVersion}/${manifest.kind}`,
+  );
   const many = [...groups].filter(([, group]) => group.length > LIST_FROM);
   const lists = await Promise.all(many.map(async ([kind, group]) => [kind, await readList(client, group, signal)] as const));
   return new Map(lists.filter((entry): entry is readonly [string, ReadonlyMap<string, KubeObject>] => entry[1] !== null));
@@ -127,7 +165,10 @@ async function readList(client: KubeClient, group: readonly KubeObject[], signal
   const namespaces = new Set(group.map((manifest) => manifest.metadata.namespace ?? ''));
   const [only = ''] = namespaces;
   try {
-    const found = await client.list({ apiVersion: first.apiVersion, kind: first.kind, namespace: namespaces.size === 1 ? only : '', labels: DELIVERED }, signal);
+    const found = await client.list(
+      { apiVersion: first.apiVersion, kind: first.kind, namespace: namespaces.size === 1 ? only : '', labels: DELIVERED },
+      signal,
+    );
     return new Map(found.items.map((item) => [`${item.metadata.namespace ?? ''}/${item.metadata.name ?? ''}`, item]));
   } catch (error) {
     if (error instanceof Fault && error.code === 'transport/denied' && !(error instanceof ApiFault && error.statusCode === 401)) return null;

@@ -46,7 +46,8 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
 export function createdFrom(manifest: KubeObject, ownership: Ownership): KubeObject {
   const required = normalized(manifest);
   const { labels, annotations, ownerReferences: _owners, ...metadata } = required.metadata;
-  const kept = (map: Readonly<Record<string, string>> | undefined): Record<string, string> => Object.fromEntries(Object.entries(map ?? {}).filter(([key]) => !key.endsWith('-')));
+  const kept = (map: Readonly<Record<string, string>> | undefined): Record<string, string> =>
+    Object.fromEntries(Object.entries(map ?? {}).filter(([key]) => !key.endsWith('-')));
   return {
     ...required,
     metadata: {
@@ -73,7 +74,10 @@ export function updateOf(manifest: KubeObject, live: KubeObject, ownership: Owne
   }
   if (required.kind === 'Secret' && fields.includes('type')) wanted['type'] = required['type'] ?? 'Opaque';
   if (isTokenSecret(required)) wanted['data'] = { ...asRecord(live['data']), ...asRecord(wanted['data']) };
-  const isSame = required.kind === 'Service' ? isSameService(required, live) : fields.every((field) => !(field in wanted) || isSemanticallySame(defaulted(field, wanted[field]), live[field]));
+  const isSame =
+    required.kind === 'Service'
+      ? isSameService(required, live)
+      : fields.every((field) => !(field in wanted) || isSemanticallySame(defaulted(field, wanted[field]), live[field]));
   if (isSame && !merged.modified) return null;
   const body: Record<string, unknown> = { ...live, metadata: withoutManagedFields(merged.metadata), ...wanted };
   for (const field of fields) if (field in wanted && wanted[field] === undefined) delete body[field];
@@ -91,8 +95,12 @@ function wholeUpdate(required: KubeObject, live: KubeObject, merged: Merged): Up
   const { finalizers: _finalizers, ...own } = required.metadata;
   const { labels, annotations, ownerReferences, finalizers, resourceVersion } = merged.metadata;
   const metadata = {
-    ...withoutServerFields(own), labels, annotations, ownerReferences,
-    ...(finalizers === undefined ? {} : { finalizers }), ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...withoutServerFields(own),
+    labels,
+    annotations,
+    ownerReferences,
+    ...(finalizers === undefined ? {} : { finalizers }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
   } as KubeObject['metadata'];
   return { body: { ...content(required), metadata } as unknown as KubeObject, recreate: false };
 }
@@ -113,7 +121,10 @@ function mergeMetadata(required: KubeObject, live: KubeObject, ownership: Owners
 }
 
 /** Keys are set; one with a trailing "-" is taken out; all others stay. */
-function mergeMap(live: Readonly<Record<string, string>> | undefined, required: Readonly<Record<string, string>> | undefined): { readonly map: Readonly<Record<string, string>>; readonly modified: boolean } {
+function mergeMap(
+  live: Readonly<Record<string, string>> | undefined,
+  required: Readonly<Record<string, string>> | undefined,
+): { readonly map: Readonly<Record<string, string>>; readonly modified: boolean } {
   const map = { ...live };
   let modified = false;
   for (const [key, value] of Object.entries(required ?? {})) {
@@ -126,11 +137,14 @@ function mergeMap(live: Readonly<Record<string, string>> | undefined, required: 
   return { map, modified };
 }
 
-export const ownersOf = (object: KubeObject): readonly OwnerReference[] => (Array.isArray(object.metadata['ownerReferences']) ? (object.metadata['ownerReferences'] as OwnerReference[]) : []);
+export const ownersOf = (object: KubeObject): readonly OwnerReference[] =>
+  Array.isArray(object.metadata['ownerReferences']) ? (object.metadata['ownerReferences'] as OwnerReference[]) : [];
 
 /** The owners as they should be; null when they are so already. One of the same kind and name has its uid brought up to date. */
 export function mergeOwner(owners: readonly OwnerReference[], { owner, isOwned }: Ownership): readonly OwnerReference[] | null {
-  const at = owners.findIndex((other) => other.name === owner.name && other.kind === owner.kind && groupVersionOf(other.apiVersion).group === groupVersionOf(owner.apiVersion).group);
+  const at = owners.findIndex(
+    (other) => other.name === owner.name && other.kind === owner.kind && groupVersionOf(other.apiVersion).group === groupVersionOf(owner.apiVersion).group,
+  );
   if (!isOwned) return at < 0 ? null : owners.toSpliced(at, 1);
   if (at < 0) return [...owners, owner];
   return isSemanticallySame(owners[at], owner) ? null : owners.with(at, owner);
@@ -147,14 +161,47 @@ function normalized(manifest: KubeObject): KubeObject {
     return plain.length === 0 ? rest : { ...rest, data: { ...asRecord(manifest['data']), ...Object.fromEntries(plain) } };
   }
   if (manifest.kind !== 'Service') return manifest;
-  return { ...manifest, metadata: { ...manifest.metadata, annotations: { ...manifest.metadata.annotations, [SPEC_HASH]: serviceSpecHash(asRecord(manifest['spec'])) } } };
+  return {
+    ...manifest,
+    metadata: { ...manifest.metadata, annotations: { ...manifest.metadata.annotations, [SPEC_HASH]: serviceSpecHash(asRecord(manifest['spec'])) } },
+  };
 }
 
 /** Field order of Go's ServiceSpec and ServicePort: the hash is of the JSON that Go writes. */
-const SERVICE_FIELDS = ['ports', 'selector', 'clusterIP', 'clusterIPs', 'type', 'externalIPs', 'sessionAffinity', 'loadBalancerIP', 'loadBalancerSourceRanges', 'externalName', 'externalTrafficPolicy', 'healthCheckNodePort', 'publishNotReadyAddresses', 'sessionAffinityConfig', 'ipFamilies', 'ipFamilyPolicy', 'loadBalancerClass', 'internalTrafficPolicy', 'allocateLoadBalancerNodePorts', 'trafficDistribution'];
+const SERVICE_FIELDS = [
+  'ports',
+  'selector',
+  'clusterIP',
+  'clusterIPs',
+  'type',
+  'externalIPs',
+  'sessionAffinity',
+  'loadBalancerIP',
+  'loadBalancerSourceRanges',
+  'externalName',
+  'externalTrafficPolicy',
+  'healthCheckNodePort',
+  'publishNotReadyAddresses',
+  'sessionAffinityConfig',
+  'ipFamilies',
+  'ipFamilyPolicy',
+  'loadBalancerClass',
+  'internalTrafficPolicy',
+  'allocateLoadBalancerNodePorts',
+  'trafficDistribution',
+];
 const PORT_FIELDS = ['name', 'protocol', 'appProtocol', 'port', 'targetPort', 'nodePort'];
 /** Written also when they are zero. */
-const ALWAYS = new Set(['port', 'targetPort', 'ipFamilyPolicy', 'loadBalancerClass', 'internalTrafficPolicy', 'allocateLoadBalancerNodePorts', 'trafficDistribution', 'appProtocol']);
+const ALWAYS = new Set([
+  'port',
+  'targetPort',
+  'ipFamilyPolicy',
+  'loadBalancerClass',
+  'internalTrafficPolicy',
+  'allocateLoadBalancerNodePorts',
+  'trafficDistribution',
+  'appProtocol',
+]);
 
 /** library-go's hash of a Service's spec, so that a klusterlet which takes over finds nothing to rewrite. */
 export function serviceSpecHash(spec: Fields): string {
@@ -171,7 +218,11 @@ export function serviceSpecHash(spec: Fields): string {
   const whole = ordered(spec, SERVICE_FIELDS);
   if (Array.isArray(whole['ports'])) whole['ports'] = whole['ports'].map((port) => ordered(asRecord(port), PORT_FIELDS));
   if (isRecord(whole['selector'])) whole['selector'] = Object.fromEntries(Object.entries(whole['selector']).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return hash('sha256', stringify(whole).replaceAll(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`), 'hex');
+  return hash(
+    'sha256',
+    stringify(whole).replaceAll(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    'hex',
+  );
 }
 
 /**
@@ -203,7 +254,8 @@ function withCaBundles(wanted: unknown, live: unknown): unknown {
   });
 }
 
-const isTokenSecret = (object: KubeObject): boolean => object.apiVersion === 'v1' && object.kind === 'Secret' && object['type'] === 'kubernetes.io/service-account-token';
+const isTokenSecret = (object: KubeObject): boolean =>
+  object.apiVersion === 'v1' && object.kind === 'Secret' && object['type'] === 'kubernetes.io/service-account-token';
 const asRecord = (value: unknown): Fields => (isRecord(value) ? value : {});
 
 function withoutManagedFields(metadata: KubeObject['metadata']): KubeObject['metadata'] {
@@ -215,7 +267,8 @@ function withoutServerFields(metadata: KubeObject['metadata']): KubeObject['meta
   return Object.fromEntries(Object.entries(metadata).filter(([field]) => !(SERVER_METADATA as readonly string[]).includes(field)));
 }
 
-const isEmpty = (value: unknown): boolean => value === undefined || value === null || (Array.isArray(value) ? value.length === 0 : isRecord(value) && Object.keys(value).length === 0);
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || (Array.isArray(value) ? value.length === 0 : isRecord(value) && Object.keys(value).length === 0);
 
 /** Kubernetes' semantic equality: nothing, an empty list and an empty map are the same. */
 function isSemanticallySame(a: unknown, b: unknown): boolean {

@@ -141,7 +141,15 @@ export function statusOf(work: KubeObject): WorkStatus {
       const entry = item as unknown as Partial<ManifestStatus>;
       const meta = entry.resourceMeta;
       return {
-        resourceMeta: { ordinal: meta?.ordinal ?? 0, group: text(meta?.group), version: text(meta?.version), kind: text(meta?.kind), resource: text(meta?.resource), name: text(meta?.name), namespace: text(meta?.namespace) },
+        resourceMeta: {
+          ordinal: meta?.ordinal ?? 0,
+          group: text(meta?.group),
+          version: text(meta?.version),
+          kind: text(meta?.kind),
+          resource: text(meta?.resource),
+          name: text(meta?.name),
+          namespace: text(meta?.namespace),
+        },
         statusFeedback: entry.statusFeedback ?? {},
         conditions: entry.conditions ?? [],
       };
@@ -153,7 +161,12 @@ export function statusOf(work: KubeObject): WorkStatus {
 export function appliedResourcesOf(applied: KubeObject): readonly AppliedResource[] {
   const status = isRecord(applied['status']) ? applied['status'] : {};
   return records(status['appliedResources']).map((item) => ({
-    group: text(item['group']), version: text(item['version']), resource: text(item['resource']), namespace: text(item['namespace']), name: text(item['name']), uid: text(item['uid']),
+    group: text(item['group']),
+    version: text(item['version']),
+    resource: text(item['resource']),
+    namespace: text(item['namespace']),
+    name: text(item['name']),
+    uid: text(item['uid']),
   }));
 }
 
@@ -165,7 +178,8 @@ export function groupVersionOf(apiVersion: string): { readonly group: string; re
   return slash < 0 ? { group: '', version: apiVersion } : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
 }
 
-export const findCondition = (conditions: readonly WorkCondition[], type: string): WorkCondition | undefined => conditions.find((condition) => condition.type === type);
+export const findCondition = (conditions: readonly WorkCondition[], type: string): WorkCondition | undefined =>
+  conditions.find((condition) => condition.type === type);
 export const isTrue = (conditions: readonly WorkCondition[], type: string): boolean => findCondition(conditions, type)?.status === 'True';
 
 const DEFAULT_STRATEGY: UpdateStrategy = { type: 'Update' };
@@ -175,8 +189,14 @@ const DEFAULT_STRATEGY: UpdateStrategy = { type: 'Update' };
  * the first that has a value wins, per kind of option.
  */
 export function configFor(work: KubeObject, meta: ResourceMeta): ManifestConfig {
-  const matching = records(specOf(work)['manifestConfigs']).filter(({ resourceIdentifier: id }) =>
-    isRecord(id) && text(id['group']) === meta.group && text(id['resource']) === meta.resource && matches(meta.namespace, text(id['namespace'])) && matches(meta.name, text(id['name'])));
+  const matching = records(specOf(work)['manifestConfigs']).filter(
+    ({ resourceIdentifier: id }) =>
+      isRecord(id) &&
+      text(id['group']) === meta.group &&
+      text(id['resource']) === meta.resource &&
+      matches(meta.namespace, text(id['namespace'])) &&
+      matches(meta.name, text(id['name'])),
+  );
   const first = <T>(field: string): readonly T[] => records(matching.find((config) => records(config[field]).length > 0)?.[field]) as unknown as T[];
   const strategy = matching.find((config) => isRecord(config['updateStrategy']))?.['updateStrategy'];
   return {
@@ -188,7 +208,12 @@ export function configFor(work: KubeObject, meta: ResourceMeta): ManifestConfig 
 
 function matches(value: string, pattern: string): boolean {
   if (value === pattern || pattern === '*') return true;
-  return new RegExp(`^${pattern.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`).test(value);
+  return new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  ).test(value);
 }
 
 /** Whether the work owns a resource, so that it goes with it (OCM's deleteOption; Foreground is the default). */
@@ -198,8 +223,13 @@ export function isOwnedBy(work: KubeObject, meta: ResourceMeta): boolean {
   if (option['propagationPolicy'] === 'Foreground') return true;
   if (option['propagationPolicy'] === 'Orphan') return false;
   const selective = isRecord(option['selectivelyOrphans']) ? option['selectivelyOrphans'] : {};
-  return !records(selective['orphaningRules']).some((rule) =>
-    text(rule['group']) === meta.group && text(rule['resource']) === meta.resource && text(rule['name']) === meta.name && text(rule['namespace']) === meta.namespace);
+  return !records(selective['orphaningRules']).some(
+    (rule) =>
+      text(rule['group']) === meta.group &&
+      text(rule['resource']) === meta.resource &&
+      text(rule['name']) === meta.name &&
+      text(rule['namespace']) === meta.namespace,
+  );
 }
 
 /** The account that `spec.executor` names, as `ServiceAccount namespace/name`; "" for none. */
@@ -228,5 +258,8 @@ export function applyOrder(manifests: readonly KubeObject[]): readonly number[] 
     const found = RANKS.findIndex((kinds) => kinds.includes(kind));
     return found < 0 ? RANKS.length : found;
   };
-  return manifests.map((manifest, ordinal) => ({ ordinal, rank: rank(manifest.kind) })).sort((a, b) => a.rank - b.rank || a.ordinal - b.ordinal).map(({ ordinal }) => ordinal);
+  return manifests
+    .map((manifest, ordinal) => ({ ordinal, rank: rank(manifest.kind) }))
+    .sort((a, b) => a.rank - b.rank || a.ordinal - b.ordinal)
+    .map(({ ordinal }) => ordinal);
 }

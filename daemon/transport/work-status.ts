@@ -36,9 +36,16 @@ export function setCondition(conditions: readonly WorkCondition[], condition: Wo
 export function withOutcomes(status: WorkStatus, outcomes: readonly Outcome[], generation: number, now: string): WorkStatus {
   const find = finder(status.manifests);
   const manifests = outcomes.map(({ meta, error, reason }): ManifestStatus => {
-    const condition: WorkCondition = error === null
-      ? { type: 'Applied', status: 'True', reason: 'AppliedManifestComplete', message: 'Apply manifest complete', observedGeneration: generation }
-      : { type: 'Applied', status: 'False', reason: reason ?? 'AppliedManifestFailed', message: `${reason === undefined ? 'Failed to apply manifest' : 'Failed to process ignoreFields'}: ${error}`, observedGeneration: generation };
+    const condition: WorkCondition =
+      error === null
+        ? { type: 'Applied', status: 'True', reason: 'AppliedManifestComplete', message: 'Apply manifest complete', observedGeneration: generation }
+        : {
+            type: 'Applied',
+            status: 'False',
+            reason: reason ?? 'AppliedManifestFailed',
+            message: `${reason === undefined ? 'Failed to apply manifest' : 'Failed to process ignoreFields'}: ${error}`,
+            observedGeneration: generation,
+          };
     const known = find(meta);
     // At another generation the condition is made anew, at the end.
     const kept = (known?.conditions ?? []).filter((old) => old.type !== 'Applied' || old.observedGeneration === generation);
@@ -62,7 +69,8 @@ function finder(manifests: readonly ManifestStatus[]): (meta: ResourceMeta) => M
 }
 
 /** A resource without its place among the manifests. */
-export const identity = ({ group, version, kind, resource, name, namespace }: ResourceMeta): string => [group, version, kind, resource, namespace, name].join('|');
+export const identity = ({ group, version, kind, resource, name, namespace }: ResourceMeta): string =>
+  [group, version, kind, resource, namespace, name].join('|');
 
 /** The status after each object was looked for; `seen` goes by the entries' place. */
 export function withSeen(work: KubeObject, status: WorkStatus, seen: readonly Seen[], now: string): WorkStatus {
@@ -81,7 +89,11 @@ function withObject(work: KubeObject, entry: ManifestStatus, seen: Seen, generat
   if (!equal(entry.statusFeedback.values ?? [], values)) conditions = conditions.filter((old) => old.type !== condition.type);
   conditions = setCondition(conditions, condition, now);
   for (const rule of ruleConditions(seen.live, config.conditionRules)) conditions = setCondition(conditions, { ...rule, observedGeneration: generation }, now);
-  return { resourceMeta: entry.resourceMeta, statusFeedback: values.length === 0 ? {} : { values }, conditions: conditions.filter((old) => !isStale(old, generation)) };
+  return {
+    resourceMeta: entry.resourceMeta,
+    statusFeedback: values.length === 0 ? {} : { values },
+    conditions: conditions.filter((old) => !isStale(old, generation)),
+  };
 }
 
 function available(seen: Seen): WorkCondition {
@@ -108,9 +120,18 @@ function aggregated(manifests: readonly ManifestStatus[], generation: number): r
 
 function availableOf(count: (status: string) => number, total: number, observedGeneration: number): WorkCondition {
   const type = 'Available';
-  if (count('False') > 0) return { type, status: 'False', reason: 'ResourcesNotAvailable', message: `${count('False')} of ${total} resources are not available`, observedGeneration };
-  if (count('Unknown') > 0) return { type, status: 'Unknown', reason: 'ResourcesStatusUnknown', message: `${count('Unknown')} of ${total} resources have unknown status`, observedGeneration };
-  if (count('True') === 0) return { type, status: 'Unknown', reason: 'ResourcesStatusUnknown', message: 'cannot get any available resource ', observedGeneration };
+  if (count('False') > 0)
+    return { type, status: 'False', reason: 'ResourcesNotAvailable', message: `${count('False')} of ${total} resources are not available`, observedGeneration };
+  if (count('Unknown') > 0)
+    return {
+      type,
+      status: 'Unknown',
+      reason: 'ResourcesStatusUnknown',
+      message: `${count('Unknown')} of ${total} resources have unknown status`,
+      observedGeneration,
+    };
+  if (count('True') === 0)
+    return { type, status: 'Unknown', reason: 'ResourcesStatusUnknown', message: 'cannot get any available resource ', observedGeneration };
   return { type, status: 'True', reason: 'ResourcesAvailable', message: 'All resources are available', observedGeneration };
 }
 
@@ -125,7 +146,13 @@ function ruleOf(type: string, of: readonly WorkCondition[], count: (status: stri
 
 /** The status with `Deleting`, as it stands while what was applied goes. */
 export function withDeleting(status: WorkStatus, generation: number, now: string): WorkStatus {
-  const condition: WorkCondition = { type: 'Deleting', status: 'True', reason: 'WorkDeleting', message: 'ManifestWork is being deleted', observedGeneration: generation };
+  const condition: WorkCondition = {
+    type: 'Deleting',
+    status: 'True',
+    reason: 'WorkDeleting',
+    message: 'ManifestWork is being deleted',
+    observedGeneration: generation,
+  };
   return { ...status, conditions: setCondition(status.conditions, condition, now) };
 }
 

@@ -35,6 +35,9 @@ export function agentWords(error: Fault, target: Target): string {
 function conflictSentence(causes: readonly Cause[]): string {
   const [only] = causes;
   if (only !== undefined && causes.length === 1) return `Apply failed with 1 conflict: ${only.message}: ${only.field}`;
-  const lines = [...Map.groupBy(causes, (cause) => cause.message)].flatMap(([message, fields]) => [`${message.replace(/^conflict with/, 'conflicts with')}:`, ...fields.map((cause) => `- ${cause.field}`)]);
+  const lines = [...Map.groupBy(causes, (cause) => cause.message)].flatMap(([message, fields]) => [
+    `${message.replace(/^conflict with/, 'conflicts with')}:`,
+    ...fields.map((cause) => `- ${cause.field}`),
+  ]);
   return `Apply failed with ${causes.length} conflicts: ${lines.join('\n')}`;
 }

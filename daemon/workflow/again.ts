@@ -9,11 +9,32 @@ import { runTemplate } from './steps/template.ts';
 
 /** Functions of any provider that come to the same however often they are called. */
 const REPEATABLE: ReadonlySet<string> = new Set([
-  'apply', 'apply-in-parallel', 'read', 'list', 'read-config', 'list-config', 'register-cluster', 'wait', 'message', 'log', 'load', 'string', 'timestamp', 'date',
-  'component-render', 'load-policies', 'load-comps-in-order', 'list-clusters', 'patch-k8s-object',
+  'apply',
+  'apply-in-parallel',
+  'read',
+  'list',
+  'read-config',
+  'list-config',
+  'register-cluster',
+  'wait',
+  'message',
+  'log',
+  'load',
+  'string',
+  'timestamp',
+  'date',
+  'component-render',
+  'load-policies',
+  'load-comps-in-order',
+  'list-clusters',
+  'patch-k8s-object',
 ]);
 
-const refuse: Action = (call) => Promise.resolve({ kind: 'fail', message: `an object that it made is gone, and it does more than apply (${call.provider}.${call.do}), so it is not run again by itself: restart the workflow` });
+const refuse: Action = (call) =>
+  Promise.resolve({
+    kind: 'fail',
+    message: `an object that it made is gone, and it does more than apply (${call.provider}.${call.do}), so it is not run again by itself: restart the workflow`,
+  });
 
 /** The same calls, those that are not to be made twice refused. */
 export function repeatable(actions: Actions): Actions {
@@ -24,5 +45,11 @@ export function repeatable(actions: Actions): Actions {
 export async function makeAgain(context: StepContext, actions: Actions): Promise<StepResult> {
   const { kind, message, retryAfterMs } = await runTemplate(context, repeatable(actions));
   if (kind === 'succeeded') return { kind, message, outputs: {} };
-  return { kind, message: message || 'what it made is made again', outputs: {}, isIncomplete: true, ...(kind === 'wait' ? { retryAfterMs: retryAfterMs ?? 1000 } : {}) };
+  return {
+    kind,
+    message: message || 'what it made is made again',
+    outputs: {},
+    isIncomplete: true,
+    ...(kind === 'wait' ? { retryAfterMs: retryAfterMs ?? 1000 } : {}),
+  };
 }

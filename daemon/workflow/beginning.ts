@@ -19,13 +19,26 @@ export function runNameOf(desired: DesiredApplication): string {
 
 /** A journal for a run that begins now. */
 export function freshJournal(desired: DesiredApplication, nowMs: number): Journal {
-  return { ...EMPTY_JOURNAL, appRevision: runNameOf(desired), mode: `${desired.mode.steps}-${desired.mode.subSteps}`, state: 'executing', startTime: timeText(nowMs) };
+  return {
+    ...EMPTY_JOURNAL,
+    appRevision: runNameOf(desired),
+    mode: `${desired.mode.steps}-${desired.mode.subSteps}`,
+    state: 'executing',
+    startTime: timeText(nowMs),
+  };
 }
 
 /** The `context` that a step's `if` and inputs may read. */
 export function stepContextObject(desired: DesiredApplication): CueObject {
   return {
-    name: desired.name, namespace: desired.namespace, appName: desired.name, appRevision: desired.revision.name, appRevisionNum: desired.revision.number,
-    workflowName: desired.name, publishVersion: runNameOf(desired), appLabels: { ...desired.object.metadata.labels }, appAnnotations: { ...desired.object.metadata.annotations },
+    name: desired.name,
+    namespace: desired.namespace,
+    appName: desired.name,
+    appRevision: desired.revision.name,
+    appRevisionNum: desired.revision.number,
+    workflowName: desired.name,
+    publishVersion: runNameOf(desired),
+    appLabels: { ...desired.object.metadata.labels },
+    appAnnotations: { ...desired.object.metadata.annotations },
   };
 }

@@ -42,7 +42,13 @@ export function pendingReason(step: Step, statuses: ReadonlyMap<string, StepStat
  * neither succeeded nor skipped; in a DAG or with dependsOn, unless all that it depends on succeeded, and all that those
  * depend on. `steps` are all of the workflow.
  */
-export function isSkippedByOthers(step: Step, mode: StepMode, before: readonly StepStatus[], statuses: ReadonlyMap<string, StepStatus>, steps: readonly Step[]): boolean {
+export function isSkippedByOthers(
+  step: Step,
+  mode: StepMode,
+  before: readonly StepStatus[],
+  statuses: ReadonlyMap<string, StepStatus>,
+  steps: readonly Step[],
+): boolean {
   if (step.if !== '') return false;
   if (mode === 'StepByStep' && step.dependsOn.length === 0) return before.some((status) => isFinished(status) && status.phase === 'failed');
   const all = new Map([...steps, ...steps.flatMap((item) => item.subSteps)].map((item) => [item.name, item.dependsOn]));
@@ -59,7 +65,12 @@ export function isSkippedByOthers(step: Step, mode: StepMode, before: readonly S
 /** A workflow variable by its name, or what is inside one: `connInfo.token`. Undefined where nobody has set it. */
 export function variableIn(variables: JsonObject, name: string): Json | undefined {
   if (Object.hasOwn(variables, name)) return variables[name];
-  return name.split('.').reduce<Json | undefined>((at, part) => (at !== null && typeof at === 'object' && Object.hasOwn(at, part) ? (at as JsonObject)[part] : undefined), variables);
+  return name
+    .split('.')
+    .reduce<Json | undefined>(
+      (at, part) => (at !== null && typeof at === 'object' && Object.hasOwn(at, part) ? (at as JsonObject)[part] : undefined),
+      variables,
+    );
 }
 
 /** The variables, null for every output without a value. KubeVela 1.10: so it is once its step has ended, however that was: nobody waits for it any longer. */
@@ -69,7 +80,13 @@ export function withNulls(variables: JsonObject, outputs: Step['outputs']): Json
 }
 
 /** Evaluates a step's `if`. KubeVela 1.10: what is no concrete bool skips the step, with the reason in its message. */
-export async function evaluateIf(cue: CueEvaluator, step: Step, statuses: ReadonlyMap<string, StepStatus>, context: CueObject, variable: (name: string) => CueJson | undefined): Promise<{ readonly run: boolean; readonly message: string }> {
+export async function evaluateIf(
+  cue: CueEvaluator,
+  step: Step,
+  statuses: ReadonlyMap<string, StepStatus>,
+  context: CueObject,
+  variable: (name: string) => CueJson | undefined,
+): Promise<{ readonly run: boolean; readonly message: string }> {
   if (step.if === 'always') return { run: true, message: '' };
   const status: Record<string, CueJson> = {};
   for (const [name, item] of statuses) status[name] = { ...plainStatus(item) };
@@ -81,9 +98,18 @@ export async function evaluateIf(cue: CueEvaluator, step: Step, statuses: Readon
 
 function plainStatus(status: StepStatus): CueObject {
   return {
-    id: status.id, name: status.name, type: status.type, phase: status.phase, message: status.message, reason: status.reason,
-    failed: status.phase === 'failed', succeeded: status.phase === 'succeeded', skipped: status.phase === 'skipped',
-    timeout: status.reason === 'Timeout', failedAfterRetries: status.reason === 'FailedAfterRetries', terminate: status.reason === 'Terminate',
+    id: status.id,
+    name: status.name,
+    type: status.type,
+    phase: status.phase,
+    message: status.message,
+    reason: status.reason,
+    failed: status.phase === 'failed',
+    succeeded: status.phase === 'succeeded',
+    skipped: status.phase === 'skipped',
+    timeout: status.reason === 'Timeout',
+    failedAfterRetries: status.reason === 'FailedAfterRetries',
+    terminate: status.reason === 'Terminate',
   };
 }
 
@@ -123,7 +149,9 @@ export function setPath(target: Json, path: readonly (string | number)[], value:
 export function withInputs(step: Step, properties: Json, variable: (name: string) => CueJson | undefined, dialect: '1.1' | '1.10', context: CueObject): Json {
   return step.inputs.reduce<Json>((target, { from, parameterKey }) => {
     if (parameterKey === '') return target;
-    const value = from.startsWith('context.') ? parsePath(from.slice('context.'.length)).reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[String(part)], context) : variable(from);
+    const value = from.startsWith('context.')
+      ? parsePath(from.slice('context.'.length)).reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[String(part)], context)
+      : variable(from);
     if (value === undefined) throw new Fault('workflow/step-failed', `input "${from}" has no value`);
     return setPath(target, dialect === '1.1' ? [parameterKey] : parsePath(parameterKey), value as Json);
   }, properties);

@@ -63,7 +63,12 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
 
   async function decided(wanted: readonly Wanted[]): Promise<readonly Change[]> {
     await observe(wanted);
-    return wanted.map((item) => doors.decide(item, doors.observed.get(keyText(item.key)) ?? { fault: new Fault('transport/unreachable', `cluster ${item.key.cluster} was not looked at`) }));
+    return wanted.map((item) =>
+      doors.decide(
+        item,
+        doors.observed.get(keyText(item.key)) ?? { fault: new Fault('transport/unreachable', `cluster ${item.key.cluster} was not looked at`) },
+      ),
+    );
   }
 
   const deliver = async (wanted: readonly Wanted[], creator: string): Promise<readonly Delivered[]> => write(await decided(wanted), creator);
@@ -78,25 +83,45 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
   }
 
   async function write(changes: readonly Change[], creator: string): Promise<readonly Delivered[]> {
-    const intents = changes.filter((change) => change.action !== 'refuse').map((change): Tracked => ({
-      key: change.key, component: change.wanted?.component ?? '', trait: change.wanted?.trait ?? '', creator, skipGC: change.wanted?.rules.gc === 'never',
-    }));
+    const intents = changes
+      .filter((change) => change.action !== 'refuse')
+      .map((change): Tracked => ({
+        key: change.key,
+        component: change.wanted?.component ?? '',
+        trait: change.wanted?.trait ?? '',
+        creator,
+        skipGC: change.wanted?.rules.gc === 'never',
+      }));
     await doors.track(intents);
     const delivered = new Map<Change, Delivered>();
     for (const wave of [0, 1, 2]) {
-      const now = changes.filter((change) => change.wanted === null ? wave === 2 : waveOf(change.wanted) === wave);
+      const now = changes.filter((change) => (change.wanted === null ? wave === 2 : waveOf(change.wanted) === wave));
       if (now.length === 0) continue;
-      await mapLimit(now, WRITES_AT_ONCE_MAX, async (change) => { delivered.set(change, await applyOne(change)); }, signal);
+      await mapLimit(
+        now,
+        WRITES_AT_ONCE_MAX,
+        async (change) => {
+          delivered.set(change, await applyOne(change));
+        },
+        signal,
+      );
     }
     const all = changes.map((change) => delivered.get(change)).filter((item) => item !== undefined);
     for (const item of all) doors.touched.set(keyText(item.change.key), item);
     return all;
   }
 
-  function outcome(rendered: RenderedComponent, delivered: readonly Delivered[], health: Omit<ServiceHealth, 'name' | 'namespace' | 'cluster' | 'workload'>): ComponentOutcome {
+  function outcome(
+    rendered: RenderedComponent,
+    delivered: readonly Delivered[],
+    health: Omit<ServiceHealth, 'name' | 'namespace' | 'cluster' | 'workload'>,
+  ): ComponentOutcome {
     const { output, outputs } = livePartsOf(rendered, doors.observed);
     return {
-      delivered, output, outputs, fault: delivered.find((item) => item.fault !== null)?.fault ?? null,
+      delivered,
+      output,
+      outputs,
+      fault: delivered.find((item) => item.fault !== null)?.fault ?? null,
       health: { ...health, name: rendered.name, namespace: rendered.namespace, cluster: rendered.cluster, workload: rendered.workload },
     };
   }
@@ -113,19 +138,31 @@ export function deliveryFor(doors: DeliveryDoors): Delivery {
       delivered.push(...(await deliverWhole(objects, creator)));
       // A trait whose objects come later has no health yet: waiting for it here would be waiting for ever.
       const later = rendered.objects.filter((wanted) => STAGES.indexOf(stageOf(wanted)) > STAGES.indexOf(stage));
-      const sofar = { ...rendered, objects: rendered.objects.filter((wanted) => !later.includes(wanted)), traits: rendered.traits.filter((trait) => !later.some((wanted) => wanted.trait === trait.type)) };
+      const sofar = {
+        ...rendered,
+        objects: rendered.objects.filter((wanted) => !later.includes(wanted)),
+        traits: rendered.traits.filter((trait) => !later.some((wanted) => wanted.trait === trait.type)),
+      };
       last = await healthFor(sofar, delivered);
       if (last.fault !== null) break;
     }
     if (last === null) return healthFor(rendered, delivered);
-    const complete = rendered.objects.every((wanted) => delivered.some((item) => item.change.key === wanted.key || keyText(item.change.key) === keyText(wanted.key)));
+    const complete = rendered.objects.every((wanted) =>
+      delivered.some((item) => item.change.key === wanted.key || keyText(item.change.key) === keyText(wanted.key)),
+    );
     return complete ? last : { ...last, health: { ...last.health, healthy: false, message: last.health.message || 'waiting for previous stage healthy' } };
   }
 
   async function healthFor(rendered: RenderedComponent, delivered: readonly Delivered[]): Promise<ComponentOutcome> {
     const { output, outputs, complete } = livePartsOf(rendered, doors.observed);
     const failed = delivered.find((item) => item.fault !== null)?.fault;
-    if (failed !== undefined && failed !== null) return outcome(rendered, delivered, { healthy: false, message: failed.message, details: {}, traits: rendered.traits.map((trait) => ({ type: trait.type, healthy: false, message: '', details: {} })) });
+    if (failed !== undefined && failed !== null)
+      return outcome(rendered, delivered, {
+        healthy: false,
+        message: failed.message,
+        details: {},
+        traits: rendered.traits.map((trait) => ({ type: trait.type, healthy: false, message: '', details: {} })),
+      });
     if (!complete) return outcome(rendered, delivered, { healthy: false, message: 'not all objects are there', details: {}, traits: [] });
     return outcome(rendered, delivered, await doors.healthOf(rendered.inside ?? rendered, output, outputs, signal));
   }
@@ -169,7 +206,10 @@ function livePartsOf(rendered: RenderedComponent, observed: ReadonlyMap<string, 
 }
 
 /** The live workload and auxiliary objects of a component, as templates see them under `context`. */
-function liveParts(rendered: RenderedComponent, observed: ReadonlyMap<string, Observation>): { readonly output: KubeObject | null; readonly outputs: Readonly<Record<string, KubeObject>>; readonly complete: boolean } {
+function liveParts(
+  rendered: RenderedComponent,
+  observed: ReadonlyMap<string, Observation>,
+): { readonly output: KubeObject | null; readonly outputs: Readonly<Record<string, KubeObject>>; readonly complete: boolean } {
   let output: KubeObject | null = null;
   let complete = true;
   const outputs: Record<string, KubeObject> = {};

@@ -140,15 +140,26 @@ class Run {
    */
   async keepState(): Promise<EngineResult> {
     const { desired } = this.#doors;
-    const kept = desired.steps.flatMap((step) => [...step.subSteps.map((sub) => ({ step: sub, group: step.name })), { step, group: '' }])
-      .filter(({ step }) => this.#statuses.get(step.name)?.phase === 'succeeded' && step.type !== 'suspend' && (isCodedStep(step) || (step.template !== null && this.#doors.isLost)));
-    const contextOf = ({ step, group }: (typeof kept)[number]): StepContext => ({ ...this.#contextFor(step, group, withInputs(step, step.properties, this.#variable, desired.dialect, stepContextObject(desired))), resumed: true });
+    const kept = desired.steps
+      .flatMap((step) => [...step.subSteps.map((sub) => ({ step: sub, group: step.name })), { step, group: '' }])
+      .filter(
+        ({ step }) =>
+          this.#statuses.get(step.name)?.phase === 'succeeded' &&
+          step.type !== 'suspend' &&
+          (isCodedStep(step) || (step.template !== null && this.#doors.isLost)),
+      );
+    const contextOf = ({ step, group }: (typeof kept)[number]): StepContext => ({
+      ...this.#contextFor(step, group, withInputs(step, step.properties, this.#variable, desired.dialect, stepContextObject(desired))),
+      resumed: true,
+    });
     const last = await lastWords(kept.filter(({ step }) => isCodedStep(step)).map((item) => ({ step: item.step, context: () => contextOf(item) })));
     for (const item of kept) {
       const { step } = item;
       try {
         const context = heeding(contextOf(item), last);
-        const result = isCodedStep(step) ? await runCoded(context, (name, health) => this.#services.set(name, health)) : await makeAgain(context, this.#doors.actions);
+        const result = isCodedStep(step)
+          ? await runCoded(context, (name, health) => this.#services.set(name, health))
+          : await makeAgain(context, this.#doors.actions);
         if (result.retryAfterMs !== undefined) this.#soon(result.retryAfterMs);
         if (result.isIncomplete === true) {
           this.#isComplete = false;
@@ -187,7 +198,8 @@ class Run {
         this.#journal = withResumed(this.#journal, status.id, now);
       }
     }
-    if (suspended.length > 0 && suspended.every(([name]) => this.#statuses.get(name)?.phase !== 'suspending')) this.#journal = { ...this.#journal, suspend: false, state: 'executing' };
+    if (suspended.length > 0 && suspended.every(([name]) => this.#statuses.get(name)?.phase !== 'suspending'))
+      this.#journal = { ...this.#journal, suspend: false, state: 'executing' };
   }
 
   #soon(ms: number): void {
@@ -201,7 +213,17 @@ class Run {
   #status(step: Step): StepStatus {
     const known = this.#statuses.get(step.name);
     if (known !== undefined) return known;
-    const fresh: StepStatus = { id: stepId(this.#doors.desired, this.#journal.startTime, step.name), name: step.name, type: step.type, phase: 'pending', message: '', reason: '', firstExecuteTime: '', lastExecuteTime: '', subSteps: [] };
+    const fresh: StepStatus = {
+      id: stepId(this.#doors.desired, this.#journal.startTime, step.name),
+      name: step.name,
+      type: step.type,
+      phase: 'pending',
+      message: '',
+      reason: '',
+      firstExecuteTime: '',
+      lastExecuteTime: '',
+      subSteps: [],
+    };
     this.#set(step.name, fresh);
     return fresh;
   }
@@ -222,10 +244,15 @@ class Run {
     for (;;) {
       const ready = steps.filter((step) => !ran.has(step) && !isFinished(this.#status(step)) && !this.#markedPending(step));
       if (ready.length === 0) return;
-      await mapLimit(ready, STEPS_AT_ONCE_MAX, async (step) => {
-        ran.add(step);
-        await this.#runStep(step, mode, [], group);
-      }, this.#doors.signal);
+      await mapLimit(
+        ready,
+        STEPS_AT_ONCE_MAX,
+        async (step) => {
+          ran.add(step);
+          await this.#runStep(step, mode, [], group);
+        },
+        this.#doors.signal,
+      );
     }
   }
 
@@ -238,7 +265,16 @@ class Run {
   async #runStep(step: Step, mode: StepMode, before: readonly Step[], group: string): Promise<void> {
     const status = this.#status(step);
     const byName = statusesByName(this.#doors.desired.steps, this.#statuses);
-    if (isSkippedByOthers(step, mode, before.map((item) => this.#status(item)), byName, this.#doors.desired.steps)) return this.#finish(step, { phase: 'skipped', reason: 'Skip', message: '' });
+    if (
+      isSkippedByOthers(
+        step,
+        mode,
+        before.map((item) => this.#status(item)),
+        byName,
+        this.#doors.desired.steps,
+      )
+    )
+      return this.#finish(step, { phase: 'skipped', reason: 'Skip', message: '' });
     const context = stepContextObject(this.#doors.desired);
     if (step.if !== '' && status.firstExecuteTime === '') {
       const check = await evaluateIf(this.#doors.cue, step, byName, context, this.#variable);
@@ -263,11 +299,19 @@ class Run {
   async #runGroup(step: Step): Promise<void> {
     await this.#runSteps(step.subSteps, step.mode, step.name);
     const subs = step.subSteps.map((sub) => this.#status(sub));
-    const failed = ['FailedAfterRetries', 'Timeout', 'Action', 'Terminate'].find((reason) => subs.some((sub) => sub.phase === 'failed' && sub.reason === reason));
+    const failed = ['FailedAfterRetries', 'Timeout', 'Action', 'Terminate'].find((reason) =>
+      subs.some((sub) => sub.phase === 'failed' && sub.reason === reason),
+    );
     if (subs.some((sub) => sub.phase === 'suspending')) return this.#finish(step, { phase: 'suspending', reason: '', message: '' });
     if (subs.some((sub) => !isFinished(sub))) return this.#finish(step, { phase: 'running', reason: '', message: '' });
-    if (failed !== undefined || subs.some((sub) => sub.phase === 'failed')) return this.#finish(step, { phase: 'failed', reason: failed ?? 'FailedAfterRetries', message: '' });
-    this.#finish(step, subs.length > 0 && subs.every((sub) => sub.phase === 'skipped') ? { phase: 'skipped', reason: 'Skip', message: '' } : { phase: 'succeeded', reason: '', message: '' });
+    if (failed !== undefined || subs.some((sub) => sub.phase === 'failed'))
+      return this.#finish(step, { phase: 'failed', reason: failed ?? 'FailedAfterRetries', message: '' });
+    this.#finish(
+      step,
+      subs.length > 0 && subs.every((sub) => sub.phase === 'skipped')
+        ? { phase: 'skipped', reason: 'Skip', message: '' }
+        : { phase: 'succeeded', reason: '', message: '' },
+    );
   }
 
   async #runLeaf(step: Step, group: string, context: CueObject): Promise<void> {
@@ -275,7 +319,9 @@ class Run {
     try {
       const properties = withInputs(step, step.properties, this.#variable, this.#doors.desired.dialect, context);
       const stepContext = this.#contextFor(step, group, properties);
-      const result = isCodedStep(step) ? await runCoded(stepContext, (name, health) => this.#services.set(name, health)) : await runTemplate(stepContext, this.#doors.actions);
+      const result = isCodedStep(step)
+        ? await runCoded(stepContext, (name, health) => this.#services.set(name, health))
+        : await runTemplate(stepContext, this.#doors.actions);
       this.#take(step, result);
     } catch (error) {
       const fault = toFault(error);
@@ -284,7 +330,11 @@ class Run {
       const then = consequence(fault, failures);
       // Only what will be refused again counts: a cluster that is away, or a right that is missing, may come back.
       if (fault.kind !== 'invalid' && fault.kind !== 'bug') {
-        const patience = patienceWith(fault, this.#journal, status.id, { dialect: this.#doors.desired.dialect, clusters: this.#doors.clusters, nowMs: this.#doors.clock.now() });
+        const patience = patienceWith(fault, this.#journal, status.id, {
+          dialect: this.#doors.desired.dialect,
+          clusters: this.#doors.clusters,
+          nowMs: this.#doors.clock.now(),
+        });
         this.#journal = patience.journal;
         if (patience.isTriedAgain) this.#soon(patience.isOver ? LATE_MS : (then.retryAfterMs ?? 1000));
         return this.#finish(step, { phase: 'failed', reason: patience.isOver ? 'FailedAfterRetries' : 'Execute', message: fault.message });
@@ -309,11 +359,24 @@ class Run {
         // KubeVela 1.1: such a step is run again until its outputs are there.
         if (missing.length > 0 && this.#doors.desired.dialect === '1.1') {
           this.#soon(OUTPUT_INTERVAL_MS);
-          return this.#finish(step, { phase: 'failed', reason: 'Execute', message: `failed to get output from ${missing.map((name) => `${name}: ${result.outputErrors?.[name] ?? ''}`).join(', ')}` });
+          return this.#finish(step, {
+            phase: 'failed',
+            reason: 'Execute',
+            message: `failed to get output from ${missing.map((name) => `${name}: ${result.outputErrors?.[name] ?? ''}`).join(', ')}`,
+          });
         }
         const { [status.id]: _done, ...failures } = this.#journal.failures;
-        this.#journal = { ...this.#journal, failures, variables: { ...this.#journal.variables, ...result.outputs }, ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}) };
-        return this.#finish(step, { phase: 'succeeded', reason: '', message: missing.length > 0 ? `failed to get output from ${missing.join(', ')}` : result.message });
+        this.#journal = {
+          ...this.#journal,
+          failures,
+          variables: { ...this.#journal.variables, ...result.outputs },
+          ...(result.kind === 'break' ? { terminated: true, state: 'terminated' as const } : {}),
+        };
+        return this.#finish(step, {
+          phase: 'succeeded',
+          reason: '',
+          message: missing.length > 0 ? `failed to get output from ${missing.join(', ')}` : result.message,
+        });
       }
       case 'wait':
         if (result.retryAfterMs === undefined) this.#soon(1000);
@@ -333,7 +396,12 @@ class Run {
     const status = this.#status(step);
     const same = status.phase === change.phase && status.reason === change.reason && status.message === change.message;
     const now = timeText(this.#doors.clock.now());
-    this.#set(step.name, { ...status, ...change, firstExecuteTime: status.firstExecuteTime || now, lastExecuteTime: same && status.lastExecuteTime !== '' ? status.lastExecuteTime : now });
+    this.#set(step.name, {
+      ...status,
+      ...change,
+      firstExecuteTime: status.firstExecuteTime || now,
+      lastExecuteTime: same && status.lastExecuteTime !== '' ? status.lastExecuteTime : now,
+    });
     if (isFinished(this.#status(step))) this.#journal = { ...this.#journal, variables: withNulls(this.#journal.variables, step.outputs) };
   }
 
@@ -341,10 +409,24 @@ class Run {
     const { desired, delivery, transport, cue, http, register, clock, clusters, signal } = this.#doors;
     const { id } = this.#status(step);
     return {
-      desired, step, stepId: id, group, properties, delivery, transport, cue, http, register, clock, clusters, signal,
+      desired,
+      step,
+      stepId: id,
+      group,
+      properties,
+      delivery,
+      transport,
+      cue,
+      http,
+      register,
+      clock,
+      clusters,
+      signal,
       resumed: this.#status(step).phase === 'running' && this.#journal.timers[`${id}/suspended`] !== undefined,
       variable: this.#variable,
-      setVariable: (name, value) => { this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value } }; },
+      setVariable: (name, value) => {
+        this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value } };
+      },
       since: (path) => {
         const at = `${id}/${path}`;
         const known = this.#journal.timers[at];
@@ -357,7 +439,8 @@ class Run {
         const at = `${id}/${path}`;
         const known = this.#journal.calls[at];
         if (known?.result !== undefined) return known.result as CueObject;
-        if (known !== undefined) throw new Fault('workflow/step-failed', `${known.intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
+        if (known !== undefined)
+          throw new Fault('workflow/step-failed', `${known.intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
         this.#journal = withCall(this.#journal, at, { intent });
         await this.#doors.keep(this.#snapshot());
         let result: CueObject;
@@ -381,7 +464,11 @@ class Run {
     const end = { finished: true, endTime: this.#journal.endTime || timeText(this.#doors.clock.now()) };
     if (this.#journal.suspend) return;
     if (this.#journal.terminated) {
-      this.#journal = { ...this.#journal, ...end, state: steps.some((step) => step.phase === 'failed' && step.reason !== 'Terminate') ? 'failed' : 'terminated' };
+      this.#journal = {
+        ...this.#journal,
+        ...end,
+        state: steps.some((step) => step.phase === 'failed' && step.reason !== 'Terminate') ? 'failed' : 'terminated',
+      };
     } else if (steps.every((step) => step.phase === 'succeeded' || step.phase === 'skipped')) {
       this.#journal = { ...this.#journal, ...end, state: 'succeeded' };
     } else if (steps.some((step) => step.phase === 'failed' && isFinished(step)) && steps.every((step) => isFinished(step) || step.phase === 'pending')) {

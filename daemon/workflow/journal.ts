@@ -14,8 +14,14 @@ const list = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? 
 
 function stepOf(step: JsonObject): StepStatus {
   return {
-    id: text(step['id']), name: text(step['name']), type: text(step['type']), phase: (text(step['phase']) || 'pending') as StepPhase,
-    message: text(step['message']), reason: text(step['reason']), firstExecuteTime: text(step['firstExecuteTime']), lastExecuteTime: text(step['lastExecuteTime']),
+    id: text(step['id']),
+    name: text(step['name']),
+    type: text(step['type']),
+    phase: (text(step['phase']) || 'pending') as StepPhase,
+    message: text(step['message']),
+    reason: text(step['reason']),
+    firstExecuteTime: text(step['firstExecuteTime']),
+    lastExecuteTime: text(step['lastExecuteTime']),
     subSteps: list(step['subSteps']).map(stepOf),
   };
 }
@@ -26,10 +32,17 @@ export function readJournal(workflow: unknown, secret: KubeObject | null): Journ
   const hidden = readSecret(secret, text(shown['appRevision']));
   if (Object.keys(shown).length === 0) return { ...EMPTY_JOURNAL, ...hidden };
   return {
-    appRevision: text(shown['appRevision']), mode: text(shown['mode']), steps: list(shown['steps']).map(stepOf),
-    suspend: shown['suspend'] === true, terminated: shown['terminated'] === true,
-    finished: shown['finished'] === true, state: (text(shown['status']) || 'executing') as Journal['state'], message: text(shown['message']),
-    startTime: text(shown['startTime']), endTime: text(shown['endTime']), ...hidden,
+    appRevision: text(shown['appRevision']),
+    mode: text(shown['mode']),
+    steps: list(shown['steps']).map(stepOf),
+    suspend: shown['suspend'] === true,
+    terminated: shown['terminated'] === true,
+    finished: shown['finished'] === true,
+    state: (text(shown['status']) || 'executing') as Journal['state'],
+    message: text(shown['message']),
+    startTime: text(shown['startTime']),
+    endTime: text(shown['endTime']),
+    ...hidden,
   };
 }
 
@@ -43,8 +56,10 @@ function readSecret(secret: KubeObject | null, appRevision: string): Hidden {
   const content = object(parseJson(Buffer.from(encoded, 'base64').toString('utf8')));
   if (appRevision !== '' && text(content['appRevision']) !== appRevision) return NOTHING_HIDDEN;
   return {
-    variables: object(content['variables']), failures: object(content['failures']) as Record<string, number>,
-    calls: object(content['calls']) as unknown as Hidden['calls'], timers: object(content['timers']) as Record<string, string>,
+    variables: object(content['variables']),
+    failures: object(content['failures']) as Record<string, number>,
+    calls: object(content['calls']) as unknown as Hidden['calls'],
+    timers: object(content['timers']) as Record<string, string>,
   };
 }
 
@@ -58,7 +73,9 @@ export function journalSecret(namespace: string, name: string, journal: Journal)
   const { appRevision, variables, failures, calls, timers } = journal;
   const content = stableStringify({ appRevision, variables, failures, calls, timers });
   return {
-    apiVersion: 'v1', kind: 'Secret', type: 'lateen.dev/journal',
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'lateen.dev/journal',
     metadata: { name: `lateen-journal-${name}`, namespace, labels: { [JOURNAL_LABEL]: name.length > 63 ? name.slice(0, 63) : name } },
     data: { journal: Buffer.from(content, 'utf8').toString('base64') },
   };
@@ -81,8 +98,14 @@ const given = (name: string, value: string): JsonObject => (value === '' ? {} : 
 function shownStep(step: StepStatus, dialect: Dialect): JsonObject {
   if (dialect === '1.1') return { name: step.name, type: step.type, phase: step.phase, ...given('message', step.message), ...given('reason', step.reason) };
   return {
-    ...given('id', step.id), name: step.name, type: step.type, phase: step.phase, ...given('message', step.message), ...given('reason', step.reason),
-    ...given('firstExecuteTime', step.firstExecuteTime), ...given('lastExecuteTime', step.lastExecuteTime),
+    ...given('id', step.id),
+    name: step.name,
+    type: step.type,
+    phase: step.phase,
+    ...given('message', step.message),
+    ...given('reason', step.reason),
+    ...given('firstExecuteTime', step.firstExecuteTime),
+    ...given('lastExecuteTime', step.lastExecuteTime),
     ...(step.subSteps.length === 0 ? {} : { subSteps: step.subSteps.map((sub) => shownStep(sub, dialect)) }),
   };
 }
@@ -92,14 +115,36 @@ export function shownWorkflow(journal: Journal, dialect: Dialect, hasWorkflow: b
   const steps = journal.steps.map((step) => shownStep(step, dialect));
   if (dialect === '1.1') {
     // Direct dispatch has no workflow in KubeVela 1.1; how far it came is still remembered, by the revision alone.
-    if (!hasWorkflow) return { appRevision: journal.appRevision, stepIndex: 0, suspend: false, terminated: journal.finished, ...(journal.finished ? { finished: true, status: journal.state } : { status: journal.state }) };
+    if (!hasWorkflow)
+      return {
+        appRevision: journal.appRevision,
+        stepIndex: 0,
+        suspend: false,
+        terminated: journal.finished,
+        ...(journal.finished ? { finished: true, status: journal.state } : { status: journal.state }),
+      };
     return {
-      appRevision: journal.appRevision, stepIndex: journal.steps.filter((step) => step.phase === 'succeeded').length, suspend: journal.suspend, terminated: journal.terminated || journal.finished,
-      finished: journal.finished, status: journal.state, ...given('startTime', journal.startTime), ...given('endTime', journal.endTime), steps,
+      appRevision: journal.appRevision,
+      stepIndex: journal.steps.filter((step) => step.phase === 'succeeded').length,
+      suspend: journal.suspend,
+      terminated: journal.terminated || journal.finished,
+      finished: journal.finished,
+      status: journal.state,
+      ...given('startTime', journal.startTime),
+      ...given('endTime', journal.endTime),
+      steps,
     };
   }
   return {
-    appRevision: journal.appRevision, mode: journal.mode, status: journal.state, ...given('message', journal.message), suspend: journal.suspend, terminated: journal.terminated, finished: journal.finished,
-    ...given('startTime', journal.startTime), ...given('endTime', journal.endTime), steps,
+    appRevision: journal.appRevision,
+    mode: journal.mode,
+    status: journal.state,
+    ...given('message', journal.message),
+    suspend: journal.suspend,
+    terminated: journal.terminated,
+    finished: journal.finished,
+    ...given('startTime', journal.startTime),
+    ...given('endTime', journal.endTime),
+    steps,
   };
 }

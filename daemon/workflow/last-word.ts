@@ -14,13 +14,28 @@ export type LastWords = ReadonlyMap<string, string>;
 const placeOf = (rendered: RenderedComponent): string => [rendered.cluster, rendered.namespace, rendered.replicaKey, rendered.name].join('/');
 
 const passedOver = (rendered: RenderedComponent): ComponentOutcome => ({
-  delivered: [], output: null, outputs: {}, fault: null,
-  health: { name: rendered.name, namespace: rendered.namespace, cluster: rendered.cluster, workload: rendered.workload, healthy: true, message: '', details: {}, traits: [] },
+  delivered: [],
+  output: null,
+  outputs: {},
+  fault: null,
+  health: {
+    name: rendered.name,
+    namespace: rendered.namespace,
+    cluster: rendered.cluster,
+    workload: rendered.workload,
+    healthy: true,
+    message: '',
+    details: {},
+    traits: [],
+  },
 });
 
 /** Steps of components that are all different cannot be at odds. */
 function mayOverlap(steps: readonly Step[]): boolean {
-  return steps.length > 1 && (steps.some((step) => step.type !== 'apply-component') || new Set(steps.map((step) => step.properties['component'])).size < steps.length);
+  return (
+    steps.length > 1 &&
+    (steps.some((step) => step.type !== 'apply-component') || new Set(steps.map((step) => step.properties['component'])).size < steps.length)
+  );
 }
 
 /** Goes through coded steps, in their order, without any effect. What cannot be known before it is there has no entry. */

@@ -18,7 +18,14 @@ export const LATE_MS = 30_000;
 export const OUTPUT_INTERVAL_MS = 3_000;
 
 /** What is not there, or not allowed, and may come to be. */
-const MAY_COME: ReadonlySet<Code> = new Set<Code>(['transport/no-namespace', 'transport/no-kind', 'transport/denied', 'transport/conflict', 'plan/ownership', 'render/no-cluster']);
+const MAY_COME: ReadonlySet<Code> = new Set<Code>([
+  'transport/no-namespace',
+  'transport/no-kind',
+  'transport/denied',
+  'transport/conflict',
+  'plan/ownership',
+  'render/no-cluster',
+]);
 /** A call to a service outside: what a step asked of it is not asked for again when the step was given up. */
 const OUTSIDE: ReadonlySet<Code> = new Set<Code>(['workflow/http', 'workflow/unreachable']);
 
@@ -40,8 +47,16 @@ export interface Patience {
 }
 
 /** Whether the step with this id, which failed for `fault`, is given up. */
-export function patienceWith(fault: Fault, journal: Journal, id: string, world: { readonly dialect: Dialect; readonly clusters: Clusters; readonly nowMs: number }): Patience {
-  const endless = world.dialect === '1.1' || !(MAY_COME.has(fault.code) || OUTSIDE.has(fault.code)) || (fault.code === 'render/no-cluster' && world.clusters.mayGrow === true);
+export function patienceWith(
+  fault: Fault,
+  journal: Journal,
+  id: string,
+  world: { readonly dialect: Dialect; readonly clusters: Clusters; readonly nowMs: number },
+): Patience {
+  const endless =
+    world.dialect === '1.1' ||
+    !(MAY_COME.has(fault.code) || OUTSIDE.has(fault.code)) ||
+    (fault.code === 'render/no-cluster' && world.clusters.mayGrow === true);
   if (endless) return { journal: withoutFailing(journal, id), isOver: false, isTriedAgain: true };
   const since = journal.timers[timerOf(id)] ?? new Date(world.nowMs).toISOString();
   const isOver = world.nowMs - Date.parse(since) >= PATIENCE_MS;
@@ -65,6 +80,7 @@ export function triedAgain(journal: Journal): ReadonlySet<string> {
 
 /** Whether two states of a run tell the same of every step, the times left out. */
 export function tellsTheSame(a: Journal, b: Journal): boolean {
-  const tell = (steps: readonly StepStatus[]): unknown => steps.map(({ name, phase, reason, message, subSteps }) => [name, phase, reason, message, tell(subSteps)]);
+  const tell = (steps: readonly StepStatus[]): unknown =>
+    steps.map(({ name, phase, reason, message, subSteps }) => [name, phase, reason, message, tell(subSteps)]);
   return a.state === b.state && JSON.stringify(tell(a.steps)) === JSON.stringify(tell(b.steps));
 }

@@ -25,18 +25,25 @@ export async function rehearse(changes: readonly Change[], transport: Transport,
     return request === null ? [] : [{ change, request }];
   });
   if (changes.length < 2 || asked.length === 0) return null;
-  const faults = new Map<Change, Fault>(changes.flatMap((change) => (change.action === 'refuse' && change.fault !== null && isRefusal(change.fault, changes) ? [[change, change.fault]] : [])));
+  const faults = new Map<Change, Fault>(
+    changes.flatMap((change) => (change.action === 'refuse' && change.fault !== null && isRefusal(change.fault, changes) ? [[change, change.fault]] : [])),
+  );
   if (asked.length > 1 && transport.rehearse !== undefined) {
     const { rehearse: ask } = transport;
-    await mapLimit(asked, QUESTIONS_AT_ONCE_MAX, async ({ change, request }) => {
-      try {
-        await ask(request, signal);
-      } catch (error) {
-        const fault = toFault(error);
-        if (endsTurn(fault)) throw fault;
-        if (isRefusal(fault, changes)) faults.set(change, fault);
-      }
-    }, signal);
+    await mapLimit(
+      asked,
+      QUESTIONS_AT_ONCE_MAX,
+      async ({ change, request }) => {
+        try {
+          await ask(request, signal);
+        } catch (error) {
+          const fault = toFault(error);
+          if (endsTurn(fault)) throw fault;
+          if (isRefusal(fault, changes)) faults.set(change, fault);
+        }
+      },
+      signal,
+    );
   }
   return faults.size === 0 ? null : changes.map((change) => ({ change, live: change.live, fault: faults.get(change) ?? null, warnings: [] }));
 }

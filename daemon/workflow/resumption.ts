@@ -18,18 +18,30 @@ export function withResumed(journal: Journal, id: string, nowMs: number): Journa
  * A step that waited when it was last looked at and does not now was resumed on the hub (`vela workflow resume`). Where
  * that is allowed it is noted; where not, the step waits again (`again`, by name), whatever else its status says by now.
  */
-export function heedHub(journal: Journal, statuses: ReadonlyMap<string, StepStatus>, isAllowed: boolean, nowMs: number): { readonly journal: Journal; readonly again: ReadonlyMap<string, StepStatus> } {
+export function heedHub(
+  journal: Journal,
+  statuses: ReadonlyMap<string, StepStatus>,
+  isAllowed: boolean,
+  nowMs: number,
+): { readonly journal: Journal; readonly again: ReadonlyMap<string, StepStatus> } {
   const again = new Map<string, StepStatus>();
   if (journal.terminated) return { journal, again };
   const { timers } = journal;
-  const resumed = [...statuses].filter(([, { id, phase }]) => timers[`${id}/suspended`] !== undefined && timers[`${id}/resumed`] === undefined && (phase === 'running' || phase === 'succeeded'));
+  const resumed = [...statuses].filter(
+    ([, { id, phase }]) => timers[`${id}/suspended`] !== undefined && timers[`${id}/resumed`] === undefined && (phase === 'running' || phase === 'succeeded'),
+  );
   let next = journal;
   for (const [name, status] of resumed) {
     if (isAllowed) {
       if (!journal.finished) next = withResumed(next, status.id, nowMs);
       continue;
     }
-    again.set(name, { ...status, phase: 'suspending', reason: 'Suspend', message: 'resumed on the hub, which counts for nothing here: it waits for an Approval in Git' });
+    again.set(name, {
+      ...status,
+      phase: 'suspending',
+      reason: 'Suspend',
+      message: 'resumed on the hub, which counts for nothing here: it waits for an Approval in Git',
+    });
     next = { ...next, suspend: true, state: 'suspending', finished: false, endTime: '' };
   }
   return { journal: next, again };
@@ -39,12 +51,21 @@ export function heedHub(journal: Journal, statuses: ReadonlyMap<string, StepStat
  * The steps and groups that wait for longer than their `timeout`, and in how many milliseconds the next will. KubeVela
  * 1.10: waiting for a person is no excuse; the step has failed, reason Timeout.
  */
-export function overdue(steps: readonly Step[], statuses: ReadonlyMap<string, StepStatus>, nowMs: number): { readonly late: readonly Step[]; readonly nextMs: number | null } {
-  const waiting = steps.flatMap((step) => [step, ...step.subSteps]).flatMap((step) => {
-    const status = statuses.get(step.name);
-    // Times are kept in whole seconds.
-    return status?.phase !== 'suspending' || step.timeoutMs === null ? [] : [{ step, leftMs: Date.parse(status.firstExecuteTime) + step.timeoutMs - nowMs }];
-  });
+export function overdue(
+  steps: readonly Step[],
+  statuses: ReadonlyMap<string, StepStatus>,
+  nowMs: number,
+): { readonly late: readonly Step[]; readonly nextMs: number | null } {
+  const waiting = steps
+    .flatMap((step) => [step, ...step.subSteps])
+    .flatMap((step) => {
+      const status = statuses.get(step.name);
+      // Times are kept in whole seconds.
+      return status?.phase !== 'suspending' || step.timeoutMs === null ? [] : [{ step, leftMs: Date.parse(status.firstExecuteTime) + step.timeoutMs - nowMs }];
+    });
   const left = waiting.filter(({ leftMs }) => leftMs >= 0);
-  return { late: waiting.filter(({ leftMs }) => leftMs < 0).map(({ step }) => step), nextMs: left.length === 0 ? null : Math.min(...left.map(({ leftMs }) => leftMs)) + 1000 };
+  return {
+    late: waiting.filter(({ leftMs }) => leftMs < 0).map(({ step }) => step),
+    nextMs: left.length === 0 ? null : Math.min(...left.map(({ leftMs }) => leftMs)) + 1000,
+  };
 }

@@ -43,7 +43,12 @@ export interface Delivery {
 }
 
 /** Evaluates health, status message and details of a rendered component from its live objects. */
-export type HealthOf = (rendered: RenderedComponent, output: KubeObject | null, outputs: Readonly<Record<string, KubeObject>>, signal: AbortSignal) => Promise<Health & { readonly traits: readonly (Health & { readonly type: string })[] }>;
+export type HealthOf = (
+  rendered: RenderedComponent,
+  output: KubeObject | null,
+  outputs: Readonly<Record<string, KubeObject>>,
+  signal: AbortSignal,
+) => Promise<Health & { readonly traits: readonly (Health & { readonly type: string })[] }>;
 
 /** What a step, and every action that its template asks for, may use. */
 export interface StepContext {

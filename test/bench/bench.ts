@@ -26,7 +26,18 @@ import { benchPlan } from './plan.ts';
 import { benchStatus } from './status.ts';
 
 const PARTS = ['cue', 'pass', 'apply', 'members', 'status', 'plan'];
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { applications: { type: 'string', default: '200' }, only: { type: 'string' }, members: { type: 'string', default: '20' }, seconds: { type: 'string', default: '120' }, instances: { type: 'string', default: '5' }, over: { type: 'string', default: 'http' }, branches: { type: 'string', default: 'own' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    applications: { type: 'string', default: '200' },
+    only: { type: 'string' },
+    members: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '120' },
+    instances: { type: 'string', default: '5' },
+    over: { type: 'string', default: 'http' },
+    branches: { type: 'string', default: 'own' },
+  },
+});
 const COUNT = Number(values.applications);
 const MEMBERS = Number(values.members);
 const only = new Set(values.only?.split(',') ?? (positionals.length > 0 ? positionals : PARTS));
@@ -40,16 +51,35 @@ async function benchCue(): Promise<void> {
   await using cue = openCue({ clock: systemClock() });
   const pack = (await readPack()).get('1.10');
   const webservice = pack?.get('ComponentDefinition/webservice')?.['spec'] as { schematic: { cue: { template: string } } };
-  const request = (template: string, image: string) => ({ dialect: '1.10' as const, component: { name: 'web', type: 'webservice', template }, parameter: { image, ports: [{ port: 80, expose: true }] }, context: { name: 'web', namespace: 'default', appName: 'app' }, traits: [] });
+  const request = (template: string, image: string) => ({
+    dialect: '1.10' as const,
+    component: { name: 'web', type: 'webservice', template },
+    parameter: { image, ports: [{ port: 80, expose: true }] },
+    context: { name: 'web', namespace: 'default', appName: 'app' },
+    traits: [],
+  });
   const start = performance.now();
   await cue.renderComponent(request('output: {apiVersion: "v1", kind: "X"}', 'a'));
   say('CUE: first evaluation, evaluator started', `${ms(start).toFixed(0)} ms`);
-  for (const [name, template] of [['a small template', 'output: {apiVersion: "v1", kind: "X", spec: image: parameter.image}'], ['webservice', webservice.schematic.cue.template]] as const) {
+  for (const [name, template] of [
+    ['a small template', 'output: {apiVersion: "v1", kind: "X", spec: image: parameter.image}'],
+    ['webservice', webservice.schematic.cue.template],
+  ] as const) {
     const from = performance.now();
-    await mapLimit(Array.from({ length: 200 }, (_, i) => i), 8, (i) => cue.renderComponent(request(template, `image:${i}`)), never);
+    await mapLimit(
+      Array.from({ length: 200 }, (_, i) => i),
+      8,
+      (i) => cue.renderComponent(request(template, `image:${i}`)),
+      never,
+    );
     say(`CUE: 200 different evaluations of ${name}`, `${(ms(from) / 200).toFixed(2)} ms each, ${(200_000 / ms(from)).toFixed(0)}/s`);
     const again = performance.now();
-    await mapLimit(Array.from({ length: 200 }, (_, i) => i), 8, (i) => cue.renderComponent(request(template, `image:${i}`)), never);
+    await mapLimit(
+      Array.from({ length: 200 }, (_, i) => i),
+      8,
+      (i) => cue.renderComponent(request(template, `image:${i}`)),
+      never,
+    );
     say(`CUE: the same again, cached`, `${((ms(again) / 200) * 1000).toFixed(0)} us each, ${(200_000 / ms(again)).toFixed(0)}/s`);
   }
 }
@@ -65,7 +95,18 @@ spec:
 `;
 
 function git(cwd: string, ...args: string[]): void {
-  execFileSync('git', args, { cwd, stdio: 'ignore', env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_AUTHOR_NAME: 'b', GIT_AUTHOR_EMAIL: 'b@example.com', GIT_COMMITTER_NAME: 'b', GIT_COMMITTER_EMAIL: 'b@example.com' } });
+  execFileSync('git', args, {
+    cwd,
+    stdio: 'ignore',
+    env: {
+      ...process.env,
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_AUTHOR_NAME: 'b',
+      GIT_AUTHOR_EMAIL: 'b@example.com',
+      GIT_COMMITTER_NAME: 'b',
+      GIT_COMMITTER_EMAIL: 'b@example.com',
+    },
+  });
 }
 
 /** A bare repository with a namespace in it, and a work tree to push from. */
@@ -94,21 +135,36 @@ interface Daemon extends AsyncDisposable {
 
 /** The daemon as `run` has it, warm: its first pass is over. */
 async function start(hub: ControlPlane, directory: string): Promise<Daemon> {
-  const base = await wireBase(readConfig({ repo: join(directory, 'repo.git'), kubeconfig: hub.kubeconfig, workDir: join(directory, 'state'), logLevel: 'error' }));
+  const base = await wireBase(
+    readConfig({ repo: join(directory, 'repo.git'), kubeconfig: hub.kubeconfig, workDir: join(directory, 'state'), logLevel: 'error' }),
+  );
   let writes = 0;
-  const wired = await wire(base, { writes: true, leaseWaitMs: 0, onLost: () => {}, onChange: () => {}, decorate: (effects) => ({ run: (kind, subject, effect) => {
-    writes += kind === 'lease' ? 0 : 1;
-    return effects.run(kind, subject, effect);
-  } }) });
+  const wired = await wire(base, {
+    writes: true,
+    leaseWaitMs: 0,
+    onLost: () => {},
+    onChange: () => {},
+    decorate: (effects) => ({
+      run: (kind, subject, effect) => {
+        writes += kind === 'lease' ? 0 : 1;
+        return effects.run(kind, subject, effect);
+      },
+    }),
+  });
   const stop = new AbortController();
   await Promise.all([wired.warmUp(), wired.begin(stop.signal)]);
   void wired.tendClusters(() => {}, stop.signal);
-  const one = async (): Promise<PassResult> => pass(wired.doors, wired.memory, await wired.doors.repo.fetch(stop.signal), { stop: 'end', only: null }, stop.signal);
+  const one = async (): Promise<PassResult> =>
+    pass(wired.doors, wired.memory, await wired.doors.repo.fetch(stop.signal), { stop: 'end', only: null }, stop.signal);
   await one();
-  return { one, writes: () => writes, [Symbol.asyncDispose]: async () => {
-    stop.abort();
-    await wired[Symbol.asyncDispose]();
-  } };
+  return {
+    one,
+    writes: () => writes,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await wired[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function benchPass(hub: ControlPlane): Promise<void> {
@@ -121,7 +177,7 @@ async function benchPass(hub: ControlPlane): Promise<void> {
   const fresh = performance.now();
   let result = await one();
   const applied = ms(fresh);
-  say(`pass: ${COUNT} fresh Applications, from push to all applied`, `${seconds(applied)}, ${(COUNT / applied * 1000).toFixed(0)} Applications/s`);
+  say(`pass: ${COUNT} fresh Applications, from push to all applied`, `${seconds(applied)}, ${((COUNT / applied) * 1000).toFixed(0)} Applications/s`);
   while (settlementOf(result) === 'moving') result = await one();
   say(`pass: ... to all running, status pushed`, `${seconds(ms(fresh))} (${settlementOf(result)})`);
   say(`pass: ... effects of the daemon`, `${daemon.writes() - writes}`);
@@ -133,7 +189,10 @@ async function benchPass(hub: ControlPlane): Promise<void> {
     await one();
     idle.push(ms(from));
   }
-  say(`pass: nothing changed, ${COUNT} Applications (median of 5)`, `${seconds(idle.sort((a, b) => a - b)[2] ?? 0)}, ${daemon.writes() - writes} effects in all 5`);
+  say(
+    `pass: nothing changed, ${COUNT} Applications (median of 5)`,
+    `${seconds(idle.sort((a, b) => a - b)[2] ?? 0)}, ${daemon.writes() - writes} effects in all 5`,
+  );
   writeFileSync(join(work, 'apps', '0.yaml'), application(0, 'nginx:changed'));
   push('one changed');
   const from = performance.now();
@@ -149,16 +208,23 @@ async function benchMembers(): Promise<void> {
   const from = performance.now();
   await using lab = await useLab(['hub', ...names], { nodes: false });
   const planeOf = (name: string): ControlPlane => {
-    const plane = (lab.planes)[name];
+    const plane = lab.planes[name];
     if (plane === undefined) throw new Error(`no control plane ${name}`);
     return plane;
   };
-  await registerMembers(planeOf('hub'), names.map((name) => [planeOf(name), { clusterSet: 'all' }] as const));
+  await registerMembers(
+    planeOf('hub'),
+    names.map((name) => [planeOf(name), { clusterSet: 'all' }] as const),
+  );
   say(`members: ${MEMBERS} API servers started and registered`, seconds(ms(from)));
   const { directory, work, push } = repository();
   for (const [i, name] of names.entries()) {
     await planeOf(name).client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bench' } });
-    for (let j = 0; j < 10; j += 1) writeFileSync(join(work, 'apps', `${name}-${j}.yaml`), `${application(i * 10 + j, 'nginx:1')}  policies:\n  - {name: place, type: topology, properties: {clusters: [${name}]}}\n`);
+    for (let j = 0; j < 10; j += 1)
+      writeFileSync(
+        join(work, 'apps', `${name}-${j}.yaml`),
+        `${application(i * 10 + j, 'nginx:1')}  policies:\n  - {name: place, type: topology, properties: {clusters: [${name}]}}\n`,
+      );
   }
   await using daemon = await start(planeOf('hub'), directory);
   push('applications on members');
@@ -176,24 +242,41 @@ async function benchApply(hub: ControlPlane): Promise<void> {
   const base = await wireBase(readConfig({ repo: '.', kubeconfig: hub.kubeconfig, workDir: mkdtempSync(join(tmpdir(), 'lateen-bench-')), logLevel: 'error' }));
   await using wired = await wire(base, { writes: true, leaseWaitMs: 0, onLost: () => {}, onChange: null });
   await wired.begin(never);
-  const deployment = (namespace: string, i: number): KubeObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: `d-${i}`, namespace, labels: { 'app.oam.dev/name': 'bench' } }, spec: { replicas: 0, selector: { matchLabels: { app: `d-${i}` } }, template: { metadata: { labels: { app: `d-${i}` } }, spec: { containers: [{ name: 'c', image: 'nginx', ports: [{ containerPort: 80 }] }] } } } });
+  const deployment = (namespace: string, i: number): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: `d-${i}`, namespace, labels: { 'app.oam.dev/name': 'bench' } },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: { app: `d-${i}` } },
+      template: { metadata: { labels: { app: `d-${i}` } }, spec: { containers: [{ name: 'c', image: 'nginx', ports: [{ containerPort: 80 }] }] } },
+    },
+  });
   const rates: Record<string, number[]> = { raw: [], ours: [] };
   for (let round = 0; round < 3; round += 1) {
     for (const way of ['raw', 'ours'] as const) {
       const namespace = `bench-${way}-${round}`;
       await hub.client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
       const from = performance.now();
-      await mapLimit(Array.from({ length: 300 }, (_, i) => i), 32, async (i) => {
-        const object = deployment(namespace, i);
-        if (way === 'raw') await wired.client.apply(object, { fieldManager: 'raw', force: true }, never);
-        else await wired.transport.apply({ key: keyOf(LOCAL, object), object: stamp(object), rules: PLAIN_RULES, live: null, owned: true }, never);
-      }, never);
+      await mapLimit(
+        Array.from({ length: 300 }, (_, i) => i),
+        32,
+        async (i) => {
+          const object = deployment(namespace, i);
+          if (way === 'raw') await wired.client.apply(object, { fieldManager: 'raw', force: true }, never);
+          else await wired.transport.apply({ key: keyOf(LOCAL, object), object: stamp(object), rules: PLAIN_RULES, live: null, owned: true }, never);
+        },
+        never,
+      );
       rates[way]?.push(300_000 / ms(from));
     }
   }
   const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[1] ?? 0;
   say('apply: raw server-side apply, 300 Deployments, 32 at once', `${median(rates['raw'] ?? []).toFixed(0)} objects/s (median of 3)`);
-  say('apply: Lateen\'s primitive, the same', `${median(rates['ours'] ?? []).toFixed(0)} objects/s, ${(median(rates['ours'] ?? []) / median(rates['raw'] ?? [])).toFixed(2)} of raw`);
+  say(
+    "apply: Lateen's primitive, the same",
+    `${median(rates['ours'] ?? []).toFixed(0)} objects/s, ${(median(rates['ours'] ?? []) / median(rates['raw'] ?? [])).toFixed(2)} of raw`,
+  );
 }
 
 if (only.has('cue')) await benchCue();
@@ -205,5 +288,14 @@ if (only.has('pass') || only.has('apply')) {
   if (only.has('apply')) await benchApply(hub);
 }
 if (only.has('members')) await benchMembers();
-if (only.has('status')) await benchStatus({ seconds: Number(values.seconds), instances: Number(values.instances), over: values.over === 'file' ? 'file' : 'http', branches: values.branches === 'shared' ? 'shared' : 'own' }, say);
+if (only.has('status'))
+  await benchStatus(
+    {
+      seconds: Number(values.seconds),
+      instances: Number(values.instances),
+      over: values.over === 'file' ? 'file' : 'http',
+      branches: values.branches === 'shared' ? 'shared' : 'own',
+    },
+    say,
+  );
 if (only.has('plan')) await benchPlan(COUNT, say);

@@ -33,7 +33,13 @@ interface Change {
 }
 
 const never = new AbortController().signal;
-const silent: Log = { debug: () => {}, info: () => {}, warn: (message, fields) => console.error(message, fields), error: (message, fields) => console.error(message, fields), child: () => silent };
+const silent: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: (message, fields) => console.error(message, fields),
+  error: (message, fields) => console.error(message, fields),
+  child: () => silent,
+};
 
 function application(i: number, { image = '1', replicas = 2, staging = 'a' }: Omit<Change, 'count'>): string {
   const plain = `apiVersion: core.oam.dev/v1beta1
@@ -79,7 +85,10 @@ const CONFIG = 'plan:\n  refs: ["refs/pull/*/head"]\n';
 async function files(count: number, change: Change): Promise<Readonly<Record<string, string>>> {
   const object = (await readPack()).get('1.10')?.get('ComponentDefinition/webservice');
   const spec = object?.['spec'] as { schematic: { cue: { template: string } } };
-  const template = change.template === undefined ? spec.schematic.cue.template : spec.schematic.cue.template.replace('"app.oam.dev/component": context.name', `"app.oam.dev/component": context.name\n"bench": "${change.template}"`);
+  const template =
+    change.template === undefined
+      ? spec.schematic.cue.template
+      : spec.schematic.cue.template.replace('"app.oam.dev/component": context.name', `"app.oam.dev/component": context.name\n"bench": "${change.template}"`);
   const definition = { ...object, metadata: { name: 'site', namespace: 'bench' }, spec: { ...spec, schematic: { cue: { template } } } };
   const applications = Array.from({ length: count }, (_, i) => [`apps/${i}.yaml`, application(i, i < change.count ? change : {})] as const);
   return { 'lateen.yaml': CONFIG, 'site.json': JSON.stringify(definition), ...Object.fromEntries(applications) };
@@ -95,21 +104,67 @@ interface Daemon extends AsyncDisposable {
 async function daemon(directory: string, name: string): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const clock = systemClock();
-  const source = stack.use(await openSource({ url: join(directory, 'origin.git'), branch: 'main', statusBranch: `lateen-status-${name}`, workDir: join(directory, name), environment: process.env, allowedSchemes: ['file'] }, { clock, redactor: createRedactor() }));
+  const source = stack.use(
+    await openSource(
+      {
+        url: join(directory, 'origin.git'),
+        branch: 'main',
+        statusBranch: `lateen-status-${name}`,
+        workDir: join(directory, name),
+        environment: process.env,
+        allowedSchemes: ['file'],
+      },
+      { clock, redactor: createRedactor() },
+    ),
+  );
   const cue = stack.use(openCue({ clock }));
   const pack = await readPack();
   const template = templateOf(pack.get('1.10')?.get('ComponentDefinition/webservice'));
-  await Promise.all(Array.from({ length: 40 }, (_, i) => cue.renderComponent({ dialect: '1.10', component: { name: 'warm', type: 'webservice', template }, parameter: { image: `warm:${i}`, ports: [{ port: 80 }] }, context: { name: 'warm', namespace: 'bench', appName: 'warm' }, traits: [] })));
-  const plans = openRefPlans({
-    repo: source, commit: (commit, signal) => source.commit(commit, signal), clock, log: silent, given: {}, cue, idleEvaluators: () => cue.figures().free, pack, instance: '', budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloudPlan: () => [],
-    approvals: openApprovals({ repo: { tree: (revision, signal) => source.planTree(revision, signal), broughtBy: source.broughtBy }, clock, approvers: null }),
-  }, never);
+  await Promise.all(
+    Array.from({ length: 40 }, (_, i) =>
+      cue.renderComponent({
+        dialect: '1.10',
+        component: { name: 'warm', type: 'webservice', template },
+        parameter: { image: `warm:${i}`, ports: [{ port: 80 }] },
+        context: { name: 'warm', namespace: 'bench', appName: 'warm' },
+        traits: [],
+      }),
+    ),
+  );
+  const plans = openRefPlans(
+    {
+      repo: source,
+      commit: (commit, signal) => source.commit(commit, signal),
+      clock,
+      log: silent,
+      given: {},
+      cue,
+      idleEvaluators: () => cue.figures().free,
+      pack,
+      instance: '',
+      budget: { countMax: 20, shareMax: 0.5 },
+      drift: 'any',
+      cloudPlan: () => [],
+      approvals: openApprovals({
+        repo: { tree: (revision, signal) => source.planTree(revision, signal), broughtBy: source.broughtBy },
+        clock,
+        approvers: null,
+      }),
+    },
+    never,
+  );
   const owned = stack.move();
   return { source, cue, plans, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Pushes a ref with this change, and waits for its plan. Milliseconds from the end of the push. */
-async function planned(work: WorkTree, { source, plans }: Daemon, number: number, statusBranch: string, content: Readonly<Record<string, string>>): Promise<{ readonly ms: number; readonly cpuMs: number; readonly text: string }> {
+async function planned(
+  work: WorkTree,
+  { source, plans }: Daemon,
+  number: number,
+  statusBranch: string,
+  content: Readonly<Record<string, string>>,
+): Promise<{ readonly ms: number; readonly cpuMs: number; readonly text: string }> {
   await offer(work, `refs/pull/${number}/head`, content);
   const [from, cpu] = [performance.now(), process.cpuUsage()];
   plans.look(await source.fetch(never));
@@ -147,22 +202,47 @@ export async function benchPlan(count: number, say: Say): Promise<void> {
     const before = fresh.cue.figures().calls;
     const first = await planned(work, fresh, 2 * i, `lateen-status-d${i}`, await files(count, change));
     const calls = fresh.cue.figures().calls - before;
-    const again = await planned(work, fresh, 2 * i + 1, `lateen-status-d${i}`, await files(count, { ...change, ...(change.image === undefined ? {} : { image: '3' }), ...(change.template === undefined ? {} : { template: '3' }) }));
-    say(`plan: ${count} Applications, ${name}: first, next`, `${seconds(first.ms)}, ${seconds(again.ms)} (${seconds(first.cpuMs)}, ${seconds(again.cpuMs)} of CPU; ${calls}, ${fresh.cue.figures().calls - before - calls} evaluations; ${first.text.length} characters)`);
+    const again = await planned(
+      work,
+      fresh,
+      2 * i + 1,
+      `lateen-status-d${i}`,
+      await files(count, { ...change, ...(change.image === undefined ? {} : { image: '3' }), ...(change.template === undefined ? {} : { template: '3' }) }),
+    );
+    say(
+      `plan: ${count} Applications, ${name}: first, next`,
+      `${seconds(first.ms)}, ${seconds(again.ms)} (${seconds(first.cpuMs)}, ${seconds(again.cpuMs)} of CPU; ${calls}, ${fresh.cue.figures().calls - before - calls} evaluations; ${first.text.length} characters)`,
+    );
     // Who starts anew plans all that it finds.
     await work.git('push', '--quiet', 'origin', `:refs/pull/${2 * i}/head`, `:refs/pull/${2 * i + 1}/head`);
   }
   for (const [name, change] of [cases[0], cases[2]].filter((item) => item !== undefined)) {
     const sha = await offer(work, 'refs/heads/offered', await files(count, change));
     const from = performance.now();
-    const done = await run(['plan', '--repo', join(directory.path, 'origin.git'), '--base', 'main', '--head', sha, '--offline', '--output', 'json', '--work-dir', join(directory.path, `cli-${change.count}`)]);
+    const done = await run([
+      'plan',
+      '--repo',
+      join(directory.path, 'origin.git'),
+      '--base',
+      'main',
+      '--head',
+      sha,
+      '--offline',
+      '--output',
+      'json',
+      '--work-dir',
+      join(directory.path, `cli-${change.count}`),
+    ]);
     say(`plan: ${count} Applications, ${name}: the command line, cold`, `${seconds(performance.now() - from)} (exit code ${done})`);
   }
 }
 
 function run(args: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [join(import.meta.dirname, '..', '..', 'daemon', 'main.ts'), ...args], { maxBuffer: 1 << 30, env: { ...process.env, KUBECONFIG: '' } });
+    const child = execFile(process.execPath, [join(import.meta.dirname, '..', '..', 'daemon', 'main.ts'), ...args], {
+      maxBuffer: 1 << 30,
+      env: { ...process.env, KUBECONFIG: '' },
+    });
     child.stderr?.pipe(process.stderr);
     child.stdout?.resume();
     child.on('close', (code) => resolve(code ?? -1));

@@ -49,12 +49,38 @@ function reportOf(instance: number, n: number, sha: string): Report {
   const applications = Array.from({ length: APPLICATIONS }, (_, i): ApplicationReport => {
     const change = n - ((n - i + APPLICATIONS) % APPLICATIONS);
     return {
-      namespace: `team-${instance}`, name: `app-${i}`, path: `apps/app-${i}.yaml`, phase: change % 2 === 0 ? 'running' : 'runningWorkflow', conditions: conditions(change % 2 === 0), appliedRevision: sha, author: 'Ada <ada@example.com>', services: [], journal: null,
-      objects: ['web', 'db'].map((name) => ({ key: { cluster: 'local', apiVersion: 'apps/v1', kind: 'Deployment', namespace: `team-${instance}`, name: `${name}-${i}` }, health: 'Current', message: `change ${change}`, drift: [], fault: null })),
-      latestRevision: `app-${i}-v${change}`, diagnostics: [], fault: null, retryAfterMs: null,
+      namespace: `team-${instance}`,
+      name: `app-${i}`,
+      path: `apps/app-${i}.yaml`,
+      phase: change % 2 === 0 ? 'running' : 'runningWorkflow',
+      conditions: conditions(change % 2 === 0),
+      appliedRevision: sha,
+      author: 'Ada <ada@example.com>',
+      services: [],
+      journal: null,
+      objects: ['web', 'db'].map((name) => ({
+        key: { cluster: 'local', apiVersion: 'apps/v1', kind: 'Deployment', namespace: `team-${instance}`, name: `${name}-${i}` },
+        health: 'Current',
+        message: `change ${change}`,
+        drift: [],
+        fault: null,
+      })),
+      latestRevision: `app-${i}-v${change}`,
+      diagnostics: [],
+      fault: null,
+      retryAfterMs: null,
     };
   });
-  return { revision: { sha, branch: 'main', author: 'Ada <ada@example.com>', subject: '' }, applications, objects: [], clusters: [], initializers: [], leaving: [], diagnostics: [], fault: null };
+  return {
+    revision: { sha, branch: 'main', author: 'Ada <ada@example.com>', subject: '' },
+    applications,
+    objects: [],
+    clusters: [],
+    initializers: [],
+    leaving: [],
+    diagnostics: [],
+    fault: null,
+  };
 }
 
 interface Landed {
@@ -79,7 +105,10 @@ async function instance(number: number, source: Source, endMs: number): Promise<
     const marker = `${number}-${n}`;
     waiting.push({ marker, changedMs });
     // What could not be pushed goes with the next one.
-    const isPushed = await source.commit({ ...published.commit, trailers: [...published.commit.trailers, ['Bench', marker]] }, never).then(() => true, () => false);
+    const isPushed = await source.commit({ ...published.commit, trailers: [...published.commit.trailers, ['Bench', marker]] }, never).then(
+      () => true,
+      () => false,
+    );
     if (isPushed) landed.push(...waiting.splice(0).map((item) => ({ marker: item.marker, ms: clock.now() - item.changedMs })));
     known = published.files;
     // Now and then it looks for a new commit, as its interval or a hook has it do.
@@ -113,18 +142,39 @@ export async function benchStatusOnce(options: StatusBench): Promise<StatusFigur
   const branchOf = (i: number): string => (options.branches === 'own' ? `lateen-status-${i}` : 'lateen-status');
   await using stack = new AsyncDisposableStack();
   const redactor = { learn: () => {}, learnSecret: () => {}, text: (text: string) => text };
-  const sources = await Promise.all(Array.from({ length: options.instances }, async (_, i) => stack.use(await openSource({
-    url: server === null ? bare.path : server.url('origin.git'), branch: 'main', statusBranch: branchOf(i), workDir: join(directory.path, `daemon-${i}`), environment: process.env, allowedSchemes: ['file', 'http'],
-  }, { clock: systemClock(), redactor }))));
+  const sources = await Promise.all(
+    Array.from({ length: options.instances }, async (_, i) =>
+      stack.use(
+        await openSource(
+          {
+            url: server === null ? bare.path : server.url('origin.git'),
+            branch: 'main',
+            statusBranch: branchOf(i),
+            workDir: join(directory.path, `daemon-${i}`),
+            environment: process.env,
+            allowedSchemes: ['file', 'http'],
+          },
+          { clock: systemClock(), redactor },
+        ),
+      ),
+    ),
+  );
   const endMs = Date.now() + options.seconds * 1000;
   const [sourcePushes, ...landed] = await Promise.all([people(work, endMs), ...sources.map((source, i) => instance(i, source, endMs))]);
   const all = landed.flat();
   const branches = [...new Set(sources.map((_source, i) => branchOf(i)))];
-  const there = new Set((await Promise.all(branches.map((branch) => bare.git('log', '--format=%(trailers:key=Bench,valueonly,separator=%x2C)', branch)))).flatMap((text) => text.split('\n')));
+  const there = new Set(
+    (await Promise.all(branches.map((branch) => bare.git('log', '--format=%(trailers:key=Bench,valueonly,separator=%x2C)', branch)))).flatMap((text) =>
+      text.split('\n'),
+    ),
+  );
   return {
-    landedMs: all.map(({ ms }) => ms).toSorted((a, b) => a - b), changes: all.length, lost: all.filter(({ marker }) => !there.has(marker)).length,
+    landedMs: all.map(({ ms }) => ms).toSorted((a, b) => a - b),
+    changes: all.length,
+    lost: all.filter(({ marker }) => !there.has(marker)).length,
     forced: (await Promise.all(branches.map((branch) => forcedUpdates(bare, branch)))).reduce((sum, count) => sum + count, 0),
-    sourcePushes, sourceLost: sourcePushes + 1 - Number(await bare.git('rev-list', '--count', 'main')),
+    sourcePushes,
+    sourceLost: sourcePushes + 1 - Number(await bare.git('rev-list', '--count', 'main')),
   };
 }
 
@@ -136,7 +186,8 @@ async function forcedUpdates(bare: BareRepo, branch: string): Promise<number> {
   return updates.filter((sha, i) => !places.has(sha) || (i > 0 && (places.get(sha) ?? 0) <= (places.get(updates[i - 1] ?? '') ?? -1))).length;
 }
 
-const percentile = (sorted: readonly number[], share: number): string => `${((sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0) / 1000).toFixed(2)} s`;
+const percentile = (sorted: readonly number[], share: number): string =>
+  `${((sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0) / 1000).toFixed(2)} s`;
 
 /** The bench, printed. */
 export async function benchStatus(options: StatusBench, say: (what: string, figure: string) => void): Promise<void> {

@@ -44,15 +44,34 @@ interface Options {
 type Outcome = { readonly code: 0 | 1 | 2 | 3; readonly why: string };
 
 function optionsFrom(argv: readonly string[]): Options | null {
-  const { values } = parseArgs({ args: [...argv], options: { exit: { type: 'boolean' }, repo: { type: 'string' }, kubeconfig: { type: 'string' }, wait: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      exit: { type: 'boolean' },
+      repo: { type: 'string' },
+      kubeconfig: { type: 'string' },
+      wait: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
   if (values.help === true) return null;
-  return { isExiting: values.exit === true, documents: resolve(values.repo ?? SAMPLE), kubeconfig: values.kubeconfig === undefined ? null : resolve(values.kubeconfig), waitMs: durationOf('wait', values.wait ?? '5m') };
+  return {
+    isExiting: values.exit === true,
+    documents: resolve(values.repo ?? SAMPLE),
+    kubeconfig: values.kubeconfig === undefined ? null : resolve(values.kubeconfig),
+    waitMs: durationOf('wait', values.wait ?? '5m'),
+  };
 }
 
 /** Builds what is missing: the evaluator always, the lab's programs when there is no cluster of one's own. */
 async function build(options: Options, screen: Screen, signal: AbortSignal): Promise<void> {
   const progress = (line: string): void => screen.event('build', line, 'quiet');
-  await evaluatorModule({ override: process.env['LATEEN_CUE_WASM'], cacheDirectory: process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), progress, signal });
+  await evaluatorModule({
+    override: process.env['LATEEN_CUE_WASM'],
+    cacheDirectory: process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'),
+    progress,
+    signal,
+  });
   if (options.kubeconfig !== null) return;
   signal.throwIfAborted();
   await labBinaries('full', progress);
@@ -82,8 +101,10 @@ const CLOUD_PART = ['clusters', 'definitions/steps', 'apps/podinfo'];
 
 /** What becomes of documents that want something made in the cloud: said before anything happens. */
 function cloudWords(options: Options): string {
-  if (options.documents === SAMPLE) return `${CLOUD_PART.join(', ')} of the sample are left out: on a cluster of your own they would make a cloud cluster for money. Keys of a cloud in the environment are not used.`;
-  if ((process.env['ALICLOUD_ACCESS_KEY'] ?? '') !== '') return `ALICLOUD_ACCESS_KEY is set: it goes to Secret vela-system/alibaba-account-creds on your cluster, and what ${options.documents} asks of Alibaba Cloud is made with your account, for money.`;
+  if (options.documents === SAMPLE)
+    return `${CLOUD_PART.join(', ')} of the sample are left out: on a cluster of your own they would make a cloud cluster for money. Keys of a cloud in the environment are not used.`;
+  if ((process.env['ALICLOUD_ACCESS_KEY'] ?? '') !== '')
+    return `ALICLOUD_ACCESS_KEY is set: it goes to Secret vela-system/alibaba-account-creds on your cluster, and what ${options.documents} asks of Alibaba Cloud is made with your account, for money.`;
   return `ALICLOUD_ACCESS_KEY is not set: nothing is made at Alibaba Cloud, unless your cluster has a Secret with an account's keys already.`;
 }
 /** How long a cluster of the simulated cloud takes; a real one takes ten minutes or so. */
@@ -100,7 +121,10 @@ function outcomeOf(pass: PassLine, commit: string): Outcome | null {
 /** Waits for convergence; what comes first of: a pass that settles it, the daemon's end, the time. */
 async function waitFor(settled: Promise<Outcome>, ended: Promise<number>, waitMs: number, signal: AbortSignal): Promise<Outcome> {
   const stop = new AbortController();
-  const timer = sleep(waitMs, undefined, { signal: AbortSignal.any([signal, stop.signal]) }).then((): Outcome => ({ code: 3, why: `not done after ${waitMs / 1000} s` }));
+  const timer = sleep(waitMs, undefined, { signal: AbortSignal.any([signal, stop.signal]) }).then((): Outcome => ({
+    code: 3,
+    why: `not done after ${waitMs / 1000} s`,
+  }));
   try {
     return await Promise.race([settled, ended.then((code): Outcome => ({ code: 2, why: `the daemon ended with exit code ${code}` })), timer]);
   } finally {
@@ -127,7 +151,10 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   // Its control planes are made when a cluster is asked for: until then it costs nothing.
   const cloud = isOwnHub ? null : stack.use(await startCloud({ dir: join(directory, 'cloud'), createMs: CLUSTER_MS }));
   const repository = await makeRepository(directory, options.documents, isOwnHub && options.documents === SAMPLE ? CLOUD_PART : []);
-  screen.event('pushed', `${repository.head.slice(0, 10)} ${options.documents === SAMPLE ? 'sample-repo/' : options.documents} to ${repository.bare.path}, branch main`);
+  screen.event(
+    'pushed',
+    `${repository.head.slice(0, 10)} ${options.documents === SAMPLE ? 'sample-repo/' : options.documents} to ${repository.bare.path}, branch main`,
+  );
   const pushedAt = screen.seconds();
   const settled = Promise.withResolvers<Outcome>();
   let lastStatus: string | null = null;
@@ -140,17 +167,34 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
   const branch = followBranch(repository.bare.path, STATUS_BRANCH, screen, following.signal);
   followHub(hub.client, screen, instance, following.signal);
   stack.defer(() => following.abort());
-  const daemon = startDaemon({ directory, repository: repository.bare.path, kubeconfig: hub.kubeconfig, instance, statusBranch: STATUS_BRANCH, cloud: cloud ?? (options.documents === SAMPLE ? 'none' : 'real'), onLine: log.onLine });
+  const daemon = startDaemon({
+    directory,
+    repository: repository.bare.path,
+    kubeconfig: hub.kubeconfig,
+    instance,
+    statusBranch: STATUS_BRANCH,
+    cloud: cloud ?? (options.documents === SAMPLE ? 'none' : 'real'),
+    onLine: log.onLine,
+  });
   stack.defer(() => daemon.stop());
 
   const outcome = await waitFor(settled.promise, daemon.ended, options.waitMs, signal);
   if (lastStatus !== null) await Promise.race([branch.shown(lastStatus), sleep(LAST_LINES_MS, undefined, { signal })]);
-  screen.event(outcome.code === 0 ? 'done' : 'not done', `${outcome.why}, ${(screen.seconds() - pushedAt).toFixed(1)} s after the push`, outcome.code === 0 ? 'good' : 'bad');
+  screen.event(
+    outcome.code === 0 ? 'done' : 'not done',
+    `${outcome.why}, ${(screen.seconds() - pushedAt).toFixed(1)} s after the push`,
+    outcome.code === 0 ? 'good' : 'bad',
+  );
   const members = await showResult(hub, repository, STATUS_BRANCH, screen);
   if (!options.isExiting && outcome.code !== 2) {
     showNext({ isSample: options.documents === SAMPLE, hub, repository, statusBranch: STATUS_BRANCH, members, instance }, screen);
     screen.heading(isOwnHub ? 'Until Ctrl-C, which stops the daemon and leaves what it delivered' : 'Until Ctrl-C, which ends everything and removes it');
-    await Promise.race([daemon.ended, new Promise((done) => { signal.addEventListener('abort', done, { once: true }); })]);
+    await Promise.race([
+      daemon.ended,
+      new Promise((done) => {
+        signal.addEventListener('abort', done, { once: true });
+      }),
+    ]);
   }
   if (isOwnHub) {
     await daemon.stop();
@@ -164,8 +208,13 @@ async function demo(options: Options, screen: Screen, signal: AbortSignal): Prom
 async function main(argv: readonly string[]): Promise<number> {
   const screen = openScreen(process.stdout);
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => { stop.abort(new Error('interrupted')); });
-  process.stdout.on('error', () => { stop.abort(new Error('nobody reads on')); });
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      stop.abort(new Error('interrupted'));
+    });
+  process.stdout.on('error', () => {
+    stop.abort(new Error('nobody reads on'));
+  });
   try {
     const options = optionsFrom(argv);
     if (options === null) {
@@ -177,7 +226,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (stop.signal.aborted) return 130;
     const { name, message, code, stack } = error as Error & { readonly code?: string };
     const isPlain = ['LabError', 'Fault'].includes(name) || code !== undefined;
-    process.stderr.write(`demo: ${isPlain ? message : stack ?? message}\n${code?.startsWith('ERR_PARSE_ARGS') === true ? `${USAGE}\n` : ''}`);
+    process.stderr.write(`demo: ${isPlain ? message : (stack ?? message)}\n${code?.startsWith('ERR_PARSE_ARGS') === true ? `${USAGE}\n` : ''}`);
     return 2;
   }
 }

@@ -21,9 +21,15 @@ export interface Repository {
 
 /** What cannot end well is said before anything is built. */
 export async function refuseMistakes({ documents, kubeconfig }: { readonly documents: string; readonly kubeconfig: string | null }): Promise<void> {
-  const files = await readdir(documents, { recursive: true }).catch(() => { throw new LabError(`--repo: there is no directory ${documents}`); });
-  if (!files.some((path) => /\.(?:ya?ml|json)$/.test(path) && !path.split('/').some((part) => NOT_COPIED.has(part)))) throw new LabError(`--repo: ${documents} has no documents (.yaml, .yml or .json)`);
-  if (kubeconfig !== null) await access(kubeconfig, constants.R_OK).catch(() => { throw new LabError(`--kubeconfig: ${kubeconfig} cannot be read`); });
+  const files = await readdir(documents, { recursive: true }).catch(() => {
+    throw new LabError(`--repo: there is no directory ${documents}`);
+  });
+  if (!files.some((path) => /\.(?:ya?ml|json)$/.test(path) && !path.split('/').some((part) => NOT_COPIED.has(part))))
+    throw new LabError(`--repo: ${documents} has no documents (.yaml, .yml or .json)`);
+  if (kubeconfig !== null)
+    await access(kubeconfig, constants.R_OK).catch(() => {
+      throw new LabError(`--kubeconfig: ${kubeconfig} cannot be read`);
+    });
 }
 
 /** Makes `directory/origin.git` and `directory/repository`, and pushes a copy of the files in `documents` but those below `without`. */
@@ -31,7 +37,10 @@ export async function makeRepository(directory: string, documents: string, witho
   const bare = await bareRepo(join(directory, 'origin.git'));
   const clone = join(directory, 'repository');
   const work = await workTree(clone, bare.path);
-  await cp(documents, clone, { recursive: true, filter: (source) => source === documents || (!NOT_COPIED.has(basename(source)) && !without.includes(relative(documents, source))) });
+  await cp(documents, clone, {
+    recursive: true,
+    filter: (source) => source === documents || (!NOT_COPIED.has(basename(source)) && !without.includes(relative(documents, source))),
+  });
   const head = await work.commit({}, `Copy of ${basename(documents)}`);
   await work.push('-u', 'main');
   await work.git('fetch', '--quiet', 'origin');
@@ -70,21 +79,58 @@ export function startDaemon(options: DaemonOptions): Daemon {
   const cloud = options.cloud;
   // The flags say it all: settings of somebody's own daemon in the environment stay out, but for how CUE is evaluated; and
   // so do the keys of somebody's own account, but where it is meant.
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => (!name.startsWith('LATEEN_') || name.startsWith('LATEEN_CUE_')) && (cloud === 'real' || !/^(?:ALICLOUD|ALIBABA_CLOUD)_/.test(name))));
+  const environment = Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => (!name.startsWith('LATEEN_') || name.startsWith('LATEEN_CUE_')) && (cloud === 'real' || !/^(?:ALICLOUD|ALIBABA_CLOUD)_/.test(name)),
+    ),
+  );
   const isLab = typeof cloud === 'object';
-  const account = isLab ? { ALICLOUD_ACCESS_KEY: cloud.credentials.accessKeyId, ALICLOUD_SECRET_KEY: cloud.credentials.accessKeySecret, ALICLOUD_SECURITY_TOKEN: cloud.credentials.securityToken ?? '' } : {};
-  const child = spawn('sh', [
-    '-c', 'exec 3<&0; "$@" </dev/null 3<&- & pid=$!; { read -r _ <&3; kill -TERM $pid 2>/dev/null; } & exec 3<&-; wait $pid', 'sh',
-    process.execPath, join(ROOT, 'daemon', 'main.ts'), 'run', '--repo', options.repository, '--branch', 'main', '--status-branch', options.statusBranch,
-    '--instance', options.instance, '--kubeconfig', options.kubeconfig, '--work-dir', join(options.directory, 'work'), '--git-schemes', 'file', '--log-format', 'json', '--log-level', 'debug',
-    ...(isLab ? ['--cloud-endpoint', `http://${cloud.endpoint}`, '--cloud-poll', '500ms'] : []),
-  ], { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: { ...environment, ...account } });
+  const account = isLab
+    ? {
+        ALICLOUD_ACCESS_KEY: cloud.credentials.accessKeyId,
+        ALICLOUD_SECRET_KEY: cloud.credentials.accessKeySecret,
+        ALICLOUD_SECURITY_TOKEN: cloud.credentials.securityToken ?? '',
+      }
+    : {};
+  const child = spawn(
+    'sh',
+    [
+      '-c',
+      'exec 3<&0; "$@" </dev/null 3<&- & pid=$!; { read -r _ <&3; kill -TERM $pid 2>/dev/null; } & exec 3<&-; wait $pid',
+      'sh',
+      process.execPath,
+      join(ROOT, 'daemon', 'main.ts'),
+      'run',
+      '--repo',
+      options.repository,
+      '--branch',
+      'main',
+      '--status-branch',
+      options.statusBranch,
+      '--instance',
+      options.instance,
+      '--kubeconfig',
+      options.kubeconfig,
+      '--work-dir',
+      join(options.directory, 'work'),
+      '--git-schemes',
+      'file',
+      '--log-format',
+      'json',
+      '--log-level',
+      'debug',
+      ...(isLab ? ['--cloud-endpoint', `http://${cloud.endpoint}`, '--cloud-poll', '500ms'] : []),
+    ],
+    { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: { ...environment, ...account } },
+  );
   const { promise: ended, resolve } = Promise.withResolvers<number>();
   child.once('exit', (code) => {
     child.stdin.destroy();
     resolve(code ?? 1);
   });
-  child.once('error', () => { resolve(1); });
+  child.once('error', () => {
+    resolve(1);
+  });
   child.stdin.on('error', () => {}); // It may be gone already.
   createInterface({ input: child.stderr }).on('line', options.onLine);
   return {

@@ -28,7 +28,8 @@ const TABLES: readonly (readonly [title: string, ref: string, selector?: string]
   ['kubectl get services -l app.oam.dev/name -A', 'services', 'app.oam.dev/name'],
 ];
 
-const tableOf = (client: LabClient, ref: string, selector?: string): Promise<string> => client.show(ref, selector).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+const tableOf = (client: LabClient, ref: string, selector?: string): Promise<string> =>
+  client.show(ref, selector).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
 
 /** Prints it all; answers with the member clusters that there are. */
 export async function showResult(hub: Hub, repository: Repository, statusBranch: string, screen: Screen): Promise<readonly MemberAccess[]> {
@@ -50,7 +51,7 @@ export async function showResult(hub: Hub, repository: Repository, statusBranch:
 /** The status branch: all its commits in a line each, the last in full, and the file that says most. */
 async function showBranch({ bare }: Repository, branch: string, screen: Screen): Promise<void> {
   screen.heading(`git log --oneline ${branch}`);
-  if (await bare.head(branch) === null) return screen.text('(there is no such branch)');
+  if ((await bare.head(branch)) === null) return screen.text('(there is no such branch)');
   screen.text((await gitText(bare.path, 'log', '--oneline', branch)).trimEnd());
   screen.heading(`git show --stat ${branch}`);
   screen.text((await gitText(bare.path, 'show', '--stat', branch)).trimEnd());
@@ -66,19 +67,24 @@ async function showBranch({ bare }: Repository, branch: string, screen: Screen):
 /** The member clusters, each with a kubeconfig beside the demo's files. */
 async function membersOf(hub: Hub): Promise<readonly MemberAccess[]> {
   const secrets = await hub.client.list('secrets/vela-system', 'cluster.core.oam.dev/cluster-credential-type').catch(() => []);
-  return Promise.all(secrets.map(async ({ metadata, data }) => {
-    const endpoint = Buffer.from(String(data?.['endpoint'] ?? ''), 'base64').toString();
-    const token = Buffer.from(String(data?.['token'] ?? ''), 'base64').toString();
-    const user = token === '' ? { 'client-certificate-data': data?.['tls.crt'], 'client-key-data': data?.['tls.key'] } : { token };
-    const kubeconfig = {
-      apiVersion: 'v1', kind: 'Config', 'current-context': metadata.name,
-      clusters: [{ name: metadata.name, cluster: { server: endpoint, 'certificate-authority-data': data?.['ca.crt'] } }],
-      users: [{ name: metadata.name, user }], contexts: [{ name: metadata.name, context: { cluster: metadata.name, user: metadata.name } }],
-    };
-    const file = join(hub.directory, `${metadata.name}.kubeconfig`);
-    await writeFile(file, JSON.stringify(kubeconfig), { mode: 0o600 });
-    return { name: metadata.name, kubeconfig: file };
-  }));
+  return Promise.all(
+    secrets.map(async ({ metadata, data }) => {
+      const endpoint = Buffer.from(String(data?.['endpoint'] ?? ''), 'base64').toString();
+      const token = Buffer.from(String(data?.['token'] ?? ''), 'base64').toString();
+      const user = token === '' ? { 'client-certificate-data': data?.['tls.crt'], 'client-key-data': data?.['tls.key'] } : { token };
+      const kubeconfig = {
+        apiVersion: 'v1',
+        kind: 'Config',
+        'current-context': metadata.name,
+        clusters: [{ name: metadata.name, cluster: { server: endpoint, 'certificate-authority-data': data?.['ca.crt'] } }],
+        users: [{ name: metadata.name, user }],
+        contexts: [{ name: metadata.name, context: { cluster: metadata.name, user: metadata.name } }],
+      };
+      const file = join(hub.directory, `${metadata.name}.kubeconfig`);
+      await writeFile(file, JSON.stringify(kubeconfig), { mode: 0o600 });
+      return { name: metadata.name, kubeconfig: file };
+    }),
+  );
 }
 
 interface Next {
@@ -104,7 +110,12 @@ export function showNext({ isSample, hub, repository, statusBranch, members, ins
   screen.text(`  npm run -s lateen -- check ${repository.clone}
   npm run -s lateen -- status --kubeconfig ${hub.kubeconfig}${instance === '' ? '' : ` --instance ${instance}`}`);
   screen.heading('Or look with kubectl, where it is installed');
-  screen.text([`  KUBECONFIG=${hub.kubeconfig} kubectl get applications -A`, ...members.map(({ kubeconfig }) => `  KUBECONFIG=${kubeconfig} kubectl get deployments,services -A`)].join('\n'));
+  screen.text(
+    [
+      `  KUBECONFIG=${hub.kubeconfig} kubectl get applications -A`,
+      ...members.map(({ kubeconfig }) => `  KUBECONFIG=${kubeconfig} kubectl get deployments,services -A`),
+    ].join('\n'),
+  );
   if (!isSample || member === undefined) return;
   screen.heading('Or take the cluster out of the repository: it is kept, and said to be, until a person approves');
   screen.text(`  git pull -q && git rm -r clusters apps/podinfo && git commit -m 'Without the cluster' && git push

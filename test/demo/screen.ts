@@ -24,12 +24,15 @@ export function openScreen(stream: NodeJS.WriteStream): Screen {
   const styled = (style: Style, text: string): string => styleText(style, text, { stream });
   const text = (line: string): void => void stream.write(`${line}\n`);
   return {
-    seconds, text,
+    seconds,
+    text,
     heading: (title) => text(`\n${styled('bold', title)}`),
     event: (what, line, tone = 'plain') => {
       // What came from outside keeps to its own line and cannot steer the terminal.
       const shown = line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
-      text(`${styled('gray', `${seconds().toFixed(1).padStart(6)} s`)}  ${styled(STYLES[tone], what.padEnd(WORD_WIDTH))} ${tone === 'quiet' ? styled('gray', shown) : shown}`);
+      text(
+        `${styled('gray', `${seconds().toFixed(1).padStart(6)} s`)}  ${styled(STYLES[tone], what.padEnd(WORD_WIDTH))} ${tone === 'quiet' ? styled('gray', shown) : shown}`,
+      );
     },
   };
 }

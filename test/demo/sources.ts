@@ -44,17 +44,23 @@ export function followLog(screen: Screen, onPass: (pass: PassLine) => void): Log
       screen.event('prepared', `${count(installed.filter(isKind).length, 'custom resource definition')} installed on the hub`);
     },
     'waiting for the Lease': (line) => screen.event('lease', `another daemon holds it: ${text(line['holder'])}`, 'waiting'),
-    'started': () => screen.event('daemon', 'started', 'quiet'),
+    started: () => screen.event('daemon', 'started', 'quiet'),
     'new commit': (line) => screen.event('commit', `${text(line.commit).slice(0, 10)} seen: ${text(line['subject'])} (${text(line['author'])})`),
-    'rendered': (line) => {
+    rendered: (line) => {
       // Later passes over the same commit render what they look at again.
       if (line.commit === rendered) return;
       rendered = line.commit ?? '';
       screen.event('rendered', `${count(line['applications'], 'application')}, ${count(line['objects'], 'object')}`);
     },
-    'finding': (line) => screen.event('finding', `${text(line['at'] ?? '')}: ${text(line['code'])}: ${text(line['finding'])}${line['hint'] === undefined ? '' : ` (${text(line['hint'])})`}`, line.level === 'warn' ? 'bad' : 'waiting'),
-    'pass': (line) => onPass({ commit: text(line.commit), settlement: line['settlement'] as Settlement, status: typeof line['status'] === 'string' ? line['status'] : null }),
-    'controller': (line) => screen.event('cloud', `${text(line['object'])}: ${text(line['message']) || 'done'}`, line.level === 'warn' ? 'bad' : 'waiting'),
+    finding: (line) =>
+      screen.event(
+        'finding',
+        `${text(line['at'] ?? '')}: ${text(line['code'])}: ${text(line['finding'])}${line['hint'] === undefined ? '' : ` (${text(line['hint'])})`}`,
+        line.level === 'warn' ? 'bad' : 'waiting',
+      ),
+    pass: (line) =>
+      onPass({ commit: text(line.commit), settlement: line['settlement'] as Settlement, status: typeof line['status'] === 'string' ? line['status'] : null }),
+    controller: (line) => screen.event('cloud', `${text(line['object'])}: ${text(line['message']) || 'done'}`, line.level === 'warn' ? 'bad' : 'waiting'),
     'application mirrored': () => {},
   };
   return {
@@ -71,7 +77,11 @@ export function followLog(screen: Screen, onPass: (pass: PassLine) => void): Log
       if (show !== undefined) return show(line);
       if (line.level === 'debug') return;
       const error = line['error'] as { readonly code?: string; readonly message?: string } | undefined;
-      screen.event('daemon', `${line.msg ?? ''}${error === undefined ? '' : `: ${error.code ?? ''}: ${error.message ?? ''}`}`, line.level === 'info' ? 'quiet' : 'waiting');
+      screen.event(
+        'daemon',
+        `${line.msg ?? ''}${error === undefined ? '' : `: ${error.code ?? ''}: ${error.message ?? ''}`}`,
+        line.level === 'info' ? 'quiet' : 'waiting',
+      );
     },
   };
 }
@@ -80,8 +90,11 @@ export function followLog(screen: Screen, onPass: (pass: PassLine) => void): Log
 async function follow(client: LabClient, ref: string, signal: AbortSignal, onObject: (object: KubeObject, isGone: boolean) => void): Promise<void> {
   while (!signal.aborted) {
     try {
-      for await (const event of client.watch(ref, signal)) if (event.type !== 'BOOKMARK' && event.type !== 'ERROR') onObject(event.object, event.type === 'DELETED');
-    } catch { /* asked again below: a watch that ends is nothing to tell */ }
+      for await (const event of client.watch(ref, signal))
+        if (event.type !== 'BOOKMARK' && event.type !== 'ERROR') onObject(event.object, event.type === 'DELETED');
+    } catch {
+      /* asked again below: a watch that ends is nothing to tell */
+    }
     await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {});
   }
 }
@@ -103,11 +116,20 @@ function showApplications(screen: Screen, instance: string): (object: KubeObject
     const status = object.status;
     if (status?.status === undefined) return;
     const isStalled = (status.conditions ?? []).some((item: any) => item.type === 'Stalled' && item.status === 'True');
-    for (const step of (status.workflow?.steps ?? []).flatMap((item: any) => [...(item.subSteps ?? []), item]) as readonly { readonly name: string; readonly type: string; readonly phase: string }[]) {
+    for (const step of (status.workflow?.steps ?? []).flatMap((item: any) => [...(item.subSteps ?? []), item]) as readonly {
+      readonly name: string;
+      readonly type: string;
+      readonly phase: string;
+    }[]) {
       if (['succeeded', 'failed', 'suspending', 'skipped'].includes(step.phase)) {
         // KubeVela calls a step failed that it tries again; what is waited for stands in the next line.
         const isRetried = step.phase === 'failed' && !isStalled;
-        tell(`${name} ${status.workflow.appRevision ?? ''} ${step.name}`, 'step', `${name}: ${step.name} (${step.type}) ${step.phase}${isRetried ? ' for now, tried again' : ''}`, isRetried ? 'waiting' : step.phase === 'failed' ? 'bad' : 'plain');
+        tell(
+          `${name} ${status.workflow.appRevision ?? ''} ${step.name}`,
+          'step',
+          `${name}: ${step.name} (${step.type}) ${step.phase}${isRetried ? ' for now, tried again' : ''}`,
+          isRetried ? 'waiting' : step.phase === 'failed' ? 'bad' : 'plain',
+        );
       }
     }
     const conditions = new Map<string, { readonly status: string; readonly message?: string }>((status.conditions ?? []).map((item: any) => [item.type, item]));

@@ -27,7 +27,8 @@ spec:
 `;
 
 /** A verb that knows the repository and nothing else. */
-const alone = (it: Scenario, verb: string, ...args: readonly string[]): Promise<Ended> => runDaemon([verb, ...args, '--repo', it.bare.path, '--status-branch', it.statusBranch]);
+const alone = (it: Scenario, verb: string, ...args: readonly string[]): Promise<Ended> =>
+  runDaemon([verb, ...args, '--repo', it.bare.path, '--status-branch', it.statusBranch]);
 
 suite('the record of an application', () => {
   test('is signed, says which commit broke it and why, and is read without a cluster', async () => {
@@ -50,7 +51,9 @@ suite('the record of an application', () => {
     const broken = log.find(({ trailers }) => trailers.some(([, value]) => value === bad));
     assert.match(await it.bare.git('log', '-1', '--format=%b', broken?.sha ?? ''), /^- render\/unknown-type: .*webservise/m);
     await writeFile(join(it.directory, 'allowed'), `lateen@localhost ${publicKey}\n`);
-    const signatures = (await it.bare.git('-c', `gpg.ssh.allowedSignersFile=${join(it.directory, 'allowed')}`, 'log', '--format=%G?', it.statusBranch)).trim().split('\n');
+    const signatures = (await it.bare.git('-c', `gpg.ssh.allowedSignersFile=${join(it.directory, 'allowed')}`, 'log', '--format=%G?', it.statusBranch))
+      .trim()
+      .split('\n');
     assert.deepEqual([...new Set(signatures)], ['G']);
 
     const history = await alone(it, 'history', 'shop');
@@ -76,7 +79,10 @@ suite('the record of an application', () => {
     await it.push({ 'apps/shop.yaml': app(it.namespace, 'nginx:1.29') });
     const ended = await it.once('--status-repo', other.path);
     assert.equal(ended.code, 0, ended.stdout + ended.stderr);
-    assert.deepEqual([await it.bare.head(it.statusBranch), await other.files(it.statusBranch)], [null, ['README.md', `applications/${it.namespace}/shop.yaml`, 'repository.yaml']]);
+    assert.deepEqual(
+      [await it.bare.head(it.statusBranch), await other.files(it.statusBranch)],
+      [null, ['README.md', `applications/${it.namespace}/shop.yaml`, 'repository.yaml']],
+    );
     const history = await alone(it, 'history', 'shop', '--status-repo', other.path);
     assert.match(history.stdout, new RegExp(`${it.namespace}/shop +running +local`));
   });

@@ -18,10 +18,30 @@ after(() => lab?.stop());
 const SECRET = 'canary-4711-secret';
 
 const lines = (...text: readonly string[]): string => `${text.join('\n')}\n`;
-const application = (name: string, ...spec: readonly string[]): string => lines('apiVersion: core.oam.dev/v1beta1', 'kind: Application', 'metadata:', `  name: ${name}`, '  namespace: NS', 'spec:', ...spec);
-const component = (type: string, properties: string): readonly string[] => ['  components:', '    - name: part', `      type: ${type}`, `      properties: ${properties}`];
+const application = (name: string, ...spec: readonly string[]): string =>
+  lines('apiVersion: core.oam.dev/v1beta1', 'kind: Application', 'metadata:', `  name: ${name}`, '  namespace: NS', 'spec:', ...spec);
+const component = (type: string, properties: string): readonly string[] => [
+  '  components:',
+  '    - name: part',
+  `      type: ${type}`,
+  `      properties: ${properties}`,
+];
 /** A definition whose template begins in the file's line 12. */
-const definition = (kind: string, name: string, ...template: readonly string[]): string => lines('apiVersion: core.oam.dev/v1beta1', `kind: ${kind}`, 'metadata:', `  name: ${name}`, '  namespace: NS', 'spec:', '  workload: {definition: {apiVersion: v1, kind: ConfigMap}}', '  schematic:', '    cue:', '      # as CUE', '      template: |', ...template.map((line) => `        ${line}`));
+const definition = (kind: string, name: string, ...template: readonly string[]): string =>
+  lines(
+    'apiVersion: core.oam.dev/v1beta1',
+    `kind: ${kind}`,
+    'metadata:',
+    `  name: ${name}`,
+    '  namespace: NS',
+    'spec:',
+    '  workload: {definition: {apiVersion: v1, kind: ConfigMap}}',
+    '  schematic:',
+    '    cue:',
+    '      # as CUE',
+    '      template: |',
+    ...template.map((line) => `        ${line}`),
+  );
 
 interface Case {
   readonly title: string;
@@ -36,18 +56,118 @@ interface Case {
 
 const CASES: readonly Case[] = [
   { title: 'a file that is not YAML', files: { 'not-yaml.yaml': 'apiVersion: v1\n  kind: [\n' }, says: /^not-yaml\.yaml:2:7: load\/not-yaml: .*\n {4}Align/m },
-  { title: 'a duplicate key', files: { 'twice.yaml': application('twice', '  components: []', '  components: []') }, says: /^twice\.yaml:8:3: load\/duplicate-key: the key "components" stands twice.*\n {4}Remove one/m, application: 'twice' },
-  { title: 'an unknown kind of core.oam.dev', files: { 'kind.yaml': application('kind', ...component('worker', '{image: a}')).replace('kind: Application', 'kind: Aplication') }, says: /^kind\.yaml:2:7: load\/unknown-kind: core\.oam\.dev has no kind "Aplication"\n {4}Did you mean "Application"\?/m },
-  { title: 'a component type without a definition', files: { 'component.yaml': application('component', ...component('webservise', '{image: a}')) }, says: /^component\.yaml:9:13: render\/unknown-type: there is no ComponentDefinition "webservise".*did you mean "webservice".*\n {4}Looked in/im, application: 'component' },
-  { title: 'a trait type without a definition', files: { 'trait.yaml': application('trait', ...component('worker', '{image: a}'), '      traits:', '        - type: skaler', '          properties: {replicas: 2}') }, says: /^trait\.yaml:12:17: render\/unknown-type: there is no TraitDefinition "skaler".*did you mean "scaler".*\n {4}Looked in/im, application: 'trait' },
-  { title: 'a step type without a definition', files: { 'step.yaml': application('step', ...component('worker', '{image: a}'), '  workflow:', '    steps:', '      - name: one', '        type: aply-component') }, says: /^step\.yaml:14:15: render\/unknown-type: there is no WorkflowStepDefinition "aply-component".*did you mean "apply-component".*\n {4}Looked in/im, application: 'step' },
-  { title: 'a property that the parameter rejects, a secret beside it', files: { 'property.yaml': application('property', '  components:', '    - name: part', '      type: webservice', '      properties:', '        image: nginx', `        env: [{name: TOKEN, value: ${SECRET}}]`, '        ports:', `          - port: ${SECRET}`) }, says: /^property\.yaml:14:19: render\/parameter: component "part" \(webservice\): property ports\[0\]\.port: .*\n {4}See the parameter/m, application: 'property' },
-  { title: 'a syntax error in a definition', files: { 'syntax-def.yaml': definition('ComponentDefinition', 'syntax', 'output: {', '  apiVersion: "v1"', '  kind: "ConfigMap', '}', 'parameter: {}'), 'syntax.yaml': application('syntax', ...component('syntax', '{}')) }, says: /^syntax-def\.yaml:14:17: render\/cue: .*ComponentDefinition "syntax".*\n {4}Used by .*syntax\.yaml:8/m, application: 'syntax' },
-  { title: 'a template that never ends', files: { 'endless-def.yaml': definition('ComponentDefinition', 'endless', 'import "list"', 'many: list.Range(0, 1000, 1)', 'output: {apiVersion: "v1", kind: "ConfigMap", all: [for a in many for b in many for c in many for d in many if a > 5000 {a}]}', 'parameter: {}'), 'endless.yaml': application('endless', ...component('endless', '{}')) }, says: /^endless\.yaml:9:13: render\/timeout: .*\n {4}Look for a comprehension.*endless-def\.yaml:11/m, application: 'endless' },
-  { title: 'an object that the API server refuses', files: { 'refused.yaml': application('refused', ...component('k8s-objects', `{objects: [{apiVersion: v1, kind: Service, metadata: {name: refused}, spec: {ports: [{port: 99999}]}}]}`)) }, says: /^refused\.yaml:\d+:\d+: transport\/invalid: .*port.*\n {4}Correct the field/m, application: 'refused', onHub: true },
-  { title: 'a document that the API server refuses', files: { 'service.yaml': lines('apiVersion: v1', 'kind: Service', 'metadata: {name: refused-document, namespace: NS}', 'spec: {ports: [{port: 99998}]}') }, says: /^service\.yaml:1:1: transport\/invalid: .*port.*\n {4}Correct the field/m, onHub: true },
-  { title: 'a kind that the hub does not know', files: { 'strange.yaml': lines('apiVersion: example.com/v1', 'kind: Strange', 'metadata: {name: strange, namespace: NS}') }, says: /^strange\.yaml:1:1: transport\/no-kind: .*\n {4}Install its CRD/m, onHub: true },
-  { title: 'a namespace that is not there', files: { 'nowhere.yaml': lines('apiVersion: v1', 'kind: ConfigMap', 'metadata: {name: lost, namespace: there-is-no-such-namespace}') }, says: /^nowhere\.yaml:1:1: transport\/no-namespace: .*\n {4}Add the Namespace/m, onHub: true },
+  {
+    title: 'a duplicate key',
+    files: { 'twice.yaml': application('twice', '  components: []', '  components: []') },
+    says: /^twice\.yaml:8:3: load\/duplicate-key: the key "components" stands twice.*\n {4}Remove one/m,
+    application: 'twice',
+  },
+  {
+    title: 'an unknown kind of core.oam.dev',
+    files: { 'kind.yaml': application('kind', ...component('worker', '{image: a}')).replace('kind: Application', 'kind: Aplication') },
+    says: /^kind\.yaml:2:7: load\/unknown-kind: core\.oam\.dev has no kind "Aplication"\n {4}Did you mean "Application"\?/m,
+  },
+  {
+    title: 'a component type without a definition',
+    files: { 'component.yaml': application('component', ...component('webservise', '{image: a}')) },
+    says: /^component\.yaml:9:13: render\/unknown-type: there is no ComponentDefinition "webservise".*did you mean "webservice".*\n {4}Looked in/im,
+    application: 'component',
+  },
+  {
+    title: 'a trait type without a definition',
+    files: {
+      'trait.yaml': application(
+        'trait',
+        ...component('worker', '{image: a}'),
+        '      traits:',
+        '        - type: skaler',
+        '          properties: {replicas: 2}',
+      ),
+    },
+    says: /^trait\.yaml:12:17: render\/unknown-type: there is no TraitDefinition "skaler".*did you mean "scaler".*\n {4}Looked in/im,
+    application: 'trait',
+  },
+  {
+    title: 'a step type without a definition',
+    files: {
+      'step.yaml': application('step', ...component('worker', '{image: a}'), '  workflow:', '    steps:', '      - name: one', '        type: aply-component'),
+    },
+    says: /^step\.yaml:14:15: render\/unknown-type: there is no WorkflowStepDefinition "aply-component".*did you mean "apply-component".*\n {4}Looked in/im,
+    application: 'step',
+  },
+  {
+    title: 'a property that the parameter rejects, a secret beside it',
+    files: {
+      'property.yaml': application(
+        'property',
+        '  components:',
+        '    - name: part',
+        '      type: webservice',
+        '      properties:',
+        '        image: nginx',
+        `        env: [{name: TOKEN, value: ${SECRET}}]`,
+        '        ports:',
+        `          - port: ${SECRET}`,
+      ),
+    },
+    says: /^property\.yaml:14:19: render\/parameter: component "part" \(webservice\): property ports\[0\]\.port: .*\n {4}See the parameter/m,
+    application: 'property',
+  },
+  {
+    title: 'a syntax error in a definition',
+    files: {
+      'syntax-def.yaml': definition('ComponentDefinition', 'syntax', 'output: {', '  apiVersion: "v1"', '  kind: "ConfigMap', '}', 'parameter: {}'),
+      'syntax.yaml': application('syntax', ...component('syntax', '{}')),
+    },
+    says: /^syntax-def\.yaml:14:17: render\/cue: .*ComponentDefinition "syntax".*\n {4}Used by .*syntax\.yaml:8/m,
+    application: 'syntax',
+  },
+  {
+    title: 'a template that never ends',
+    files: {
+      'endless-def.yaml': definition(
+        'ComponentDefinition',
+        'endless',
+        'import "list"',
+        'many: list.Range(0, 1000, 1)',
+        'output: {apiVersion: "v1", kind: "ConfigMap", all: [for a in many for b in many for c in many for d in many if a > 5000 {a}]}',
+        'parameter: {}',
+      ),
+      'endless.yaml': application('endless', ...component('endless', '{}')),
+    },
+    says: /^endless\.yaml:9:13: render\/timeout: .*\n {4}Look for a comprehension.*endless-def\.yaml:11/m,
+    application: 'endless',
+  },
+  {
+    title: 'an object that the API server refuses',
+    files: {
+      'refused.yaml': application(
+        'refused',
+        ...component('k8s-objects', `{objects: [{apiVersion: v1, kind: Service, metadata: {name: refused}, spec: {ports: [{port: 99999}]}}]}`),
+      ),
+    },
+    says: /^refused\.yaml:\d+:\d+: transport\/invalid: .*port.*\n {4}Correct the field/m,
+    application: 'refused',
+    onHub: true,
+  },
+  {
+    title: 'a document that the API server refuses',
+    files: { 'service.yaml': lines('apiVersion: v1', 'kind: Service', 'metadata: {name: refused-document, namespace: NS}', 'spec: {ports: [{port: 99998}]}') },
+    says: /^service\.yaml:1:1: transport\/invalid: .*port.*\n {4}Correct the field/m,
+    onHub: true,
+  },
+  {
+    title: 'a kind that the hub does not know',
+    files: { 'strange.yaml': lines('apiVersion: example.com/v1', 'kind: Strange', 'metadata: {name: strange, namespace: NS}') },
+    says: /^strange\.yaml:1:1: transport\/no-kind: .*\n {4}Install its CRD/m,
+    onHub: true,
+  },
+  {
+    title: 'a namespace that is not there',
+    files: { 'nowhere.yaml': lines('apiVersion: v1', 'kind: ConfigMap', 'metadata: {name: lost, namespace: there-is-no-such-namespace}') },
+    says: /^nowhere\.yaml:1:1: transport\/no-namespace: .*\n {4}Add the Namespace/m,
+    onHub: true,
+  },
 ];
 
 const GOOD = {
@@ -64,7 +184,9 @@ suite('input that is refused well', () => {
     await it.push(Object.fromEntries(Object.entries(files).map(([path, text]) => [path, text.replaceAll('namespace: NS', `namespace: ${it.namespace}`)])));
     ended = await it.once('--cue-timeout', '2s', '--wait', '20s');
   });
-  after(async () => { await it?.[Symbol.asyncDispose](); });
+  after(async () => {
+    await it?.[Symbol.asyncDispose]();
+  });
 
   test('the rest converges in the same run, and the exit code says that there is something to look at', async () => {
     assert.equal(ended.code, 1, `${ended.stdout}${ended.stderr}`);
@@ -92,7 +214,10 @@ suite('input that is refused well', () => {
     const files = await Promise.all((await it.bare.files(it.statusBranch)).map((path) => it.bare.show(it.statusBranch, path)));
     const readme = await it.bare.show(it.statusBranch, 'README.md');
     for (const file of ['not-yaml.yaml:2:7', 'property.yaml:14:19', 'service.yaml:1:1']) assert.ok(readme?.includes(file), `${file} in ${readme}`);
-    assert.equal([...files, ended.stdout, ended.stderr].some((text) => text?.includes(SECRET)), false);
+    assert.equal(
+      [...files, ended.stdout, ended.stderr].some((text) => text?.includes(SECRET)),
+      false,
+    );
   });
 
   test('no message is a page of CUE', () => {
@@ -115,7 +240,11 @@ suite('input that is refused well', () => {
 
 suite('a command line that is refused well', () => {
   const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
-    ['a kubeconfig that is not there', ['once', '--repo', '.', '--kubeconfig', '/nonexistent/kubeconfig'], /^lateen: config\/invalid: .*\/nonexistent\/kubeconfig/m],
+    [
+      'a kubeconfig that is not there',
+      ['once', '--repo', '.', '--kubeconfig', '/nonexistent/kubeconfig'],
+      /^lateen: config\/invalid: .*\/nonexistent\/kubeconfig/m,
+    ],
     ['a duration that is none', ['once', '--wait', 'soon'], /^lateen: config\/invalid: --wait: "soon"/m],
     ['an unknown flag', ['once', '--brunch', 'main'], /unknown option '--brunch'[\s\S]*--branch/],
     ['an unknown verb', ['onse'], /unknown command 'onse'[\s\S]*once/],
@@ -134,31 +263,72 @@ suite('I9: secrets never reach a log, diagnostic, status file or commit', () => 
   const VALUE = 'canary-in-a-secret-5150';
   const INPUT = 'canary-in-an-input-6161';
   const TOKEN = 'canary-git-token-7272';
-  const forms = [VALUE, INPUT, TOKEN].flatMap((value) => [value, Buffer.from(value).toString('base64'), Buffer.from(`x-access-token:${value}`).toString('base64'), Buffer.from(`git:${value}`).toString('base64')]);
+  const forms = [VALUE, INPUT, TOKEN].flatMap((value) => [
+    value,
+    Buffer.from(value).toString('base64'),
+    Buffer.from(`x-access-token:${value}`).toString('base64'),
+    Buffer.from(`git:${value}`).toString('base64'),
+  ]);
 
   /** A component with a Secret that its own status message tells, and a step that fails with what it was given. */
   const files = (namespace: string): Readonly<Record<string, string>> => ({
     'secret.json': JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'plain', namespace }, stringData: { password: VALUE } }),
     'leaky.json': JSON.stringify({
-      apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: 'leaky', namespace },
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'ComponentDefinition',
+      metadata: { name: 'leaky', namespace },
       spec: {
         workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } },
-        schematic: { cue: { template: 'output: {apiVersion: "v1", kind: "ConfigMap", data: a: "1"}\noutputs: inner: {apiVersion: "v1", kind: "Secret", metadata: name: "inner", stringData: password: parameter.password}\nparameter: password: string\n' } },
+        schematic: {
+          cue: {
+            template:
+              'output: {apiVersion: "v1", kind: "ConfigMap", data: a: "1"}\noutputs: inner: {apiVersion: "v1", kind: "Secret", metadata: name: "inner", stringData: password: parameter.password}\nparameter: password: string\n',
+          },
+        },
         status: { customStatus: 'message: "the password is \\(context.outputs.inner.data.password)"' },
       },
     }),
     'failing.json': JSON.stringify({
-      apiVersion: 'core.oam.dev/v1beta1', kind: 'WorkflowStepDefinition', metadata: { name: 'failing', namespace },
-      spec: { schematic: { cue: { template: 'import "vela/builtin"\nfail: builtin.#Fail & {$params: message: "cannot log in with \\(parameter.password)"}\nparameter: password: string\n' } } },
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'WorkflowStepDefinition',
+      metadata: { name: 'failing', namespace },
+      spec: {
+        schematic: {
+          cue: {
+            template:
+              'import "vela/builtin"\nfail: builtin.#Fail & {$params: message: "cannot log in with \\(parameter.password)"}\nparameter: password: string\n',
+          },
+        },
+      },
     }),
     'reading.json': JSON.stringify({
-      apiVersion: 'core.oam.dev/v1beta1', kind: 'WorkflowStepDefinition', metadata: { name: 'reading', namespace },
-      spec: { schematic: { cue: { template: 'import (\n\t"encoding/base64"\n\t"vela/kube"\n\t"vela/util"\n)\nread: kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "given", namespace: context.namespace}}}\ntext: util.#ConvertString & {$params: bt: base64.Decode(null, read.$returns.value.data.password)}\nparameter: {}\n' } } },
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'WorkflowStepDefinition',
+      metadata: { name: 'reading', namespace },
+      spec: {
+        schematic: {
+          cue: {
+            template:
+              'import (\n\t"encoding/base64"\n\t"vela/kube"\n\t"vela/util"\n)\nread: kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "given", namespace: context.namespace}}}\ntext: util.#ConvertString & {$params: bt: base64.Decode(null, read.$returns.value.data.password)}\nparameter: {}\n',
+          },
+        },
+      },
     }),
-    'app.yaml': lines('apiVersion: core.oam.dev/v1beta1', 'kind: Application', `metadata: {name: app, namespace: ${namespace}}`, 'spec:', '  components:', '    - name: part', '      type: leaky', `      properties: {password: ${VALUE}}`, '  workflow:', '    steps:',
+    'app.yaml': lines(
+      'apiVersion: core.oam.dev/v1beta1',
+      'kind: Application',
+      `metadata: {name: app, namespace: ${namespace}}`,
+      'spec:',
+      '  components:',
+      '    - name: part',
+      '      type: leaky',
+      `      properties: {password: ${VALUE}}`,
+      '  workflow:',
+      '    steps:',
       '      - {name: part, type: apply-component, properties: {component: part}}',
       '      - {name: read, type: reading, outputs: [{name: password, valueFrom: text.$returns.str}]}',
-      '      - {name: fail, type: failing, inputs: [{from: password, parameterKey: password}]}'),
+      '      - {name: fail, type: failing, inputs: [{from: password, parameterKey: password}]}',
+    ),
   });
 
   test('a Secret document, an input of a step, a status message and a Git token: searched for in everything that leaves', async () => {
@@ -184,7 +354,10 @@ suite('I9: secrets never reach a log, diagnostic, status file or commit', () => 
     const status = await it.status('app');
     assert.match(JSON.stringify(status), /the password is \*\*\*/);
     assert.match(JSON.stringify(status), /cannot log in with \*\*\*/);
-    told.push(await it.bare.git('log', '--format=%B', it.statusBranch), ...(await Promise.all((await it.bare.files(it.statusBranch)).map(async (path) => await it.bare.show(it.statusBranch, path) ?? ''))));
+    told.push(
+      await it.bare.git('log', '--format=%B', it.statusBranch),
+      ...(await Promise.all((await it.bare.files(it.statusBranch)).map(async (path) => (await it.bare.show(it.statusBranch, path)) ?? ''))),
+    );
     for (const form of forms) assert.equal(told.filter((text) => text.includes(form)).length, 0, `${form} in:\n${told.find((text) => text.includes(form))}`);
     assert.equal((await hub.client.get(`secrets/${it.namespace}/inner`)).data.password, Buffer.from(VALUE).toString('base64'), 'the hub has it');
   });

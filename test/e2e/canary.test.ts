@@ -39,25 +39,42 @@ after(async () => {
 });
 
 const json = (value: unknown): string => JSON.stringify(value);
-const application = (name: string, components: readonly unknown[], steps: readonly unknown[] = []): string => json({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace: it.namespace }, spec: { components, ...(steps.length === 0 ? {} : { workflow: { steps } }) },
-});
+const application = (name: string, components: readonly unknown[], steps: readonly unknown[] = []): string =>
+  json({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name, namespace: it.namespace },
+    spec: { components, ...(steps.length === 0 ? {} : { workflow: { steps } }) },
+  });
 const objects = (name: string, ...all: readonly unknown[]): unknown => ({ name, type: 'k8s-objects', properties: { objects: all } });
-const step = (name: string, body: string): string => json({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'WorkflowStepDefinition', metadata: { name, namespace: it.namespace },
-  spec: { schematic: { cue: { template: `import ("vela/kube", "vela/http", "vela/builtin", "encoding/base64")
+const step = (name: string, body: string): string =>
+  json({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'WorkflowStepDefinition',
+    metadata: { name, namespace: it.namespace },
+    spec: {
+      schematic: {
+        cue: {
+          template: `import ("vela/kube", "vela/http", "vela/builtin", "encoding/base64")
 secret: kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "login", namespace: context.namespace}}}
 plain: "\\(base64.Decode(null, secret.$returns.value.data.password))"
 ${body}
-parameter: {}` } } },
-});
+parameter: {}`,
+        },
+      },
+    },
+  });
 
 /** Secrets of the repository's own, and all that can go wrong with them. */
 function repository(password: string): Readonly<Record<string, string>> {
   const secret = (name: string, more: object): object => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: it.namespace }, ...more });
   const runs = (type: string): string => application(type, [], [{ name: 'go', type }]);
   return {
-    'secrets/login.json': json(secret('login', { stringData: { password, registry: json({ auths: { 'registry.example.com': { password: LOGIN } } }), env: `HOST=db\nDB_PASSWORD=${LINE}\n` } })),
+    'secrets/login.json': json(
+      secret('login', {
+        stringData: { password, registry: json({ auths: { 'registry.example.com': { password: LOGIN } } }), env: `HOST=db\nDB_PASSWORD=${LINE}\n` },
+      }),
+    ),
     'secrets/refused.json': json(secret('refused', { data: { password: REFUSED } })),
     'apps/making.json': application('making', [objects('making', secret('inner', { stringData: { password: INNER } }))]),
     'apps/refused.json': application('refused', [objects('refused', secret('inner-refused', { data: { password: REFUSED } }))]),
@@ -68,27 +85,68 @@ function repository(password: string): Readonly<Record<string, string>> {
     // Where it is somebody's wish: there it is, and nothing tells of it.
     'apps/copy.json': json({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'copy', namespace: it.namespace }, data: { password } }),
     'apps/document.json': json({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'document', namespace: it.namespace, labels: { password } } }),
-    'definitions/fussy.json': json({ apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: 'fussy', namespace: it.namespace }, spec: { workload: { definition: { apiVersion: 'v1', kind: 'Secret' } }, schematic: { cue: { template: `output: {apiVersion: "v1", kind: "Secret", metadata: name: context.name, stringData: password: parameter.password & "another"}
-parameter: password: string` } } } }),
+    'definitions/fussy.json': json({
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'ComponentDefinition',
+      metadata: { name: 'fussy', namespace: it.namespace },
+      spec: {
+        workload: { definition: { apiVersion: 'v1', kind: 'Secret' } },
+        schematic: {
+          cue: {
+            template: `output: {apiVersion: "v1", kind: "Secret", metadata: name: context.name, stringData: password: parameter.password & "another"}
+parameter: password: string`,
+          },
+        },
+      },
+    }),
     'apps/weak.json': application('weak', [{ name: 'weak', type: 'weak', properties: { password } }]),
-    'definitions/weak.json': json({ apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: 'weak', namespace: it.namespace }, spec: { workload: { definition: { apiVersion: 'v1', kind: 'Secret' } }, schematic: { cue: { template: `output: {apiVersion: "v1", kind: "Secret", metadata: name: context.name}
+    'definitions/weak.json': json({
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'ComponentDefinition',
+      metadata: { name: 'weak', namespace: it.namespace },
+      spec: {
+        workload: { definition: { apiVersion: 'v1', kind: 'Secret' } },
+        schematic: {
+          cue: {
+            template: `output: {apiVersion: "v1", kind: "Secret", metadata: name: context.name}
 errs: ["\\(parameter.password) is too weak"]
-parameter: password: string` } } } }),
-    'definitions/message.json': step('message', 'say: builtin.#Message & {$params: message: "the password is \\(plain)"}\nwait: builtin.#ConditionalWait & {$params: {continue: false, message: "waits with \\(plain)"}}'),
+parameter: password: string`,
+          },
+        },
+      },
+    }),
+    'definitions/message.json': step(
+      'message',
+      'say: builtin.#Message & {$params: message: "the password is \\(plain)"}\nwait: builtin.#ConditionalWait & {$params: {continue: false, message: "waits with \\(plain)"}}',
+    ),
     'definitions/conflict.json': step('conflict', 'say: builtin.#Message & {$params: message: plain & "another"}'),
     'definitions/fail.json': step('fail', 'stop: builtin.#Fail & {$params: message: "no: \\(plain)"}'),
     'definitions/call.json': step('call', 'ask: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:9/hook?token=\\(plain)"}}'),
-    'definitions/apply.json': step('apply', 'put: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "x", namespace: context.namespace, labels: password: plain}}}'),
+    'definitions/apply.json': step(
+      'apply',
+      'put: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "x", namespace: context.namespace, labels: password: plain}}}',
+    ),
     ...Object.fromEntries(['message', 'conflict', 'fail', 'call', 'apply'].map((type) => [`apps/${type}.json`, runs(type)])),
   };
 }
 
 const env = (): Readonly<Record<string, string>> => ({ ...ground.env(), LATEEN_GIT_TOKEN: GIT_TOKEN });
-const hubFlags = (): readonly string[] => [...it.flags.map((flag, index) => (it.flags[index - 1] === '--repo' ? server.url('origin.git') : flag)), '--git-schemes', 'http', ...ground.args, '--log-level', 'trace'];
+const hubFlags = (): readonly string[] => [
+  ...it.flags.map((flag, index) => (it.flags[index - 1] === '--repo' ? server.url('origin.git') : flag)),
+  '--git-schemes',
+  'http',
+  ...ground.args,
+  '--log-level',
+  'trace',
+];
 const auditFlags = (): readonly string[] => ['--repo', server.url('origin.git'), '--git-schemes', 'http', '--instance', it.instance];
 
 /** Runs a verb, and keeps what it says. */
-async function say(name: string, args: readonly string[], environment = env()): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+async function say(
+  name: string,
+  args: readonly string[],
+  environment = env(),
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   const ended = await runDaemon([name, ...args], { env: environment });
   const where = [name, ...args.filter((arg) => /^-o|^(?:json|yaml|markdown)$/.test(arg))].join(' ');
   printed.push({ where: `stdout of ${where}`, text: ended.stdout }, { where: `stderr of ${where}`, text: ended.stderr });
@@ -128,7 +186,11 @@ test('none of them is found anywhere', { timeout: 900_000 }, async () => {
   assert.equal((await it.hub.get('initializers.core.oam.dev/vela-system/managed-cluster')).status?.status, 'success', first.stdout + first.stderr);
   // Another value: old and new stand side by side in a plan.
   await it.push({ ...repository(NEXT_PASSWORD), 'apps/podinfo/app.yaml': null });
-  for (const [key, value] of [['user.name', 'Ada'], ['user.email', 'ada@example.com']] as const) await it.work.git('config', key, value);
+  for (const [key, value] of [
+    ['user.name', 'Ada'],
+    ['user.email', 'ada@example.com'],
+  ] as const)
+    await it.work.git('config', key, value);
   for (const { name, args } of VERBS) await say(name, args());
   await say('once', [...hubFlags(), '--wait', '60s', '--log-format', 'text']);
   // A value that somebody changed by hand, and a daemon that goes on.
@@ -136,7 +198,11 @@ test('none of them is found anywhere', { timeout: 900_000 }, async () => {
   await say('plan', hubFlags());
   await using daemon = it.run({ env: env() }, ...hubFlags().slice(it.flags.length), '--listen', '127.0.0.1:0', '--repo', server.url('origin.git'));
   await daemon.untilLog((line) => line.msg === 'pass', 60_000);
-  await until('it is put back', async () => ((await it.hub.get(`secrets/${it.namespace}/inner`)).data['password'] === Buffer.from(INNER).toString('base64') ? true : undefined), 60_000);
+  await until(
+    'it is put back',
+    async () => ((await it.hub.get(`secrets/${it.namespace}/inner`)).data['password'] === Buffer.from(INNER).toString('base64') ? true : undefined),
+    60_000,
+  );
   const ended = await daemon.stop();
   printed.push({ where: 'stdout of run', text: ended.stdout }, { where: 'stderr of run', text: ended.stderr });
   for (const { name, args } of VERBS) if (['status', 'history', 'blame'].includes(name)) await say(name, args());
@@ -147,20 +213,42 @@ test('none of them is found anywhere', { timeout: 900_000 }, async () => {
   assert.match(pem('client_key'), /PRIVATE KEY/);
   const { accessKeyId, accessKeySecret, securityToken = '' } = ground.cloud.credentials;
   const canaries: Canaries = {
-    PASSWORD, NEXT_PASSWORD, LOGIN, LINE, INNER, REFUSED, GIT_TOKEN, WRONG_KEY, accessKeyId, accessKeySecret, securityToken,
-    clientKey: plain('client_key'), clientKeyPem: pem('client_key'),
+    PASSWORD,
+    NEXT_PASSWORD,
+    LOGIN,
+    LINE,
+    INNER,
+    REFUSED,
+    GIT_TOKEN,
+    WRONG_KEY,
+    accessKeyId,
+    accessKeySecret,
+    securityToken,
+    clientKey: plain('client_key'),
+    clientKeyPem: pem('client_key'),
     // Of the certificate the end, its signature: it begins like that of the authority, which is no secret.
-    clientCert: plain('client_cert').slice(-124, -44), clientCertPem: pem('client_cert').replace(/-----END[\s\S]*$/, '').trim().split('\n').at(-2) ?? '',
+    clientCert: plain('client_cert').slice(-124, -44),
+    clientCertPem:
+      pem('client_cert')
+        .replace(/-----END[\s\S]*$/, '')
+        .trim()
+        .split('\n')
+        .at(-2) ?? '',
   };
-  assert.ok(Object.values(canaries).every((value) => value.length >= 16), json(Object.keys(canaries)));
+  assert.ok(
+    Object.values(canaries).every((value) => value.length >= 16),
+    json(Object.keys(canaries)),
+  );
   // A Secret is where they belong; what somebody wrote into an Application, KubeVela keeps in its spec and in its revision.
   const part = (object: KubeObject): unknown => {
     if (object.kind === 'Secret' || (object.kind === 'ConfigMap' && object.metadata.name === 'copy')) return null;
     return ['Application', 'ApplicationRevision', 'Initializer', 'Job'].includes(object.kind) ? { ...object, spec: undefined } : object;
   };
   const places = [
-    ...printed, ...await placesInGit(it.bare, 'main'),
-    ...await placesInCluster('hub', it.hub, part), ...await placesInCluster('member', ground.lab.planes.member.client, part),
+    ...printed,
+    ...(await placesInGit(it.bare, 'main')),
+    ...(await placesInCluster('hub', it.hub, part)),
+    ...(await placesInCluster('member', ground.lab.planes.member.client, part)),
   ];
   assert.ok(places.length > 100, `only ${places.length} places`);
   const found = findCanaries(canaries, places);
@@ -169,6 +257,19 @@ test('none of them is found anywhere', { timeout: 900_000 }, async () => {
   const secrets = json(await it.hub.list(`secrets/${it.namespace}`));
   for (const value of [NEXT_PASSWORD, INNER]) assert.ok(secrets.includes(Buffer.from(value).toString('base64')), value);
   const told = printed.map(({ text }) => text).join('\n');
-  for (const words of [/waits with \*\*\*/, /step go: no: \*\*\*/, /\*\*\* is too weak/, /builtin\.message at say: \$params: two different values/, /metadata\.labels: Invalid value: "\*\*\*"/, /illegal base64 data/, /GET http:\/\/127\.0\.0\.1:9/, /^Approved: /m]) assert.match(told, words);
-  assert.equal(printed.some(({ text }) => text.includes('"level":"trace"') || text.includes('"level":"debug"')), true);
+  for (const words of [
+    /waits with \*\*\*/,
+    /step go: no: \*\*\*/,
+    /\*\*\* is too weak/,
+    /builtin\.message at say: \$params: two different values/,
+    /metadata\.labels: Invalid value: "\*\*\*"/,
+    /illegal base64 data/,
+    /GET http:\/\/127\.0\.0\.1:9/,
+    /^Approved: /m,
+  ])
+    assert.match(told, words);
+  assert.equal(
+    printed.some(({ text }) => text.includes('"level":"trace"') || text.includes('"level":"debug"')),
+    true,
+  );
 });

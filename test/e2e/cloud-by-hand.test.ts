@@ -33,18 +33,37 @@ async function deleteByHand(ref: string): Promise<void> {
   await until(`${ref} is gone`, async () => ((await it.hub.find(ref))?.metadata.uid === uid ? undefined : true), 60_000);
 }
 
-const conditionOf = (object: { readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } } | undefined, type: string): string | undefined => object?.status?.conditions?.find((one) => one.type === type)?.status;
+const conditionOf = (
+  object: { readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } } | undefined,
+  type: string,
+): string | undefined => object?.status?.conditions?.find((one) => one.type === type)?.status;
 
 /** All is well at the same time: Configuration, cluster, Initializer, Application; and the status branch says so. */
 async function untilWell(): Promise<void> {
-  await until('all is well', async () => {
-    const [configuration, cluster, own, initializer, application] = await Promise.all([CONFIGURATION, CLUSTER, APPLICATION, 'initializers.core.oam.dev/vela-system/managed-cluster', 'applications.core.oam.dev/default/workflow-demo'].map((ref) => it.hub.find(ref)));
-    const deployments = (await ground.lab.planes.member.client.list('deployments/default')).map(({ metadata }) => metadata.name);
-    const told = await it.status('managed-cluster', 'vela-system');
-    const isWell = configuration?.status?.state === 'Available' && conditionOf(cluster, 'ManagedClusterConditionAvailable') === 'True' && initializer?.status?.status === 'success'
-      && conditionOf(own, 'Ready') === 'True' && conditionOf(application, 'Ready') === 'True' && deployments.includes('podinfo-server') && told?.['conditions']?.[0]?.status === 'True';
-    return isWell ? true : undefined;
-  }, 120_000).catch(async (error: unknown) => { throw new Error(`${String(error)}\n${daemon.stderr().slice(-4000)}\n${JSON.stringify(await it.status('managed-cluster', 'vela-system'), null, 1)}`); });
+  await until(
+    'all is well',
+    async () => {
+      const [configuration, cluster, own, initializer, application] = await Promise.all(
+        [CONFIGURATION, CLUSTER, APPLICATION, 'initializers.core.oam.dev/vela-system/managed-cluster', 'applications.core.oam.dev/default/workflow-demo'].map(
+          (ref) => it.hub.find(ref),
+        ),
+      );
+      const deployments = (await ground.lab.planes.member.client.list('deployments/default')).map(({ metadata }) => metadata.name);
+      const told = await it.status('managed-cluster', 'vela-system');
+      const isWell =
+        configuration?.status?.state === 'Available' &&
+        conditionOf(cluster, 'ManagedClusterConditionAvailable') === 'True' &&
+        initializer?.status?.status === 'success' &&
+        conditionOf(own, 'Ready') === 'True' &&
+        conditionOf(application, 'Ready') === 'True' &&
+        deployments.includes('podinfo-server') &&
+        told?.['conditions']?.[0]?.status === 'True';
+      return isWell ? true : undefined;
+    },
+    120_000,
+  ).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}\n${daemon.stderr().slice(-4000)}\n${JSON.stringify(await it.status('managed-cluster', 'vela-system'), null, 1)}`);
+  });
   const { clusters, vpcs, vswitches } = ground.cloud.state();
   assert.deepEqual([clusters.length, vpcs.length, vswitches.length], [1, 1, 3], 'that were ever made');
   assert.equal(clusters[0]?.state, 'running');
@@ -62,13 +81,18 @@ suite('deleted by hand', () => {
 
   test('the Configuration of a cluster that runs: the cluster stays, and that is said', async () => {
     await deleteByHand(CONFIGURATION);
-    const { message } = await daemon.untilLog((line) => String(line['message']).startsWith('deleted without an Approval') && String(line['message']).includes('VPC') && String(line['message']).includes('cluster'));
+    const { message } = await daemon.untilLog(
+      (line) =>
+        String(line['message']).startsWith('deleted without an Approval') &&
+        String(line['message']).includes('VPC') &&
+        String(line['message']).includes('cluster'),
+    );
     const [cluster] = ground.cloud.state().clusters;
     assert.match(String(message), new RegExp(`^deleted without an Approval: the object goes, cluster ${cluster?.id} and VPC vpc-\\w+ stay in the cloud`));
     await untilWell();
   });
 
-  test('the Initializer\'s Application when all is done', async () => {
+  test("the Initializer's Application when all is done", async () => {
     await deleteByHand(APPLICATION);
     await untilWell();
   });
@@ -82,14 +106,29 @@ suite('deleted by hand', () => {
     const name = `${it.namespace}-01`;
     await it.push({ 'job.yaml': JOB_STEP.replaceAll('NAMESPACE', it.namespace) });
     const job = `jobs/${it.namespace}/register`;
-    await until('the Job is there', () => it.hub.find(job), 60_000).catch(async (error: unknown) => { throw new Error(`${String(error)}\n${daemon.stderr().slice(-4000)}\n${JSON.stringify(await it.status('cluster'), null, 1)}`); });
+    await until('the Job is there', () => it.hub.find(job), 60_000).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}\n${daemon.stderr().slice(-4000)}\n${JSON.stringify(await it.status('cluster'), null, 1)}`);
+    });
     await deleteByHand(job);
-    await until('the Initializer is a success', async () => ((await it.hub.get(`initializers.core.oam.dev/${it.namespace}/cluster`)).status?.status === 'success' ? true : undefined), 120_000);
+    await until(
+      'the Initializer is a success',
+      async () => ((await it.hub.get(`initializers.core.oam.dev/${it.namespace}/cluster`)).status?.status === 'success' ? true : undefined),
+      120_000,
+    );
     assert.equal(conditionOf(await it.hub.get(`managedclusters.cluster.open-cluster-management.io/${name}`), 'ManagedClusterConditionAvailable'), 'True');
     assert.equal(ground.cloud.state().clusters.filter((cluster) => cluster.name === name).length, 1);
     // The Job is complete, and what it stands for is taken away.
     await deleteByHand(`managedclusters.cluster.open-cluster-management.io/${name}`);
-    await until('the cluster is registered again', async () => (conditionOf(await it.hub.find(`managedclusters.cluster.open-cluster-management.io/${name}`), 'ManagedClusterConditionAvailable') === 'True' ? true : undefined), 60_000).catch(async (error: unknown) => { throw new Error(`${String(error)}\n${daemon.stderr().slice(-4000)}\n${JSON.stringify(await it.status('cluster'), null, 1)}`); });
+    await until(
+      'the cluster is registered again',
+      async () =>
+        conditionOf(await it.hub.find(`managedclusters.cluster.open-cluster-management.io/${name}`), 'ManagedClusterConditionAvailable') === 'True'
+          ? true
+          : undefined,
+      60_000,
+    ).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}\n${daemon.stderr().slice(-4000)}\n${JSON.stringify(await it.status('cluster'), null, 1)}`);
+    });
     await until('the Job is complete again', async () => ((await it.hub.find(job))?.status?.succeeded === 1 ? true : undefined), 60_000);
   });
 });

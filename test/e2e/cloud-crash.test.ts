@@ -17,12 +17,20 @@ before(async () => {
   const once = await run(it);
   assert.equal(once.code, 0, once.stdout + once.stderr);
 });
-after(async () => { await ground?.[Symbol.asyncDispose](); });
+after(async () => {
+  await ground?.[Symbol.asyncDispose]();
+});
 
 /** Registers as KubeVela 1.1 does, by a Job with its own image. */
-const JOIN = (namespace: string): string => JSON.stringify({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'WorkflowStepDefinition', metadata: { name: 'join', namespace },
-  spec: { schematic: { cue: { template: `import ("vela/op", "encoding/base64")
+const JOIN = (namespace: string): string =>
+  JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'WorkflowStepDefinition',
+    metadata: { name: 'join', namespace },
+    spec: {
+      schematic: {
+        cue: {
+          template: `import ("vela/op", "encoding/base64")
 secret: op.#Read & {value: {apiVersion: "v1", kind: "Secret", metadata: {name: parameter.connection, namespace: context.namespace}}}
 clusterName: "\\(base64.Decode(null, secret.value.data["name"]))"
 kubeconfig: "\\(base64.Decode(null, secret.value.data["kubeconfig"]))"
@@ -32,8 +40,11 @@ register: op.#Apply & {value: {
 }}
 wait: op.#ConditionalWait & {continue: register.value.status.succeeded == 1}
 parameter: connection: string
-` } } },
-});
+`,
+        },
+      },
+    },
+  });
 
 const documents = (it: Scenario, properties = ''): Readonly<Record<string, string>> => ({
   'join.json': JOIN(it.namespace),
@@ -57,7 +68,20 @@ spec:
 });
 
 const scenario = (name: string): Promise<Scenario> => openScenario({ name, hub: ground.lab.planes.hub.client, kubeconfig: ground.lab.planes.hub.kubeconfig });
-const run = (it: Scenario, cut?: Cut, traceFile?: string, ...args: readonly string[]): Promise<Ended> => it.verb('once', { env: ground.env(), ...(cut === undefined && traceFile === undefined ? {} : { crash: { ...(cut === undefined ? {} : { cut }), ...(traceFile === undefined ? {} : { traceFile }) } }) }, ...ground.args, '--wait', '60s', ...args);
+const run = (it: Scenario, cut?: Cut, traceFile?: string, ...args: readonly string[]): Promise<Ended> =>
+  it.verb(
+    'once',
+    {
+      env: ground.env(),
+      ...(cut === undefined && traceFile === undefined
+        ? {}
+        : { crash: { ...(cut === undefined ? {} : { cut }), ...(traceFile === undefined ? {} : { traceFile }) } }),
+    },
+    ...ground.args,
+    '--wait',
+    '60s',
+    ...args,
+  );
 const clusterName = (it: Scenario): string => `${it.namespace}-01`;
 const clustersOf = (it: Scenario) => ground.cloud.state().clusters.filter(({ name }) => name === clusterName(it));
 
@@ -81,27 +105,44 @@ suite('one cluster', () => {
     await undisturbed.push(documents(undisturbed));
     const trace = join(undisturbed.directory, 'trace');
     await assertEnd(undisturbed, await run(undisturbed, undefined, trace));
-    const effects = (await readFile(trace, 'utf8')).split('\n').filter((line) => line !== '').map((line) => line.split(' ')[0] ?? '');
+    const effects = (await readFile(trace, 'utf8'))
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split(' ')[0] ?? '');
     const counts = new Map([...new Set(effects)].map((kind) => [kind, effects.filter((it) => it === kind).length]));
     assert.ok((counts.get('cloud') ?? 0) >= 3, JSON.stringify([...counts]));
-    const nths = (effect: string): readonly Cut[] => Array.from({ length: counts.get(effect) ?? 0 }, (_, i) => i + 1).flatMap((nth) => (['before', 'after'] as const).map((when) => ({ effect, nth, when })));
+    const nths = (effect: string): readonly Cut[] =>
+      Array.from({ length: counts.get(effect) ?? 0 }, (_, i) => i + 1).flatMap((nth) => (['before', 'after'] as const).map((when) => ({ effect, nth, when })));
     // After every request to the cloud, before the one that must not be made twice, and after some of the rest. Each
     // effect of making a cluster and of registering one is cut at in test/unit/provision/ and test/unit/transport/register/.
-    const later = (kind: string, count: number): readonly Cut[] => nths(kind).filter(({ when }) => when === 'after').slice(0, count);
+    const later = (kind: string, count: number): readonly Cut[] =>
+      nths(kind)
+        .filter(({ when }) => when === 'after')
+        .slice(0, count);
     const requests = nths('cloud');
-    const cuts = [...requests.filter(({ when }) => when === 'after'), ...requests.filter(({ when }) => when === 'before').slice(-1), ...later('system', 3), ...['apply', 'status'].flatMap((kind) => later(kind, 1))];
+    const cuts = [
+      ...requests.filter(({ when }) => when === 'after'),
+      ...requests.filter(({ when }) => when === 'before').slice(-1),
+      ...later('system', 3),
+      ...['apply', 'status'].flatMap((kind) => later(kind, 1)),
+    ];
     const failures: string[] = [];
-    await mapLimit(cuts, 2, async (cut) => {
-      await using it = await scenario('cut');
-      await it.push(documents(it));
-      const killed = await run(it, cut);
-      assert.ok(killed.signal === 'SIGKILL' || killed.code === 0, killed.stdout + killed.stderr);
-      try {
-        await assertEnd(it, await run(it));
-      } catch (error) {
-        failures.push(`${cut.when} ${cut.effect} ${cut.nth}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    }, AbortSignal.timeout(1_100_000));
+    await mapLimit(
+      cuts,
+      2,
+      async (cut) => {
+        await using it = await scenario('cut');
+        await it.push(documents(it));
+        const killed = await run(it, cut);
+        assert.ok(killed.signal === 'SIGKILL' || killed.code === 0, killed.stdout + killed.stderr);
+        try {
+          await assertEnd(it, await run(it));
+        } catch (error) {
+          failures.push(`${cut.when} ${cut.effect} ${cut.nth}: ${error instanceof Error ? error.message : String(error)}`);
+        }
+      },
+      AbortSignal.timeout(1_100_000),
+    );
     assert.deepEqual(failures, []);
   });
 
@@ -124,7 +165,10 @@ suite('one cluster', () => {
     await it.push(documents(it));
     const other = ['--work-dir', join(it.directory, 'other')];
     const ends = await Promise.all([run(it), run(it, undefined, undefined, ...other)]);
-    assert.ok(ends.some(({ code }) => code === 0), ends.map(({ stdout, stderr }) => stdout + stderr).join('\n'));
+    assert.ok(
+      ends.some(({ code }) => code === 0),
+      ends.map(({ stdout, stderr }) => stdout + stderr).join('\n'),
+    );
     await assertEnd(it, await run(it));
   });
 
@@ -135,7 +179,11 @@ suite('one cluster', () => {
     await using daemon = it.run({ env: ground.env() }, ...ground.args);
     await until('the cluster is being made', () => (clustersOf(it).length > 0 ? true : undefined));
     await client.delete(`applications.core.oam.dev/${it.namespace}/cluster`);
-    await until('the Initializer is a success', async () => ((await client.get(`initializers.core.oam.dev/${it.namespace}/cluster`)).status?.status === 'success' ? true : undefined), 60_000);
+    await until(
+      'the Initializer is a success',
+      async () => ((await client.get(`initializers.core.oam.dev/${it.namespace}/cluster`)).status?.status === 'success' ? true : undefined),
+      60_000,
+    );
     await daemon.stop();
     await assertEnd(it, await run(it));
   });

@@ -29,11 +29,18 @@ after(async () => {
   await ground?.[Symbol.asyncDispose]();
 });
 
-const once = (trace?: string, wait = '180s'): Promise<Ended> => it.verb('once', { env: ground.env(), ...(trace === undefined ? {} : { crash: { traceFile: trace } }) }, ...ground.args, '--wait', wait);
-const approvalOf = (spec: { readonly action: string; readonly target: { readonly kind: string; readonly namespace?: string; readonly name: string }; readonly [field: string]: unknown }): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: `${spec.action}-${spec.target.name}` }, spec });
-const approval = (kind: string, namespace: string, name: string): string => approvalOf({ action: 'delete', target: { kind, namespace, name }, reason: 'the test is over' });
+const once = (trace?: string, wait = '180s'): Promise<Ended> =>
+  it.verb('once', { env: ground.env(), ...(trace === undefined ? {} : { crash: { traceFile: trace } }) }, ...ground.args, '--wait', wait);
+const approvalOf = (spec: {
+  readonly action: string;
+  readonly target: { readonly kind: string; readonly namespace?: string; readonly name: string };
+  readonly [field: string]: unknown;
+}): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: `${spec.action}-${spec.target.name}` }, spec });
+const approval = (kind: string, namespace: string, name: string): string =>
+  approvalOf({ action: 'delete', target: { kind, namespace, name }, reason: 'the test is over' });
 const names = async (ref: string): Promise<readonly string[]> => (await it.hub.list(ref)).map(({ metadata }) => metadata.name).sort();
-const onMember = async (): Promise<readonly string[]> => (await ground.lab.planes.member.client.list('deployments/default')).map(({ metadata }) => metadata.name);
+const onMember = async (): Promise<readonly string[]> =>
+  (await ground.lab.planes.member.client.list('deployments/default')).map(({ metadata }) => metadata.name);
 /** Resources of the cloud that are there. */
 const inCloud = (): readonly string[] => {
   const { clusters, vswitches, vpcs } = ground.cloud.state();
@@ -45,7 +52,12 @@ const codes = (status: StatusFile | null): readonly string[] => (status?.['objec
 /** One cluster, registered and available, and the Application on it. */
 async function assertThere(ended: Ended): Promise<void> {
   assert.equal(ended.code, 0, ended.stdout + ended.stderr);
-  assert.deepEqual(inCloud().map((id) => id.replace(/-.*|^c\w{32,}$/, '')).sort(), ['', 'vpc', 'vsw', 'vsw', 'vsw']);
+  assert.deepEqual(
+    inCloud()
+      .map((id) => id.replace(/-.*|^c\w{32,}$/, ''))
+      .sort(),
+    ['', 'vpc', 'vsw', 'vsw', 'vsw'],
+  );
   assert.equal((await it.hub.get(CLUSTER)).status.conditions.find((one: { type: string }) => one.type === 'ManagedClusterConditionAvailable')?.status, 'True');
   assert.deepEqual(await names('initializers.core.oam.dev'), ['managed-cluster', 'ocm-cluster-manager', 'terraform', 'terraform-alibaba']);
   assert.deepEqual(await onMember(), ['podinfo-server']);
@@ -62,8 +74,14 @@ suite('the cluster of the sample repository', () => {
     await it.push({ ...CLUSTER_FILES, 'apps/podinfo/app.yaml': null }, 'Tidy up');
     const ended = await once();
     assert.equal(ended.code, 1, ended.stdout + ended.stderr);
-    assert.match(ended.stdout, /managed-cluster +deleting +False +ManagedCluster poc-01 is no longer asked for by vela-system\/managed-cluster and is kept, for it cannot be had back/);
-    assert.match(ended.stdout, /terraform-alibaba +deleting +False +Initializer vela-system\/terraform-alibaba is no longer in the repository; what it made is kept/);
+    assert.match(
+      ended.stdout,
+      /managed-cluster +deleting +False +ManagedCluster poc-01 is no longer asked for by vela-system\/managed-cluster and is kept, for it cannot be had back/,
+    );
+    assert.match(
+      ended.stdout,
+      /terraform-alibaba +deleting +False +Initializer vela-system\/terraform-alibaba is no longer in the repository; what it made is kept/,
+    );
     assert.deepEqual(inCloud(), before);
     assert.deepEqual(codes(await it.status('managed-cluster', 'vela-system')), ['ManagedCluster plan/guard', 'Configuration plan/guard']);
     assert.equal((await it.status('terraform-alibaba', 'vela-system'))?.['error']?.code, 'plan/guard');
@@ -82,9 +100,15 @@ suite('the cluster of the sample repository', () => {
     assert.deepEqual(inCloud(), []);
     assert.deepEqual(await names('configurations.terraform.core.oam.dev'), []);
     assert.deepEqual(await names('managedclusters.cluster.open-cluster-management.io'), []);
-    assert.deepEqual((await names('secrets/vela-system')).filter((name) => ['ack-conn', 'poc-01'].includes(name)), []);
+    assert.deepEqual(
+      (await names('secrets/vela-system')).filter((name) => ['ack-conn', 'poc-01'].includes(name)),
+      [],
+    );
     assert.notEqual(ended.code, 0, ended.stdout);
-    assert.match(ended.stdout, /workflow-demo +running +False +step deploy-server: failed to find any cluster matches given labels: purpose=test \(policy test-clusters\)/);
+    assert.match(
+      ended.stdout,
+      /workflow-demo +running +False +step deploy-server: failed to find any cluster matches given labels: purpose=test \(policy test-clusters\)/,
+    );
     assert.equal(ready(await it.status('workflow-demo', 'default'))?.['status'], 'False');
     // The account's document is there, and it depends on the one; nothing depends on the other any more.
     assert.deepEqual(await names('initializers.core.oam.dev'), ['terraform', 'terraform-alibaba']);
@@ -93,7 +117,10 @@ suite('the cluster of the sample repository', () => {
   test('and when the Application goes then, an Approval gives up what it had there', async () => {
     await it.push({ 'apps/podinfo/app.yaml': null });
     const ended = await once(undefined, '15s');
-    assert.match(ended.stdout, /workflow-demo +deleting +False +failed to get cluster poc-01: not found; what lies on poc-01 is given up by an Approval to abandon it/);
+    assert.match(
+      ended.stdout,
+      /workflow-demo +deleting +False +failed to get cluster poc-01: not found; what lies on poc-01 is given up by an Approval to abandon it/,
+    );
     const expires = new Date(Date.now() + 3_600_000).toISOString();
     await it.push({ 'approvals/lost.yaml': approvalOf({ action: 'abandon', target: { kind: 'ManagedCluster', name: 'poc-01' }, expires }) });
     const gone = await once();
@@ -116,12 +143,22 @@ suite('the cluster of the sample repository', () => {
     // Somebody else's, in the same network: the cloud will not let that go.
     const { securityToken = '', ...keys } = ground.cloud.credentials;
     const cloud = await openAlibaba({ endpoint: `http://${ground.cloud.endpoint}`, clock: systemClock() })({ ...keys, securityToken, region: 'cn-hongkong' });
-    const other = await cloud.createVSwitch({ vpcId: vpc.id, name: 'theirs', cidr: '10.200.0.0/24', zone: 'cn-hongkong-b', tags: {}, token: 'theirs' }, NO_SIGNAL);
+    const other = await cloud.createVSwitch(
+      { vpcId: vpc.id, name: 'theirs', cidr: '10.200.0.0/24', zone: 'cn-hongkong-b', tags: {}, token: 'theirs' },
+      NO_SIGNAL,
+    );
     ground.cloud.faults.add({ kind: 'fail-deletion', times: 2 });
-    await it.push({ ...CLUSTER_FILES, 'apps/podinfo/app.yaml': null, 'approvals/cluster.yaml': approval('Initializer', 'vela-system', 'managed-cluster') }, 'Everything may go');
+    await it.push(
+      { ...CLUSTER_FILES, 'apps/podinfo/app.yaml': null, 'approvals/cluster.yaml': approval('Initializer', 'vela-system', 'managed-cluster') },
+      'Everything may go',
+    );
     await using daemon = it.run({ env: ground.env(), crash: { traceFile: trace } }, ...ground.args);
     const told = async (words: RegExp): Promise<void> => {
-      await until(`the Configuration says ${words}`, async () => (words.test((await it.hub.get(CONFIGURATION)).status?.destroy?.message ?? '') ? true : undefined), 60_000);
+      await until(
+        `the Configuration says ${words}`,
+        async () => (words.test((await it.hub.get(CONFIGURATION)).status?.destroy?.message ?? '') ? true : undefined),
+        60_000,
+      );
       await it.untilStatus('managed-cluster', () => true);
       await until(`the status branch says ${words}`, async () => {
         const file = await it.bare.show(it.statusBranch, 'applications/vela-system/managed-cluster.yaml');
@@ -137,10 +174,24 @@ suite('the cluster of the sample repository', () => {
     assert.deepEqual(inCloud(), []);
     assert.deepEqual(await onMember(), []);
     const effects = (await readFile(trace, 'utf8')).split('\n');
-    const order = [/^delete Deployment /, /^delete ManagedCluster poc-01/, /^cloud deletion of cluster/, /^cloud deletion of vSwitch/, /^cloud deletion of VPC/, /^delete Secret vela-system\/ack-conn/];
+    const order = [
+      /^delete Deployment /,
+      /^delete ManagedCluster poc-01/,
+      /^cloud deletion of cluster/,
+      /^cloud deletion of vSwitch/,
+      /^cloud deletion of VPC/,
+      /^delete Secret vela-system\/ack-conn/,
+    ];
     const firsts = order.map((effect) => effects.findIndex((line) => effect.test(line)));
-    assert.deepEqual(firsts.toSorted((a, b) => a - b), firsts, effects.filter((line) => /^(?:delete|cloud)/.test(line)).join('\n'));
-    assert.ok(firsts.every((at) => at >= 0), effects.join('\n'));
+    assert.deepEqual(
+      firsts.toSorted((a, b) => a - b),
+      firsts,
+      effects.filter((line) => /^(?:delete|cloud)/.test(line)).join('\n'),
+    );
+    assert.ok(
+      firsts.every((at) => at >= 0),
+      effects.join('\n'),
+    );
     assert.equal(effects.filter((line) => order[2]?.test(line) === true).length, 3, 'asked for the deletion');
   });
 
@@ -157,6 +208,9 @@ suite('the cluster of the sample repository', () => {
     const kinds = await names('customresourcedefinitions');
     for (const kind of ['configurations.terraform.core.oam.dev', 'managedclusters.cluster.open-cluster-management.io']) assert.ok(kinds.includes(kind), kind);
     assert.ok((await names('namespaces')).includes('open-cluster-management'));
-    assert.deepEqual((await it.bare.files(it.statusBranch)).filter((path) => /^(?:applications|initializers)\//.test(path)), []);
+    assert.deepEqual(
+      (await it.bare.files(it.statusBranch)).filter((path) => /^(?:applications|initializers)\//.test(path)),
+      [],
+    );
   });
 });

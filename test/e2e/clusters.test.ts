@@ -62,10 +62,15 @@ const faultsOf = (round: readonly Tended[]): readonly string[] => round.flatMap(
 function timeless(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(timeless);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([key]) => !/^(?:lastTransitionTime|timeAdded)$/.test(key)).map(([key, field]) => [key, timeless(field)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !/^(?:lastTransitionTime|timeAdded)$/.test(key))
+      .map(([key, field]) => [key, timeless(field)]),
+  );
 }
 
-const conditionOf = (object: LabObject | undefined, type: string): string => (object?.status?.conditions ?? []).find((one: { type: string }) => one.type === type)?.status ?? 'none';
+const conditionOf = (object: LabObject | undefined, type: string): string =>
+  (object?.status?.conditions ?? []).find((one: { type: string }) => one.type === type)?.status ?? 'none';
 const availability = (object: LabObject | undefined): string => conditionOf(object, 'ManagedClusterConditionAvailable');
 
 /** Rounds until the hub's object is as it should be. */
@@ -110,7 +115,8 @@ test('sets and bindings say what OCM 1.3.1 was recorded to say', { skip }, async
   await tender.tend(signal);
   const { client } = lab.planes.hub;
   const sets = new Map((await client.list('managedclustersets')).map((set) => [set.metadata.name, set]));
-  for (const set of recorded('hub-managedclustersets.yaml')['items'] as LabObject[]) assert.deepEqual(sets.get(set.metadata.name)?.spec, set.spec, set.metadata.name);
+  for (const set of recorded('hub-managedclustersets.yaml')['items'] as LabObject[])
+    assert.deepEqual(sets.get(set.metadata.name)?.spec, set.spec, set.metadata.name);
   const prod = (recorded('hub-managedclustersets.yaml')['items'] as LabObject[]).find(({ metadata }) => metadata.name === 'prod');
   assert.deepEqual(timeless(sets.get('prod')?.status), timeless(prod?.status));
   assert.equal(sets.get('global')?.status.conditions[0].message, '2 ManagedClusters selected');
@@ -135,7 +141,10 @@ test('placements and decisions are what OCM 1.3.1 was recorded to make of them',
   for (const decision of recorded('hub-placementdecisions.yaml')['items'] as LabObject[]) {
     const live = await client.get(`placementdecisions/default/${decision.metadata.name}`);
     assert.deepEqual(live.metadata['labels'], decision.metadata['labels']);
-    assert.deepEqual(live.metadata['ownerReferences'].map(({ uid: _uid, ...owner }: { uid: string }) => owner), decision.metadata['ownerReferences'].map(({ uid: _uid, ...owner }: { uid: string }) => owner));
+    assert.deepEqual(
+      live.metadata['ownerReferences'].map(({ uid: _uid, ...owner }: { uid: string }) => owner),
+      decision.metadata['ownerReferences'].map(({ uid: _uid, ...owner }: { uid: string }) => owner),
+    );
     assert.deepEqual(live.status, decision.status === undefined ? undefined : JSON.parse(rename(JSON.stringify(decision.status))));
   }
   const decisions = await readDecisions(hub, signal);
@@ -147,9 +156,16 @@ test('kubectl prints the recorded columns', { skip }, async () => {
   for (const [index, line] of lines.entries()) {
     const kind = /^\$ kubectl get (\w+) -A$/.exec(line)?.[1];
     if (kind === undefined) continue;
-    const wanted = (lines[index + 1] ?? '').replace(/^NAMESPACE\s+/, '').trim().split(/ {2,}/);
+    const wanted = (lines[index + 1] ?? '')
+      .replace(/^NAMESPACE\s+/, '')
+      .trim()
+      .split(/ {2,}/);
     const columns = (await lab.planes.hub.client.table(kind)).columnDefinitions.map(({ name }) => name.toUpperCase());
-    assert.deepEqual(columns.filter((_name, place) => place < wanted.length), wanted, kind);
+    assert.deepEqual(
+      columns.filter((_name, place) => place < wanted.length),
+      wanted,
+      kind,
+    );
   }
   const row = (await lab.planes.hub.client.show('managedclusters')).split('\n').find((line) => line.startsWith('m1'));
   assert.match(row ?? '', new RegExp(`^m1 +true +${lab.planes.m1.server} +True +True +\\d+[sm]`));
@@ -160,12 +176,20 @@ test('a quiet round writes nothing but leases that are due', async () => {
   effects = [];
   const round = await tender.tend(signal);
   assert.deepEqual(faultsOf(round), []);
-  assert.deepEqual(effects.filter((effect) => effect !== 'system Lease m1/managed-cluster-lease'), []);
+  assert.deepEqual(
+    effects.filter((effect) => effect !== 'system Lease m1/managed-cluster-lease'),
+    [],
+  );
 });
 
 test('a label taken away takes the decision with it, and a label set brings it', async () => {
   const { client } = lab.planes.hub;
-  await client.apply({ apiVersion: `${CLUSTER}/v1beta1`, kind: 'Placement', metadata: { name: 'moving', namespace: 'default' }, spec: { numberOfClusters: 1, predicates: [{ requiredClusterSelector: { labelSelector: { matchLabels: { moving: 'yes' } } } }] } });
+  await client.apply({
+    apiVersion: `${CLUSTER}/v1beta1`,
+    kind: 'Placement',
+    metadata: { name: 'moving', namespace: 'default' },
+    spec: { numberOfClusters: 1, predicates: [{ requiredClusterSelector: { labelSelector: { matchLabels: { moving: 'yes' } } } }] },
+  });
   const chosen = async (): Promise<unknown> => {
     await tender.tend(signal);
     return (await readDecisions(hub, signal)).get('default/moving');
@@ -224,7 +248,10 @@ test('a Secret alone is a direct cluster; one that is refused says why and holds
   const secrets = [
     connectionSecret('alone', connection),
     connectionSecret('expired', { ...connection, login: { cert: expired.certPem, key: expired.keyPem } }),
-    { ...connectionSecret('exec', connection), metadata: { name: 'exec', namespace: 'vela-system', labels: { 'cluster.core.oam.dev/cluster-credential-type': 'Dynamic', region: 'eu' } } },
+    {
+      ...connectionSecret('exec', connection),
+      metadata: { name: 'exec', namespace: 'vela-system', labels: { 'cluster.core.oam.dev/cluster-credential-type': 'Dynamic', region: 'eu' } },
+    },
   ];
   for (const secret of secrets) await client.create(secret);
   assert.deepEqual(faultsOf(await tender.tend(signal)), ['exec: transport/connection', 'expired: transport/connection']);
@@ -240,7 +267,10 @@ test('a Secret alone is a direct cluster; one that is refused says why and holds
   assert.equal(await client.find('managedclusters/alone'), undefined);
   for (const { metadata } of secrets) await client.delete(`secrets/vela-system/${metadata.name ?? ''}`);
   await tender.tend(signal);
-  assert.deepEqual(registry.last().members.map(({ name }) => name), ['m1', 'm2']);
+  assert.deepEqual(
+    registry.last().members.map(({ name }) => name),
+    ['m1', 'm2'],
+  );
 });
 
 test('a connection that changes gets a new client, the same one keeps its own', async () => {
@@ -260,7 +290,12 @@ test('a connection that changes gets a new client, the same one keeps its own', 
 test('a Placement that a document has as v1alpha1 is kept as the version that the hub serves', async () => {
   const clusters = (): Promise<KubeClient> => Promise.resolve(hub);
   const transport = translateVersions(openTransport({ clusters, effects: noted, redactor, cache: null }), clusters);
-  const object: KubeObject = { apiVersion: `${CLUSTER}/v1alpha1`, kind: 'Placement', metadata: { name: 'old-words', namespace: 'default' }, spec: { numberOfClusters: 1 } };
+  const object: KubeObject = {
+    apiVersion: `${CLUSTER}/v1alpha1`,
+    kind: 'Placement',
+    metadata: { name: 'old-words', namespace: 'default' },
+    spec: { numberOfClusters: 1 },
+  };
   const key = keyOf('local', object);
   const absent = await transport.observe([key], signal);
   assert.deepEqual(absent.get(keyText(key)), { absent: true });
@@ -273,7 +308,10 @@ test('a Placement that a document has as v1alpha1 is kept as the version that th
   effects = [];
   assert.equal((await transport.apply({ key, object, rules: PLAIN_RULES, live: seen.live, owned: true }, signal)).changed, false);
   assert.deepEqual(effects, []);
-  assert.equal((await transport.list('local', object.apiVersion, 'Placement', 'default', '', signal)).some(({ metadata }) => metadata.name === 'old-words'), true);
+  assert.equal(
+    (await transport.list('local', object.apiVersion, 'Placement', 'default', '', signal)).some(({ metadata }) => metadata.name === 'old-words'),
+    true,
+  );
   assert.equal(await transport.isNamespaced('local', `${CLUSTER}/v1alpha1`, 'ManagedClusterSet', signal), false);
   assert.equal(await transport.remove(key, seen.live.metadata.uid ?? '', 'cascading', signal), true);
 });
@@ -296,21 +334,38 @@ test('a change of a cluster, a placement or a connection is told, a renewed leas
   await tender.tend(signal);
   await client.create({ apiVersion: `${CLUSTER}/v1beta1`, kind: 'Placement', metadata: { name: 'heard', namespace: 'default' }, spec: {} });
   await hears('Placement heard');
-  assert.deepEqual(told.filter((what) => what.endsWith(' m1')), []);
+  assert.deepEqual(
+    told.filter((what) => what.endsWith(' m1')),
+    [],
+  );
   stop.abort();
   await watching;
 });
 
 test('nothing is written for a cluster that OCM delivers to, or whose lease a klusterlet renews', async () => {
   const { client } = lab.planes.hub;
-  await client.create({ apiVersion: `${CLUSTER}/v1`, kind: 'ManagedCluster', metadata: { name: 'theirs', annotations: { 'lateen.dev/delivery': 'ocm' } }, spec: { hubAcceptsClient: true } });
+  await client.create({
+    apiVersion: `${CLUSTER}/v1`,
+    kind: 'ManagedCluster',
+    metadata: { name: 'theirs', annotations: { 'lateen.dev/delivery': 'ocm' } },
+    spec: { hubAcceptsClient: true },
+  });
   await tender.tend(signal);
   effects = [];
   const lease = await client.get('leases/m2/managed-cluster-lease');
-  await client.replace({ ...lease, spec: { ...lease.spec, renewTime: new Date(Math.max(clock.now(), Date.parse(lease.metadata['creationTimestamp']) + 3_000)).toISOString().replace('Z', '000Z') } });
+  await client.replace({
+    ...lease,
+    spec: {
+      ...lease.spec,
+      renewTime: new Date(Math.max(clock.now(), Date.parse(lease.metadata['creationTimestamp']) + 3_000)).toISOString().replace('Z', '000Z'),
+    },
+  });
   const version = (await client.get('managedclusters/m2')).metadata.resourceVersion;
   await tender.tend(signal);
-  assert.deepEqual(effects.filter((effect) => /theirs|m2/.test(effect)), []);
+  assert.deepEqual(
+    effects.filter((effect) => /theirs|m2/.test(effect)),
+    [],
+  );
   const theirs = await client.get('managedclusters/theirs');
   assert.deepEqual([theirs.status, theirs.metadata['finalizers'], theirs.metadata['labels'], theirs.spec.taints], [undefined, undefined, undefined, undefined]);
   assert.equal((await client.get('managedclusters/m2')).metadata.resourceVersion, version);
@@ -326,10 +381,15 @@ test('nothing is written for a cluster that OCM delivers to, or whose lease a kl
   await assert.rejects(registry.client('m2'), /reached by its klusterlet only/);
 });
 
-test('on a hub where OCM runs the hub\'s part is left to it', async () => {
+test("on a hub where OCM runs the hub's part is left to it", async () => {
   const { client } = lab.planes.hub;
   await client.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'open-cluster-management-hub' } });
-  const lock = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'registration-controller-lock', namespace: 'open-cluster-management-hub' }, spec: { holderIdentity: 'ocm', renewTime: new Date(clock.now()).toISOString().replace('Z', '000Z') } };
+  const lock = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'registration-controller-lock', namespace: 'open-cluster-management-hub' },
+    spec: { holderIdentity: 'ocm', renewTime: new Date(clock.now()).toISOString().replace('Z', '000Z') },
+  };
   await client.apply(lock);
   await using fresh = openClusters({ hub, clock, redactor, allowNoCa: false });
   effects = [];
@@ -337,7 +397,10 @@ test('on a hub where OCM runs the hub\'s part is left to it', async () => {
   await client.apply({ apiVersion: `${CLUSTER}/v1beta1`, kind: 'Placement', metadata: { name: 'ocms', namespace: 'default' }, spec: {} });
   await openTender({ hub, registry: fresh, effects: noted, clock, memberDefinitions: [] }).tend(signal);
   assert.equal(fresh.last().ocm, 'Lease open-cluster-management-hub/registration-controller-lock');
-  assert.deepEqual(effects.filter((effect) => effect !== 'system Lease m1/managed-cluster-lease'), []);
+  assert.deepEqual(
+    effects.filter((effect) => effect !== 'system Lease m1/managed-cluster-lease'),
+    [],
+  );
   assert.equal((await client.get('placements/default/ocms')).status, undefined);
   await client.delete('namespaces/open-cluster-management-hub');
   await client.delete('leases/open-cluster-management-hub/registration-controller-lock').catch(() => {});
@@ -347,13 +410,30 @@ test('registering again changes nothing, and a deleted cluster takes its works w
   const { client } = lab.planes.hub;
   const m1 = lab.planes.m1;
   const doors = { hub, effects: noted, redactor, clock };
-  const registration = { name: 'm1', connection: await connectionOf(m1), labels: { purpose: 'test' }, clusterSet: 'prod', boundTo: ['default'], leaseDurationSeconds: 1 };
+  const registration = {
+    name: 'm1',
+    connection: await connectionOf(m1),
+    labels: { purpose: 'test' },
+    clusterSet: 'prod',
+    boundTo: ['default'],
+    leaseDurationSeconds: 1,
+  };
   await tendUntil('managedclusters/m1', (object) => availability(object) === 'True');
   effects = [];
   await registerDirect(registration, doors, signal);
   assert.deepEqual(effects, []);
-  await client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'held', namespace: 'm1', finalizers: ['example.org/held'] }, spec: { workload: { manifests: [] } } });
-  await client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'stuck', namespace: 'm1', finalizers: [`${CLUSTER}/manifest-work-cleanup`] }, spec: { workload: { manifests: [] } } });
+  await client.create({
+    apiVersion: 'work.open-cluster-management.io/v1',
+    kind: 'ManifestWork',
+    metadata: { name: 'held', namespace: 'm1', finalizers: ['example.org/held'] },
+    spec: { workload: { manifests: [] } },
+  });
+  await client.create({
+    apiVersion: 'work.open-cluster-management.io/v1',
+    kind: 'ManifestWork',
+    metadata: { name: 'stuck', namespace: 'm1', finalizers: [`${CLUSTER}/manifest-work-cleanup`] },
+    spec: { workload: { manifests: [] } },
+  });
   await client.delete('managedclusters/m1');
   const remaining = (object: LabObject | undefined): string => /the remaining count is (\d+)/.exec(JSON.stringify(object?.status?.conditions ?? []))?.[1] ?? '';
   const leaving = await tendUntil('managedclusters/m1', (object) => conditionOf(object, 'Deleting') === 'False');
@@ -375,7 +455,14 @@ test('a CRD of ours that OCM has taken over is left to it, one that is only old 
   const named = (name: string): KubeObject => definitions.find(({ metadata }) => metadata.name === name) ?? assert.fail(name);
   const [theirs, old] = [named(`placements.${CLUSTER}`), named(`placementdecisions.${CLUSTER}`)];
   const outdated = { metadata: { annotations: { 'lateen.dev/source-hash': 'another' } } };
-  for (const { metadata } of [theirs, old]) await hub.patch({ apiVersion: theirs.apiVersion, kind: theirs.kind, namespace: '', name: metadata.name ?? '' }, 'merge', outdated, { fieldManager: 'lateen' }, signal);
+  for (const { metadata } of [theirs, old])
+    await hub.patch(
+      { apiVersion: theirs.apiVersion, kind: theirs.kind, namespace: '', name: metadata.name ?? '' },
+      'merge',
+      outdated,
+      { fieldManager: 'lateen' },
+      signal,
+    );
   await lab.planes.hub.client.patch(`customresourcedefinitions/placements.${CLUSTER}`, { spec: { names: { categories: ['ocm'] } } });
   assert.deepEqual(await installDefinitions(hub, [theirs, old], '', noted, clock, signal), [old.metadata.name]);
 });

@@ -24,7 +24,9 @@ before(async () => {
   lab = await useLab(['hub']);
   hub = lab.planes.hub;
   directory = await mkdtemp(join(tmpdir(), 'lateen-crash-'));
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
 });
 after(async () => {
   server.closeAllConnections();
@@ -36,11 +38,22 @@ after(async () => {
 const urlOf = (it: Scenario): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${it.namespace}`;
 
 /** A step of the repository's own that posts, as KubeVela's `webhook` does, and hands the answer on. */
-const definition = (namespace: string): string => JSON.stringify({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'WorkflowStepDefinition', metadata: { name: 'tell', namespace },
-  spec: { schematic: { cue: { template: 'import "vela/http"\npost: http.#HTTPDo & {$params: {method: "POST", url: parameter.url, request: body: "hello"}}\nanswer: post.$returns.body\nparameter: url: string\n' } } },
-});
-const configMap = (namespace: string, name: string): string => JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { a: '1' } });
+const definition = (namespace: string): string =>
+  JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'WorkflowStepDefinition',
+    metadata: { name: 'tell', namespace },
+    spec: {
+      schematic: {
+        cue: {
+          template:
+            'import "vela/http"\npost: http.#HTTPDo & {$params: {method: "POST", url: parameter.url, request: body: "hello"}}\nanswer: post.$returns.body\nparameter: url: string\n',
+        },
+      },
+    },
+  });
+const configMap = (namespace: string, name: string): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { a: '1' } });
 const component = (name: string, value: string): string => `
     - name: ${name}
       type: k8s-objects
@@ -84,17 +97,30 @@ spec:
 
 /** What hub and branch hold, without what differs between two runs of the same: names, ids, times, commits. */
 async function endOf(it: Scenario): Promise<string> {
-  await until('controllers are through', async () => ([...(await objectsOf(hub.client, it.namespace)).values()].every((object) => object.metadata['deletionTimestamp'] === undefined) ? true : undefined));
+  await until('controllers are through', async () =>
+    [...(await objectsOf(hub.client, it.namespace)).values()].every((object) => object.metadata['deletionTimestamp'] === undefined) ? true : undefined,
+  );
   const objects = [...(await objectsOf(hub.client, it.namespace)).values()].map((object) => {
     const { uid: _u, resourceVersion: _r, generation: _g, creationTimestamp: _c, managedFields: _m, ...metadata } = object.metadata;
     return { ...object, metadata, ...(object.kind === 'Secret' ? { data: Object.keys(object.data ?? {}) } : {}) };
   });
-  const files = Object.fromEntries(await Promise.all((await it.bare.files(it.statusBranch)).map(async (path) => [path, await it.bare.show(it.statusBranch, path)] as const)));
-  const text = JSON.stringify({ objects, files }).replaceAll(it.namespace, 'NS').replaceAll(urlOf(it), 'URL')
+  const files = Object.fromEntries(
+    await Promise.all((await it.bare.files(it.statusBranch)).map(async (path) => [path, await it.bare.show(it.statusBranch, path)] as const)),
+  );
+  const text = JSON.stringify({ objects, files })
+    .replaceAll(it.namespace, 'NS')
+    .replaceAll(urlOf(it), 'URL')
     // The step's definition names the namespace: its hash is another one in every scenario.
-    .replaceAll(/\b[0-9a-f]{40}\b/g, 'SHA').replaceAll(/\b[0-9a-f]{16}\b/g, 'HASH').replaceAll(/\b[0-9a-f]{10}\b/g, 'SHORT').replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, 'TIME')
-    .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, 'UID').replaceAll(/"id":"[a-z0-9]{10}"/g, '"id":"ID"')
-    .replaceAll(/"(revisionHash|app\.oam\.dev\/app-revision-hash|oam\.dev\/render-hash|applicationGeneration|observedGeneration)":("[^"]*"|\d+)/g, '"$1":"HASH"');
+    .replaceAll(/\b[0-9a-f]{40}\b/g, 'SHA')
+    .replaceAll(/\b[0-9a-f]{16}\b/g, 'HASH')
+    .replaceAll(/\b[0-9a-f]{10}\b/g, 'SHORT')
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, 'TIME')
+    .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, 'UID')
+    .replaceAll(/"id":"[a-z0-9]{10}"/g, '"id":"ID"')
+    .replaceAll(
+      /"(revisionHash|app\.oam\.dev\/app-revision-hash|oam\.dev\/render-hash|applicationGeneration|observedGeneration)":("[^"]*"|\d+)/g,
+      '"$1":"HASH"',
+    );
   return JSON.stringify(JSON.parse(text), null, 1);
 }
 
@@ -103,7 +129,11 @@ function withoutRevisionStatus(end: string): string {
   return JSON.stringify({ objects: objects.map((object) => (object.kind === 'ApplicationRevision' ? { ...object, status: null } : object)), files }, null, 1);
 }
 
-const traceOf = async (file: string): Promise<readonly string[]> => (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '').map((line) => line.split(' ')[0] ?? '');
+const traceOf = async (file: string): Promise<readonly string[]> =>
+  (await readFile(file, 'utf8').catch(() => ''))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split(' ')[0] ?? '');
 
 /** Runs the newest commit and cuts it off at one place. True when the place came up. */
 async function isCut(it: Scenario, cut: Cut): Promise<boolean> {
@@ -121,7 +151,11 @@ interface Undisturbed {
 let undisturbed: Undisturbed;
 
 /** Right before and right after the first effect of each kind. Every single effect is cut at in test/invariant/, in memory. */
-const cutsAt = (kinds: readonly string[]): readonly Cut[] => kinds.flatMap((effect): readonly Cut[] => [{ when: 'before', effect, nth: 1 }, { when: 'after', effect, nth: 1 }]);
+const cutsAt = (kinds: readonly string[]): readonly Cut[] =>
+  kinds.flatMap((effect): readonly Cut[] => [
+    { when: 'before', effect, nth: 1 },
+    { when: 'after', effect, nth: 1 },
+  ]);
 
 /**
  * Between the intent in the journal and the answer in the journal nobody knows whether the call arrived. The intent is
@@ -134,7 +168,12 @@ suite('kill -9', () => {
     // Only the very first start on a hub has these effects.
     await using it = await openScenario({ name: 'virgin', hub: hub.client, kubeconfig: hub.kubeconfig });
     await it.push(first(it));
-    for (const cut of [{ when: 'before', effect: 'lease', nth: 1 }, { when: 'after', effect: 'lease', nth: 1 }, { when: 'before', effect: 'system', nth: 1 }, { when: 'after', effect: 'system', nth: 1 }] as const) {
+    for (const cut of [
+      { when: 'before', effect: 'lease', nth: 1 },
+      { when: 'after', effect: 'lease', nth: 1 },
+      { when: 'before', effect: 'system', nth: 1 },
+      { when: 'after', effect: 'system', nth: 1 },
+    ] as const) {
       assert.ok(await isCut(it, cut), JSON.stringify(cut));
     }
     const end = await it.once();
@@ -157,7 +196,10 @@ suite('kill -9', () => {
     const secondTrace = await run('second');
     undisturbed = { firstTrace, firstEnd, secondTrace, secondEnd: await endOf(it) };
     assert.equal(calls.get(`/${it.namespace}`), 1);
-    assert.deepEqual(EFFECTS.filter((effect) => ![...firstTrace, ...secondTrace, 'system', 'cloud'].includes(effect)), []);
+    assert.deepEqual(
+      EFFECTS.filter((effect) => ![...firstTrace, ...secondTrace, 'system', 'cloud'].includes(effect)),
+      [],
+    );
   });
 
   test('at each effect of either commit, right before and right after: a plain restart comes to the same end', async (t) => {

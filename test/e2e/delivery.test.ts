@@ -57,8 +57,10 @@ ${options.policies === undefined ? '' : `  policies:${options.policies}\n`}${opt
 }
 
 const approval = (name: string, spec: object): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name }, spec });
-const configMap = (namespace: string, name: string, data: object = { a: '1' }): string => `${JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data })}\n`;
-const ready = (status: { conditions?: readonly { type: string; status: string }[] } | null): string | undefined => status?.conditions?.find((item) => item.type === 'Ready')?.status;
+const configMap = (namespace: string, name: string, data: object = { a: '1' }): string =>
+  `${JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data })}\n`;
+const ready = (status: { conditions?: readonly { type: string; status: string }[] } | null): string | undefined =>
+  status?.conditions?.find((item) => item.type === 'Ready')?.status;
 
 suite('a commit and what it leaves behind', () => {
   test('a push delivers, an edit changes, the first content again is the first revision again, and a deletion leaves nothing', async () => {
@@ -69,12 +71,28 @@ suite('a commit and what it leaves behind', () => {
     const first = await it.push({ 'apps/shop.yaml': a });
     const one = await it.once();
     assert.equal(one.code, 0, one.stdout + one.stderr);
-    assert.deepEqual(await namesOf(hub.client, ns), ['Application/shop', 'ApplicationRevision/shop-v1', 'ConfigMap/settings', 'Deployment/web', `ResourceTracker/shop-v1-${ns}`, 'Service/web']);
+    assert.deepEqual(await namesOf(hub.client, ns), [
+      'Application/shop',
+      'ApplicationRevision/shop-v1',
+      'ConfigMap/settings',
+      'Deployment/web',
+      `ResourceTracker/shop-v1-${ns}`,
+      'Service/web',
+    ]);
     assert.deepEqual(await it.bare.files(it.statusBranch), ['README.md', `applications/${ns}/shop.yaml`, 'repository.yaml']);
     const [commit] = await it.bare.log(it.statusBranch);
-    assert.deepEqual(commit?.trailers, [['Source-Commit', first], ['Source-Author', 'Ada <ada@example.com>'], ['Application', `${ns}/shop`], ['Cluster', 'local'], ['Phase', 'running']]);
+    assert.deepEqual(commit?.trailers, [
+      ['Source-Commit', first],
+      ['Source-Author', 'Ada <ada@example.com>'],
+      ['Application', `${ns}/shop`],
+      ['Cluster', 'local'],
+      ['Phase', 'running'],
+    ]);
     const status = await it.status('shop');
-    assert.deepEqual([status?.['phase'], ready(status), status?.['appliedRevision'], status?.['revision'], status?.['source']], ['running', 'True', first, 'shop-v1', 'apps/shop.yaml']);
+    assert.deepEqual(
+      [status?.['phase'], ready(status), status?.['appliedRevision'], status?.['revision'], status?.['source']],
+      ['running', 'True', first, 'shop-v1', 'apps/shop.yaml'],
+    );
     const live = await hub.client.get(`applications.core.oam.dev/${ns}/shop`);
     assert.equal(live.status.status, 'running');
     assert.ok(hasCondition(live, 'Ready'));
@@ -83,14 +101,30 @@ suite('a commit and what it leaves behind', () => {
     const second = await it.push({ 'apps/shop.yaml': b });
     const two = await it.once();
     assert.equal(two.code, 0, two.stdout + two.stderr);
-    assert.deepEqual(await namesOf(hub.client, ns), ['Application/shop', 'ApplicationRevision/shop-v1', 'ApplicationRevision/shop-v2', 'ConfigMap/other', 'Deployment/web', `ResourceTracker/shop-v2-${ns}`, 'Service/web']);
+    assert.deepEqual(await namesOf(hub.client, ns), [
+      'Application/shop',
+      'ApplicationRevision/shop-v1',
+      'ApplicationRevision/shop-v2',
+      'ConfigMap/other',
+      'Deployment/web',
+      `ResourceTracker/shop-v2-${ns}`,
+      'Service/web',
+    ]);
     assert.equal((await hub.client.get(`deployments/${ns}/web`)).spec.template.spec.containers[0].image, 'nginx:1.30');
     assert.deepEqual([(await it.status('shop'))?.['revision'], (await it.status('shop'))?.['appliedRevision']], ['shop-v2', second]);
 
     await it.push({ 'apps/shop.yaml': a });
     const three = await it.once();
     assert.equal(three.code, 0, three.stdout + three.stderr);
-    assert.deepEqual(await namesOf(hub.client, ns), ['Application/shop', 'ApplicationRevision/shop-v1', 'ApplicationRevision/shop-v2', 'ConfigMap/settings', 'Deployment/web', `ResourceTracker/shop-v1-${ns}`, 'Service/web']);
+    assert.deepEqual(await namesOf(hub.client, ns), [
+      'Application/shop',
+      'ApplicationRevision/shop-v1',
+      'ApplicationRevision/shop-v2',
+      'ConfigMap/settings',
+      'Deployment/web',
+      `ResourceTracker/shop-v1-${ns}`,
+      'Service/web',
+    ]);
     assert.equal((await it.status('shop'))?.['revision'], 'shop-v1');
     assert.equal((await hub.client.get(`configmaps/${ns}/settings`)).data.color, 'blue');
 
@@ -100,7 +134,13 @@ suite('a commit and what it leaves behind', () => {
     await until('everything gone', async () => ((await namesOf(hub.client, ns)).length === 0 ? true : undefined));
     assert.deepEqual(await it.bare.files(it.statusBranch), ['README.md', 'repository.yaml']);
     const [gone] = await it.bare.log(it.statusBranch);
-    assert.deepEqual(gone?.trailers.filter(([name]) => name === 'Application' || name === 'Phase'), [['Application', `${ns}/shop`], ['Phase', 'gone']]);
+    assert.deepEqual(
+      gone?.trailers.filter(([name]) => name === 'Application' || name === 'Phase'),
+      [
+        ['Application', `${ns}/shop`],
+        ['Phase', 'gone'],
+      ],
+    );
   });
 
   test('a pass that finds nothing new writes nothing to hub or branch, also after a restart and a commit about something else', async () => {
@@ -108,7 +148,16 @@ suite('a commit and what it leaves behind', () => {
     const ns = it.namespace;
     await it.push({ 'shop.yaml': app(ns, 'shop', [webservice('web')]), 'plain.yaml': configMap(ns, 'plain') });
     assert.equal((await it.once()).code, 0);
-    const versions = async (): Promise<unknown> => Promise.all([`applications.core.oam.dev/${ns}/shop`, `deployments/${ns}/web`, `services/${ns}/web`, `configmaps/${ns}/plain`, `resourcetrackers.core.oam.dev/shop-v1-${ns}`].map(async (ref) => (await hub.client.get(ref)).metadata.resourceVersion));
+    const versions = async (): Promise<unknown> =>
+      Promise.all(
+        [
+          `applications.core.oam.dev/${ns}/shop`,
+          `deployments/${ns}/web`,
+          `services/${ns}/web`,
+          `configmaps/${ns}/plain`,
+          `resourcetrackers.core.oam.dev/shop-v1-${ns}`,
+        ].map(async (ref) => (await hub.client.get(ref)).metadata.resourceVersion),
+      );
     const before = { head: await it.bare.head(it.statusBranch), versions: await versions() };
     assert.equal((await it.once()).code, 0);
     await it.push({ 'notes.txt': 'nothing to deliver\n' });
@@ -133,12 +182,24 @@ suite('a commit and what it leaves behind', () => {
     const ns = it.namespace;
     const group = `${ns}.example.com`;
     const crd = {
-      apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `sails.${group}` },
-      spec: { group, scope: 'Namespaced', names: { plural: 'sails', singular: 'sail', kind: 'Sail', listKind: 'SailList' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }] },
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: `sails.${group}` },
+      spec: {
+        group,
+        scope: 'Namespaced',
+        names: { plural: 'sails', singular: 'sail', kind: 'Sail', listKind: 'SailList' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }],
+      },
     };
     const sail = { apiVersion: `${group}/v1`, kind: 'Sail', metadata: { name: 'main', namespace: ns }, spec: { area: 12 } };
     const list = { apiVersion: 'v1', kind: 'List', items: [JSON.parse(configMap(ns, 'listed-1')), JSON.parse(configMap(ns, 'listed-2'))] };
-    await it.push({ 'a/sail.json': JSON.stringify(sail), 'b/crd.json': JSON.stringify(crd), 'list.yaml': JSON.stringify(list), 'two.yaml': `${configMap(ns, 'two-1')}---\n${configMap(ns, 'two-2')}` });
+    await it.push({
+      'a/sail.json': JSON.stringify(sail),
+      'b/crd.json': JSON.stringify(crd),
+      'list.yaml': JSON.stringify(list),
+      'two.yaml': `${configMap(ns, 'two-1')}---\n${configMap(ns, 'two-2')}`,
+    });
     const one = await it.once();
     assert.equal(one.code, 0, one.stdout + one.stderr);
     assert.equal((await hub.client.get(`sails.${group}/${ns}/main`)).spec.area, 12);
@@ -148,19 +209,29 @@ suite('a commit and what it leaves behind', () => {
     const two = await it.once();
     assert.equal(two.code, 0, two.stdout + two.stderr);
     assert.deepEqual(await namesOf(hub.client, ns), ['ConfigMap/two-2']);
-    const objects = ((await it.repositoryStatus())?.['objects'] as readonly { kind: string; name: string }[] | undefined)?.map((object) => `${object.kind}/${object.name}`).toSorted();
+    const objects = ((await it.repositoryStatus())?.['objects'] as readonly { kind: string; name: string }[] | undefined)
+      ?.map((object) => `${object.kind}/${object.name}`)
+      .toSorted();
     assert.deepEqual(objects, ['ConfigMap/two-2', `CustomResourceDefinition/sails.${group}`, 'Sail/main']);
   });
 
   test('a plain workload is waited for like any other', async () => {
     await using it = await open('plainwork');
     const ns = it.namespace;
-    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'plain', namespace: ns }, spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'a', image: 'nginx' }] } } } };
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'plain', namespace: ns },
+      spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'a', image: 'nginx' }] } } },
+    };
     await it.push({ 'deployment.json': JSON.stringify(deployment) });
     const end = await it.once();
     assert.equal(end.code, 0, end.stdout + end.stderr);
     assert.equal((await hub.client.get(`deployments/${ns}/plain`)).status.availableReplicas, 1);
-    assert.deepEqual((await it.repositoryStatus())?.['objects'].map((object: { health: string }) => object.health), ['Current']);
+    assert.deepEqual(
+      (await it.repositoryStatus())?.['objects'].map((object: { health: string }) => object.health),
+      ['Current'],
+    );
   });
 
   test('dependsOn orders components, and an output of one is an input of the next', async () => {
@@ -211,7 +282,10 @@ suite('a commit and what it leaves behind', () => {
     assert.equal(end.code, 0, end.stdout + end.stderr);
     assert.equal((await hub.client.get(`configmaps/${ns}/last`)).data.color, 'blue');
     assert.equal(await hub.client.find(`configmaps/${ns}/never`), undefined);
-    assert.deepEqual((await it.status('steps'))?.['workflow'].steps.map((step: { name: string; phase: string }) => `${step.name} ${step.phase}`), ['first succeeded', 'never skipped', 'last succeeded']);
+    assert.deepEqual(
+      (await it.status('steps'))?.['workflow'].steps.map((step: { name: string; phase: string }) => `${step.name} ${step.phase}`),
+      ['first succeeded', 'never skipped', 'last succeeded'],
+    );
     await it.push({ 'steps.yaml': null });
     const gone = await it.once();
     assert.equal(gone.code, 0, gone.stdout + gone.stderr);
@@ -241,8 +315,18 @@ suite('the hub is what Git says', () => {
     await hub.client.until(`applications.core.oam.dev/${ns}/shop`, (object) => object?.spec.components[0].properties.image === 'nginx:1.29');
     const application = await hub.client.get(`applications.core.oam.dev/${ns}/shop`);
     await hub.client.delete(`applications.core.oam.dev/${ns}/shop`);
-    await hub.client.until(`applications.core.oam.dev/${ns}/shop`, (object) => object !== undefined && object.metadata.uid !== application.metadata.uid && object.status?.status === 'running');
-    assert.deepEqual(await namesOf(hub.client, ns), ['Application/shop', 'ApplicationRevision/shop-v1', 'ConfigMap/plain', 'Deployment/web', `ResourceTracker/shop-v1-${ns}`, 'Service/web']);
+    await hub.client.until(
+      `applications.core.oam.dev/${ns}/shop`,
+      (object) => object !== undefined && object.metadata.uid !== application.metadata.uid && object.status?.status === 'running',
+    );
+    assert.deepEqual(await namesOf(hub.client, ns), [
+      'Application/shop',
+      'ApplicationRevision/shop-v1',
+      'ConfigMap/plain',
+      'Deployment/web',
+      `ResourceTracker/shop-v1-${ns}`,
+      'Service/web',
+    ]);
     assert.equal((await hub.client.get(`deployments/${ns}/web`)).spec.template.spec.containers[0].image, 'nginx:1.29');
     const end = await daemon.stop();
     assert.equal(end.code, 0, end.stderr);
@@ -280,9 +364,13 @@ suite('the hub is what Git says', () => {
 });
 
 suite('what is kept', () => {
-  const definition = (namespace: string, template: string): string => JSON.stringify({
-    apiVersion: 'core.oam.dev/v1beta1', kind: 'ComponentDefinition', metadata: { name: `boat`, namespace }, spec: { workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } }, schematic: { cue: { template } } },
-  });
+  const definition = (namespace: string, template: string): string =>
+    JSON.stringify({
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'ComponentDefinition',
+      metadata: { name: `boat`, namespace },
+      spec: { workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } }, schematic: { cue: { template } } },
+    });
   const TEMPLATE = 'output: {apiVersion: "v1", kind: "ConfigMap", data: name: parameter.name}\nparameter: name: string\n';
   const boat = (name: string): string => `
     - name: boat
@@ -325,7 +413,10 @@ suite('what is kept', () => {
   test('a Namespace that leaves the commit is kept and reported until an Approval says delete', async () => {
     await using it = await open('guard');
     const doomed = `${it.namespace}-doomed`;
-    await it.push({ 'ns.yaml': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: doomed } }), 'cm.yaml': configMap(it.namespace, 'stays') });
+    await it.push({
+      'ns.yaml': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: doomed } }),
+      'cm.yaml': configMap(it.namespace, 'stays'),
+    });
     assert.equal((await it.once()).code, 0);
     await it.push({ 'ns.yaml': null });
     const kept = await it.once();
@@ -356,10 +447,18 @@ suite('what is kept', () => {
     assert.deepEqual(await namesOf(hub.client, ns), all);
     assert.equal((await it.status('one'))?.['phase'], 'deleting');
     // Half of them back: what is left to delete is within the budget.
-    await it.push({ 'cm-0.yaml': files['cm-0.yaml'] ?? null, 'cm-1.yaml': files['cm-1.yaml'] ?? null, 'cm-2.yaml': files['cm-2.yaml'] ?? null, 'one.yaml': apps['one.yaml'] });
+    await it.push({
+      'cm-0.yaml': files['cm-0.yaml'] ?? null,
+      'cm-1.yaml': files['cm-1.yaml'] ?? null,
+      'cm-2.yaml': files['cm-2.yaml'] ?? null,
+      'one.yaml': apps['one.yaml'],
+    });
     const end = await it.once('--delete-max', '3');
     assert.equal(end.code, 0, end.stdout + end.stderr);
-    assert.deepEqual((await namesOf(hub.client, ns)).filter((name) => name.startsWith('ConfigMap/cm-')), ['ConfigMap/cm-0', 'ConfigMap/cm-1', 'ConfigMap/cm-2']);
+    assert.deepEqual(
+      (await namesOf(hub.client, ns)).filter((name) => name.startsWith('ConfigMap/cm-')),
+      ['ConfigMap/cm-0', 'ConfigMap/cm-1', 'ConfigMap/cm-2'],
+    );
   });
 });
 
@@ -380,7 +479,11 @@ suite('a workflow that waits for people', () => {
     assert.equal(await hub.client.find(`configmaps/${ns}/last`), undefined);
     const live = await hub.client.get(`applications.core.oam.dev/${ns}/ask`);
     assert.equal(live.status.workflow.suspend, true);
-    const resumed = { ...live.status.workflow, suspend: false, steps: live.status.workflow.steps.map((step: { phase: string }) => (step.phase === 'suspending' ? { ...step, phase: 'running' } : step)) };
+    const resumed = {
+      ...live.status.workflow,
+      suspend: false,
+      steps: live.status.workflow.steps.map((step: { phase: string }) => (step.phase === 'suspending' ? { ...step, phase: 'running' } : step)),
+    };
     await hub.client.patch(`applications.core.oam.dev/${ns}/ask`, { status: { workflow: resumed } }, 'status');
     const two = await it.once();
     assert.equal(two.code, 0, two.stdout + two.stderr);
@@ -391,7 +494,10 @@ suite('a workflow that waits for people', () => {
   test('an Approval document in the commit resumes it, for the step that it names', async () => {
     await using it = await open('approve');
     const ns = it.namespace;
-    await it.push({ 'ask.yaml': content(ns), 'approve.yaml': approval('other', { action: 'resume', target: { kind: 'Application', namespace: ns, name: 'ask' }, step: 'another' }) });
+    await it.push({
+      'ask.yaml': content(ns),
+      'approve.yaml': approval('other', { action: 'resume', target: { kind: 'Application', namespace: ns, name: 'ask' }, step: 'another' }),
+    });
     assert.equal((await it.once()).code, 1);
     await it.push({ 'approve.yaml': approval('ask', { action: 'resume', target: { kind: 'Application', namespace: ns, name: 'ask' }, step: 'ask' }) });
     const two = await it.once();
@@ -406,7 +512,14 @@ suite('a workflow that waits for people', () => {
     assert.equal((await it.once()).code, 1);
     const ref = `applications.core.oam.dev/${ns}/ask`;
     const live = await hub.client.get(ref);
-    const terminated = { ...live.status.workflow, suspend: false, terminated: true, steps: live.status.workflow.steps.map((step: { phase: string }) => (step.phase === 'suspending' ? { ...step, phase: 'failed', reason: 'Terminate' } : step)) };
+    const terminated = {
+      ...live.status.workflow,
+      suspend: false,
+      terminated: true,
+      steps: live.status.workflow.steps.map((step: { phase: string }) =>
+        step.phase === 'suspending' ? { ...step, phase: 'failed', reason: 'Terminate' } : step,
+      ),
+    };
     await hub.client.patch(ref, { status: { workflow: terminated } }, 'status');
     const two = await it.once();
     assert.equal(two.code, 1, two.stdout + two.stderr);
@@ -437,7 +550,17 @@ suite('a workflow that waits for people', () => {
 
     // A step that is refused again and again is given up, and is tried again when somebody says so.
     const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'late', namespace: ns }, spec: { ports: [{ port: 80 }] } };
-    await it.push({ 'ask.yaml': JSON.stringify({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'ask', namespace: ns }, spec: { components: [], workflow: { steps: [{ name: 'fail', type: 'apply-object', properties: { value: { ...service, spec: { ports: [{ port: 'none' }] } } } }] } } }) });
+    await it.push({
+      'ask.yaml': JSON.stringify({
+        apiVersion: 'core.oam.dev/v1beta1',
+        kind: 'Application',
+        metadata: { name: 'ask', namespace: ns },
+        spec: {
+          components: [],
+          workflow: { steps: [{ name: 'fail', type: 'apply-object', properties: { value: { ...service, spec: { ports: [{ port: 'none' }] } } } }] },
+        },
+      }),
+    });
     const three = await it.once();
     assert.equal(three.code, 1, three.stdout + three.stderr);
     assert.equal((await hub.client.get(`applications.core.oam.dev/${ns}/ask`)).status.workflow.steps[0].phase, 'failed');

@@ -28,16 +28,26 @@ const demo = (directory: string, args: readonly string[]): Promise<Ended> => run
 
 /** Runs a command to its end; `onOut` sees all that was printed so far, and may interrupt. */
 async function run(directory: string, command: string, args: readonly string[], onOut: (out: string, interrupt: () => void) => void): Promise<Ended> {
-  const child = spawn(command, [...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...OWN_KEYS, TMPDIR: directory, NO_COLOR: '1' } });
+  const child = spawn(command, [...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...OWN_KEYS, TMPDIR: directory, NO_COLOR: '1' },
+  });
   let out = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
-    onOut(out, () => { child.kill('SIGINT'); });
+    onOut(out, () => {
+      child.kill('SIGINT');
+    });
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { errors += text; });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
   const { promise, resolve } = Promise.withResolvers<Ended>();
-  child.once('close', (code) => { resolve({ code, out, errors }); });
+  child.once('close', (code) => {
+    resolve({ code, out, errors });
+  });
   return promise;
 }
 
@@ -57,7 +67,12 @@ async function leftIn(directory: string): Promise<readonly string[]> {
 
 /** Titles of the sections that were printed, each with its text. */
 function sections(out: string): ReadonlyMap<string, string> {
-  return new Map(out.split(/\n\n(?=kubectl get |On |git log |git show )/).slice(1).map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n') + 1)]));
+  return new Map(
+    out
+      .split(/\n\n(?=kubectl get |On |git log |git show )/)
+      .slice(1)
+      .map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n') + 1)]),
+  );
 }
 
 /** The lines that tell of something, without their times: `applied Deployment shop/catalog`. */
@@ -69,10 +84,23 @@ function assertCluster(out: string): void {
   assert.match(shown.get('kubectl get initializers -A') ?? '', /^vela-system +managed-cluster +success +\S+$/m);
   assert.match(shown.get('kubectl get managedclusters') ?? '', /^poc-01 +true +https:\S+ +True +True +\S+$/m);
   assert.match(shown.get('kubectl get applications -A') ?? '', /^default +workflow-demo +podinfo-server +webservice +running +true /m);
-  assert.match(shown.get('On poc-01: kubectl get deployments,services -l app.oam.dev/name -A') ?? '', /^default +podinfo-server +1\/1 [^]*^default +podinfo-server +LoadBalancer +\S+ +203\.0\.113\.\d+ +9898:/m);
+  assert.match(
+    shown.get('On poc-01: kubectl get deployments,services -l app.oam.dev/name -A') ?? '',
+    /^default +podinfo-server +1\/1 [^]*^default +podinfo-server +LoadBalancer +\S+ +203\.0\.113\.\d+ +9898:/m,
+  );
   const progress = told(out).filter((line) => line.startsWith('cloud '));
-  const stages = [/ VPC \S+ is being made/, / vSwitch \S+ is being made/, / creating cluster poc-01: asked for/, / creating cluster poc-01: initial, /, /ack-worker: done/].map((stage) => progress.findIndex((line) => stage.test(line)));
-  assert.deepEqual(stages, stages.toSorted((a, b) => a - b), progress.join('\n'));
+  const stages = [
+    / VPC \S+ is being made/,
+    / vSwitch \S+ is being made/,
+    / creating cluster poc-01: asked for/,
+    / creating cluster poc-01: initial, /,
+    /ack-worker: done/,
+  ].map((stage) => progress.findIndex((line) => stage.test(line)));
+  assert.deepEqual(
+    stages,
+    stages.toSorted((a, b) => a - b),
+    progress.join('\n'),
+  );
   assert.ok(!stages.includes(-1), progress.join('\n'));
   // How many commits tell of the way is a matter of pace; the last of them tell where it led.
   assert.match(shown.get('git log --oneline lateen-status') ?? '', /^[0-9a-f]+ .*(?:default\/workflow-demo: running on poc-01|applications: )/m);
@@ -83,9 +111,16 @@ test('the demo delivers the sample repository, shows what came of it, ends with 
   await using directory = await temporaryDirectory();
   const { code, out, errors } = await demo(directory.path, ['--exit']);
   assert.equal(code, 0, `${out}\n${errors}`);
-  for (const word of ['pushed', 'rendered', 'applied', 'waiting', 'running', 'initializer', 'status commit', 'done']) assert.ok(told(out).some((line) => line.startsWith(`${word} `)), word);
+  for (const word of ['pushed', 'rendered', 'applied', 'waiting', 'running', 'initializer', 'status commit', 'done'])
+    assert.ok(
+      told(out).some((line) => line.startsWith(`${word} `)),
+      word,
+    );
   const shown = sections(out);
-  assert.match(shown.get('kubectl get applications -A') ?? '', /^NAMESPACE +NAME +COMPONENT +TYPE +PHASE +HEALTHY +STATUS +AGE\n[^]*^hello +hello +hello +webservice +running +true [^]*^shop +shop +catalog +webservice +running +true /m);
+  assert.match(
+    shown.get('kubectl get applications -A') ?? '',
+    /^NAMESPACE +NAME +COMPONENT +TYPE +PHASE +HEALTHY +STATUS +AGE\n[^]*^hello +hello +hello +webservice +running +true [^]*^shop +shop +catalog +webservice +running +true /m,
+  );
   assert.match(shown.get('kubectl get deployments -l app.oam.dev/name -A') ?? '', /^shop +frontend +2\/2 +2 +2 /m);
   assert.match(shown.get('kubectl get services -l app.oam.dev/name -A') ?? '', /^shop +frontend +LoadBalancer +\S+ +203\.0\.113\.\d+ /m);
   assert.match(shown.get('kubectl get resourcetrackers') ?? '', /^shop-v1-shop +versioned +shop +shop +1$/m);
@@ -95,29 +130,43 @@ test('the demo delivers the sample repository, shows what came of it, ends with 
   assert.deepEqual(await leftIn(directory.path), []);
 });
 
-test('KubeVela\'s tutorial as it was published goes the same way', { skip: existsSync(TUTORIAL) ? false : 'the folder of recorded cases is absent, skipped' }, async () => {
-  await using directory = await temporaryDirectory();
-  const documents = join(directory.path, 'tutorial');
-  await cp(TUTORIAL, documents, { recursive: true });
-  const { code, out, errors } = await demo(directory.path, ['--exit', '--repo', documents]);
-  assert.equal(code, 0, `${out}\n${errors}`);
-  assertCluster(out);
-  // The placeholder is told where it stands, and what it was filled with.
-  assert.match(out, / finding +initializers\/init-managed-cluster\.yaml:33:29: load\/reference: .*hub's own address https:/);
-  assert.deepEqual(await leftIn(directory.path), []);
-});
+test(
+  "KubeVela's tutorial as it was published goes the same way",
+  { skip: existsSync(TUTORIAL) ? false : 'the folder of recorded cases is absent, skipped' },
+  async () => {
+    await using directory = await temporaryDirectory();
+    const documents = join(directory.path, 'tutorial');
+    await cp(TUTORIAL, documents, { recursive: true });
+    const { code, out, errors } = await demo(directory.path, ['--exit', '--repo', documents]);
+    assert.equal(code, 0, `${out}\n${errors}`);
+    assertCluster(out);
+    // The placeholder is told where it stands, and what it was filled with.
+    assert.match(out, / finding +initializers\/init-managed-cluster\.yaml:33:29: load\/reference: .*hub's own address https:/);
+    assert.deepEqual(await leftIn(directory.path), []);
+  },
+);
 
-test('on a cluster of one\'s own nothing of the cloud is asked for, which is said before anything happens, and the way back is printed', async () => {
+test("on a cluster of one's own nothing of the cloud is asked for, which is said before anything happens, and the way back is printed", async () => {
   await using directory = await temporaryDirectory();
   const lab = await useLab(['hub']);
   try {
     const { hub } = lab.planes;
     const { code, out, errors } = await demo(directory.path, ['--exit', '--kubeconfig', hub.kubeconfig]);
     assert.equal(code, 0, `${out}\n${errors}`);
-    assert.match(told(out)[0] ?? '', /^cloud clusters, definitions\/steps, apps\/podinfo of the sample are left out: .*Keys of a cloud in the environment are not used\.$/);
+    assert.match(
+      told(out)[0] ?? '',
+      /^cloud clusters, definitions\/steps, apps\/podinfo of the sample are left out: .*Keys of a cloud in the environment are not used\.$/,
+    );
     assert.match(sections(out).get('kubectl get applications -A') ?? '', /^shop +shop +catalog +webservice +running +true /m);
-    assert.deepEqual((await hub.client.list('secrets/vela-system')).filter(({ type }) => type === 'Opaque').map(({ metadata }) => metadata.name), [], 'no keys of anybody');
-    assert.deepEqual((await hub.client.list('configurations.terraform.core.oam.dev')).map(({ metadata }) => metadata.name), []);
+    assert.deepEqual(
+      (await hub.client.list('secrets/vela-system')).filter(({ type }) => type === 'Opaque').map(({ metadata }) => metadata.name),
+      [],
+      'no keys of anybody',
+    );
+    assert.deepEqual(
+      (await hub.client.list('configurations.terraform.core.oam.dev')).map(({ metadata }) => metadata.name),
+      [],
+    );
     assert.match(out, /^ {2}kubectl delete namespace (?:hello shop|shop hello)$/m);
     assert.deepEqual(await leftIn(directory.path), []);
   } finally {
@@ -145,7 +194,8 @@ test('a mistake in the documents is shown with its line, the rest is delivered, 
   await using directory = await temporaryDirectory();
   const documents = join(directory.path, 'documents');
   await mkdir(documents);
-  const app = (name: string, type: string): string => `apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: ${name}\nspec:\n  components:\n    - name: ${name}\n      type: ${type}\n      properties:\n        image: nginx:1.29\n`;
+  const app = (name: string, type: string): string =>
+    `apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: ${name}\nspec:\n  components:\n    - name: ${name}\n      type: ${type}\n      properties:\n        image: nginx:1.29\n`;
   await writeFile(join(documents, 'good.yaml'), app('good', 'webservice'));
   await writeFile(join(documents, 'bad.yaml'), app('bad', 'webservise'));
   const { code, out, errors } = await demo(directory.path, ['--exit', '--repo', documents]);

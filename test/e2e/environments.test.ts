@@ -17,35 +17,75 @@ async function open(name: string): Promise<Scenario> {
   const { hub, m1, m2 } = lab.planes;
   const it = await openScenario({ name, hub: hub.client, kubeconfig: hub.kubeconfig });
   for (const plane of [m1, m2]) await plane.client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: it.namespace } });
-  await hub.client.create({ apiVersion: 'cluster.open-cluster-management.io/v1beta2', kind: 'ManagedClusterSetBinding', metadata: { name: 'prod', namespace: it.namespace }, spec: { clusterSet: 'prod' } });
+  await hub.client.create({
+    apiVersion: 'cluster.open-cluster-management.io/v1beta2',
+    kind: 'ManagedClusterSetBinding',
+    metadata: { name: 'prod', namespace: it.namespace },
+    spec: { clusterSet: 'prod' },
+  });
   return it;
 }
-const label = (cluster: string, it: Scenario, value: string | null): Promise<unknown> => lab.planes.hub.client.patch(`managedclusters.cluster.open-cluster-management.io/${cluster}`, { metadata: { labels: { [`purpose-${it.namespace}`]: value } } });
+const label = (cluster: string, it: Scenario, value: string | null): Promise<unknown> =>
+  lab.planes.hub.client.patch(`managedclusters.cluster.open-cluster-management.io/${cluster}`, {
+    metadata: { labels: { [`purpose-${it.namespace}`]: value } },
+  });
 
-const environments = (it: Scenario, image: string, options: { readonly created?: boolean } = {}): string => JSON.stringify({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop', namespace: it.namespace },
-  spec: {
-    components: [{ name: 'web', type: 'webservice', properties: { image: 'nginx:1', port: 80 }, traits: [{ type: 'expose', properties: { port: [80] } }] }],
-    policies: [{ name: `envs-${it.namespace}`, type: 'env-binding', properties: { engine: 'ocm', created: options.created === true, envs: [{
-      name: 'test', placement: { clusterSelector: { labels: { [`purpose-${it.namespace}`]: 'test' } } },
-      patch: { components: [{ name: 'web', type: 'webservice', properties: { image }, traits: [{ type: 'expose', properties: { type: 'LoadBalancer' } }] }] },
-    }] } }],
-    ...(options.created === true ? {} : { workflow: { steps: [{ name: 'go', type: 'deploy2cluster', properties: { policy: `envs-${it.namespace}`, env: 'test', component: 'web' } }] } }),
-  },
-});
+const environments = (it: Scenario, image: string, options: { readonly created?: boolean } = {}): string =>
+  JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name: 'shop', namespace: it.namespace },
+    spec: {
+      components: [{ name: 'web', type: 'webservice', properties: { image: 'nginx:1', port: 80 }, traits: [{ type: 'expose', properties: { port: [80] } }] }],
+      policies: [
+        {
+          name: `envs-${it.namespace}`,
+          type: 'env-binding',
+          properties: {
+            engine: 'ocm',
+            created: options.created === true,
+            envs: [
+              {
+                name: 'test',
+                placement: { clusterSelector: { labels: { [`purpose-${it.namespace}`]: 'test' } } },
+                patch: {
+                  components: [{ name: 'web', type: 'webservice', properties: { image }, traits: [{ type: 'expose', properties: { type: 'LoadBalancer' } }] }],
+                },
+              },
+            ],
+          },
+        },
+      ],
+      ...(options.created === true
+        ? {}
+        : { workflow: { steps: [{ name: 'go', type: 'deploy2cluster', properties: { policy: `envs-${it.namespace}`, env: 'test', component: 'web' } }] } }),
+    },
+  });
 
-const topology = (it: Scenario, properties: object, override: object | null = null): string => JSON.stringify({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop', namespace: it.namespace },
-  spec: {
-    components: [{ name: 'settings', type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { color: 'blue' } }] } }],
-    policies: [{ name: 'where', type: 'topology', properties }, ...(override === null ? [] : [{ name: 'how', type: 'override', properties: override }])],
-  },
-});
+const topology = (it: Scenario, properties: object, override: object | null = null): string =>
+  JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name: 'shop', namespace: it.namespace },
+    spec: {
+      components: [
+        {
+          name: 'settings',
+          type: 'k8s-objects',
+          properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { color: 'blue' } }] },
+        },
+      ],
+      policies: [{ name: 'where', type: 'topology', properties }, ...(override === null ? [] : [{ name: 'how', type: 'override', properties: override }])],
+    },
+  });
 
 const imageOf = (object: KubeObject | undefined): unknown => object?.spec.template.spec.containers[0].image;
-const isReady = (status: StatusFile | null): boolean => status?.['conditions']?.some((item: { type: string; status: string }) => item.type === 'Ready' && item.status === 'True') === true;
-const readyMessage = (status: StatusFile | null): string => String(status?.['conditions']?.find((item: { type: string }) => item.type === 'Ready')?.message ?? '');
-const gone = (client: LabClient, ref: string): Promise<unknown> => until(`${ref} is gone`, async () => ((await client.find(ref)) === undefined ? true : undefined), 60_000);
+const isReady = (status: StatusFile | null): boolean =>
+  status?.['conditions']?.some((item: { type: string; status: string }) => item.type === 'Ready' && item.status === 'True') === true;
+const readyMessage = (status: StatusFile | null): string =>
+  String(status?.['conditions']?.find((item: { type: string }) => item.type === 'Ready')?.message ?? '');
+const gone = (client: LabClient, ref: string): Promise<unknown> =>
+  until(`${ref} is gone`, async () => ((await client.find(ref)) === undefined ? true : undefined), 60_000);
 
 suite('an environment', () => {
   test('lands on the cluster that its labels choose, changes with the commit, moves with the labels, stays where none fits, and goes with its document', async () => {
@@ -63,7 +103,17 @@ suite('an environment', () => {
     const status = await it.untilStatus('shop', isReady, 60_000);
     assert.equal(status?.['phase'], 'running');
     const manifest = await hub.client.get(`manifestworks.work.open-cluster-management.io/m1/${work}`);
-    assert.deepEqual(manifest.spec.workload.manifests.map((item: KubeObject) => [item.kind, item.metadata['labels']?.['app.oam.dev/appRevision'], item.metadata['annotations']]), [['Deployment', '', undefined], ['Service', '', undefined]]);
+    assert.deepEqual(
+      manifest.spec.workload.manifests.map((item: KubeObject) => [
+        item.kind,
+        item.metadata['labels']?.['app.oam.dev/appRevision'],
+        item.metadata['annotations'],
+      ]),
+      [
+        ['Deployment', '', undefined],
+        ['Service', '', undefined],
+      ],
+    );
     const binding = await hub.client.get(`envbindings.core.oam.dev/${ns}/envs-${ns}`);
     assert.deepEqual([binding.status.phase, binding.status.cluster_decisions], ['finished', [{ env: 'test', cluster: 'm1' }]]);
     assert.deepEqual(Object.keys((await hub.client.get(`configmaps/${ns}/envs-${ns}`)).data), [work]);
@@ -124,9 +174,18 @@ suite('a topology', () => {
     await label('m2', it, 'test');
     await using daemon = it.run();
     const selector = { clusterLabelSelector: { [`purpose-${ns}`]: 'test' } };
-    await it.push({ 'shop.json': topology(it, selector, { components: [{ name: 'settings', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { color: 'red' } }] } }] }) });
+    await it.push({
+      'shop.json': topology(it, selector, {
+        components: [
+          { name: 'settings', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { color: 'red' } }] } },
+        ],
+      }),
+    });
     const status = await it.untilStatus('shop', isReady, 60_000);
-    assert.deepEqual(status?.['services'].map((service: { cluster: string }) => service.cluster), ['m1', 'm2']);
+    assert.deepEqual(
+      status?.['services'].map((service: { cluster: string }) => service.cluster),
+      ['m1', 'm2'],
+    );
     for (const plane of [m1, m2]) {
       const live = await plane.client.get(`configmaps/${ns}/settings`);
       assert.deepEqual([live.data, live.metadata['labels']['app.oam.dev/cluster']], [{ color: 'red' }, plane.name]);
@@ -151,7 +210,14 @@ suite('a topology', () => {
 
   test('that fits no cluster waits, names the selector, and holds up no other application', async () => {
     await using it = await open('none');
-    const other = { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'other', namespace: it.namespace }, spec: { components: [{ name: 'other', type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'other' } }] } }] } };
+    const other = {
+      apiVersion: 'core.oam.dev/v1beta1',
+      kind: 'Application',
+      metadata: { name: 'other', namespace: it.namespace },
+      spec: {
+        components: [{ name: 'other', type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'other' } }] } }],
+      },
+    };
     await it.push({ 'shop.json': topology(it, { clusterLabelSelector: { [`purpose-${it.namespace}`]: 'test' } }), 'other.json': JSON.stringify(other) });
     const end = await it.verb('once', {}, '--wait', '6s');
     assert.notEqual(end.code, 0);

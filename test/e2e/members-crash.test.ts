@@ -46,7 +46,12 @@ async function open(name: string): Promise<Scenario> {
   const { hub, m1 } = lab.planes;
   const it = await openScenario({ name, hub: hub.client, kubeconfig: hub.kubeconfig });
   await m1.client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: it.namespace } });
-  await hub.client.apply({ apiVersion: 'cluster.open-cluster-management.io/v1beta2', kind: 'ManagedClusterSetBinding', metadata: { name: 'prod', namespace: it.namespace }, spec: { clusterSet: 'prod' } });
+  await hub.client.apply({
+    apiVersion: 'cluster.open-cluster-management.io/v1beta2',
+    kind: 'ManagedClusterSetBinding',
+    metadata: { name: 'prod', namespace: it.namespace },
+    spec: { clusterSet: 'prod' },
+  });
   await it.push({ 'app.yaml': application(it, 'one') });
   return it;
 }
@@ -57,19 +62,42 @@ const mine = (it: Scenario, works: readonly KubeObject[]): readonly KubeObject[]
 async function endOf(it: Scenario): Promise<unknown> {
   const { hub, m1 } = lab.planes;
   const works = mine(it, await hub.client.list('manifestworks.work.open-cluster-management.io/m1'));
-  const records = (await m1.client.list('appliedmanifestworks.work.open-cluster-management.io')).filter((record) => String(record.spec.manifestWorkName).startsWith(it.namespace));
+  const records = (await m1.client.list('appliedmanifestworks.work.open-cluster-management.io')).filter((record) =>
+    String(record.spec.manifestWorkName).startsWith(it.namespace),
+  );
   const deployments = await m1.client.list(`deploy/${it.namespace}`);
   const status = await it.status('demo');
   return {
-    works: works.map((work) => [work.spec.workload.manifests.length, work.status.conditions.map((condition: { readonly type: string; readonly status: string }) => [condition.type, condition.status]), work.metadata['finalizers']]),
-    records: records.map((record) => record.status.appliedResources.map((resource: { readonly resource: string; readonly name: string }) => [resource.resource, resource.name])),
-    deployments: deployments.map((deployment) => [deployment.metadata.name, deployment.metadata['generation'], deployment.spec.template.spec.containers[0].image, (deployment.metadata['ownerReferences'] as readonly unknown[] | undefined)?.length]),
-    phase: status?.['phase'], revision: status?.['revision'], objects: ((status?.['objects'] ?? []) as readonly Record<string, unknown>[]).map((object) => [object['kind'], object['cluster'], object['health']]),
+    works: works.map((work) => [
+      work.spec.workload.manifests.length,
+      work.status.conditions.map((condition: { readonly type: string; readonly status: string }) => [condition.type, condition.status]),
+      work.metadata['finalizers'],
+    ]),
+    records: records.map((record) =>
+      record.status.appliedResources.map((resource: { readonly resource: string; readonly name: string }) => [resource.resource, resource.name]),
+    ),
+    deployments: deployments.map((deployment) => [
+      deployment.metadata.name,
+      deployment.metadata['generation'],
+      deployment.spec.template.spec.containers[0].image,
+      (deployment.metadata['ownerReferences'] as readonly unknown[] | undefined)?.length,
+    ]),
+    phase: status?.['phase'],
+    revision: status?.['revision'],
+    objects: ((status?.['objects'] ?? []) as readonly Record<string, unknown>[]).map((object) => [object['kind'], object['cluster'], object['health']]),
     revisions: (await hub.client.list(`applicationrevisions.core.oam.dev/${it.namespace}`)).map((revision) => revision.metadata.name),
   };
 }
 
-const kindsIn = async (file: string): Promise<readonly string[]> => [...new Set((await readFile(file, 'utf8')).split('\n').filter((line) => line !== '').map((line) => line.split(' ')[0] ?? ''))].filter((kind) => kind !== 'lease');
+const kindsIn = async (file: string): Promise<readonly string[]> =>
+  [
+    ...new Set(
+      (await readFile(file, 'utf8'))
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => line.split(' ')[0] ?? ''),
+    ),
+  ].filter((kind) => kind !== 'lease');
 
 suite('kill -9 on the way to a member', () => {
   let calm: unknown;
@@ -87,7 +115,12 @@ suite('kill -9 on the way to a member', () => {
   });
 
   test('right before and right after an effect of each kind, the first and a later one', async (t) => {
-    const cuts = kinds.flatMap((effect): readonly Cut[] => [{ when: 'before', effect, nth: 1 }, { when: 'after', effect, nth: 1 }]).concat([2, 3, 4, 5].map((nth) => ({ when: 'after', effect: 'apply', nth })));
+    const cuts = kinds
+      .flatMap((effect): readonly Cut[] => [
+        { when: 'before', effect, nth: 1 },
+        { when: 'after', effect, nth: 1 },
+      ])
+      .concat([2, 3, 4, 5].map((nth) => ({ when: 'after', effect: 'apply', nth })));
     for (const cut of cuts) {
       await t.test(`${cut.when} ${cut.effect} ${cut.nth}`, async () => {
         await using it = await open('cut');
@@ -104,7 +137,11 @@ suite('kill -9 on the way to a member', () => {
     await using it = await open('away');
     assert.equal((await it.once('--wait', '90s')).code, 0);
     await it.push({ 'app.yaml': null });
-    for (const cut of [{ when: 'before', effect: 'delete', nth: 1 }, { when: 'after', effect: 'delete', nth: 1 }, { when: 'after', effect: 'delete', nth: 2 }] as const) {
+    for (const cut of [
+      { when: 'before', effect: 'delete', nth: 1 },
+      { when: 'after', effect: 'delete', nth: 1 },
+      { when: 'after', effect: 'delete', nth: 2 },
+    ] as const) {
       const killed = await it.verb('once', { crash: { cut } }, '--wait', '60s');
       assert.ok(killed.signal === 'SIGKILL' || killed.code === 0, killed.stdout + killed.stderr);
     }

@@ -18,11 +18,19 @@ before(async () => {
   await acceptCluster(hub, 'm1');
   ocm = await playOcm({ hub, member: m1 });
   webhook = await playWebhook(hub.client);
-  ground = { ...started.ground, holdFeedback: ocm.holdFeedback, handOver: async (m2) => {
-    await acceptCluster(hub, m2.name);
-    return playOcm({ hub, member: m2, isHubPlayed: false });
-  } };
-  await hub.client.until('managedclusters/m1', (cluster) => (cluster?.status?.conditions ?? []).some((one: { type: string; status: string }) => one.type === 'ManagedClusterConditionAvailable' && one.status === 'True'));
+  ground = {
+    ...started.ground,
+    holdFeedback: ocm.holdFeedback,
+    handOver: async (m2) => {
+      await acceptCluster(hub, m2.name);
+      return playOcm({ hub, member: m2, isHubPlayed: false });
+    },
+  };
+  await hub.client.until('managedclusters/m1', (cluster) =>
+    (cluster?.status?.conditions ?? []).some(
+      (one: { type: string; status: string }) => one.type === 'ManagedClusterConditionAvailable' && one.status === 'True',
+    ),
+  );
 });
 after(async () => {
   await ocm?.stop();

@@ -32,7 +32,8 @@ spec:
           colour: ${colour}
           size: "${size}"
 `;
-const secret = (ns: string, value: string): string => JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key', namespace: ns }, stringData: { password: value } });
+const secret = (ns: string, value: string): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key', namespace: ns }, stringData: { password: value } });
 const app = (end: Ended): Record<string, never> => {
   const [, found] = (JSON.parse(end.stdout) as { readonly applications: readonly Record<string, never>[] }).applications;
   return found ?? assert.fail(end.stdout + end.stderr);
@@ -58,12 +59,18 @@ suite('the plan of a pull request', () => {
     await using it = await open('plan');
     const { hub, namespace: ns } = it;
     assert.equal((await it.verb('plan', {})).code, 0);
-    const before_ = JSON.stringify([...await objectsOf(hub, ns)]);
+    const before_ = JSON.stringify([...(await objectsOf(hub, ns))]);
     // What drifts is the clusters' affair: commit against commit does not tell of it.
     await hub.patch(`configmaps/${ns}/settings`, { data: { size: '9' } });
-    const [both, offline, live, comment] = [await it.verb('plan', {}, '--base', 'main', '--head', 'refs/pull/7/head', '-o', 'json'), await it.verb('plan', {}, '--base', 'main', '--head', 'refs/pull/7/head', '--offline'), await it.verb('plan', {}, '--head', 'refs/pull/7/head'), await it.verb('plan', {}, '--base', 'main', '--head', 'refs/pull/7/head', '-o', 'markdown')];
+    const [both, offline, live, comment] = [
+      await it.verb('plan', {}, '--base', 'main', '--head', 'refs/pull/7/head', '-o', 'json'),
+      await it.verb('plan', {}, '--base', 'main', '--head', 'refs/pull/7/head', '--offline'),
+      await it.verb('plan', {}, '--head', 'refs/pull/7/head'),
+      await it.verb('plan', {}, '--base', 'main', '--head', 'refs/pull/7/head', '-o', 'markdown'),
+    ];
     for (const end of [both, offline, live, comment]) assert.equal(end.code, 1, end.stdout + end.stderr);
-    const fields = (side: { readonly objects: readonly { readonly fields: readonly { readonly path: string }[] }[] } | undefined): unknown => side?.objects.flatMap((object) => object.fields.map((field) => field.path));
+    const fields = (side: { readonly objects: readonly { readonly fields: readonly { readonly path: string }[] }[] } | undefined): unknown =>
+      side?.objects.flatMap((object) => object.fields.map((field) => field.path));
     assert.deepEqual([fields(app(both)['desired']), fields(app(both)['live'])], [['/data/colour'], ['/data/colour', '/data/size']]);
     assert.match(offline.stdout, RED);
     assert.doesNotMatch(offline.stdout, /\/data\/size/);
@@ -76,7 +83,7 @@ suite('the plan of a pull request', () => {
     for (const value of CANARY.flatMap((text) => [text, Buffer.from(text).toString('base64')])) assert.equal(told.includes(value), false, value);
     await hub.patch(`configmaps/${ns}/settings`, { data: { size: '1' } });
     const stable = (text: string): string => text.replaceAll(/"resourceVersion":"\d+"|"managedFields":\[.*?\}\]/g, '');
-    assert.equal(stable(JSON.stringify([...await objectsOf(hub, ns)])), stable(before_));
+    assert.equal(stable(JSON.stringify([...(await objectsOf(hub, ns))])), stable(before_));
   });
 
   test('needs no cluster, and says so where one was named that does not answer', async () => {

@@ -7,10 +7,23 @@ import { dirname, join } from 'node:path';
 import { after, before, suite, test, type TestContext } from 'node:test';
 import type { KubeObject, LabClient } from '../lab/client.ts';
 import { openScenario, runDaemon, until, type Daemon, type DaemonOptions, type Ended, type Scenario, type StatusFile } from '../rig/daemon.ts';
-import { findSshd, freePort, httpGitServer, isInstalled, signWith, sshGitServer, sshSigner, sshStandIn, workTree, type HttpGitServer, type Signer, type WorkTree } from '../rig/git.ts';
+import {
+  findSshd,
+  freePort,
+  httpGitServer,
+  isInstalled,
+  signWith,
+  sshGitServer,
+  sshSigner,
+  sshStandIn,
+  workTree,
+  type HttpGitServer,
+  type Signer,
+  type WorkTree,
+} from '../rig/git.ts';
 import { useMembers } from '../rig/members.ts';
 
-const skip = await isInstalled('ssh-keygen') ? false : 'NOT RUN: ssh-keygen is not installed';
+const skip = (await isInstalled('ssh-keygen')) ? false : 'NOT RUN: ssh-keygen is not installed';
 
 const SECRET = `hook-${randomBytes(12).toString('hex')}`;
 const PAUSE = 'look';
@@ -47,13 +60,30 @@ before(async () => {
   const port = await freePort();
   remote.onPush = () => callHook(port);
   await it.work.git('remote', 'set-url', 'origin', remote.url('origin.git'));
-  for (const [key, value] of Object.entries({ 'user.name': 'Ada', 'user.email': 'ada@example.com', 'push.default': 'current' })) await it.work.git('config', key, value);
+  for (const [key, value] of Object.entries({ 'user.name': 'Ada', 'user.email': 'ada@example.com', 'push.default': 'current' }))
+    await it.work.git('config', key, value);
   await signWith(it.work, ada);
   await it.push({ 'lateen.yaml': CONFIG }, 'Begin');
   bob = await workTree(file('bob'), remote.url('origin.git'));
   runArgs = [
-    '--repo', remote.url('origin.git'), '--git-schemes', 'http', '--verify-commits', 'head', '--allowed-signers', file('allowed'), '--approvers', file('approvers.yaml'),
-    '--status-signing-key', file('robot'), '--listen', `127.0.0.1:${port}`, '--interval', '10m', '--log-level', 'debug',
+    '--repo',
+    remote.url('origin.git'),
+    '--git-schemes',
+    'http',
+    '--verify-commits',
+    'head',
+    '--allowed-signers',
+    file('allowed'),
+    '--approvers',
+    file('approvers.yaml'),
+    '--status-signing-key',
+    file('robot'),
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--interval',
+    '10m',
+    '--log-level',
+    'debug',
   ];
   daemon = await start();
 });
@@ -67,7 +97,11 @@ after(async () => {
 /** What a host does behind every push, ours of the status branch too: it calls the hook, and signs as GitHub does it. */
 async function callHook(port: number): Promise<void> {
   const body = JSON.stringify({ ref: 'refs/heads/whatever' });
-  const headers = { 'x-hub-signature-256': `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`, 'x-github-delivery': randomUUID(), 'x-github-event': 'push' };
+  const headers = {
+    'x-hub-signature-256': `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`,
+    'x-github-delivery': randomUUID(),
+    'x-github-event': 'push',
+  };
   await fetch(`http://127.0.0.1:${port}/hook`, { method: 'POST', body, headers }).catch(() => {}); // Nobody may be there.
 }
 
@@ -130,21 +164,37 @@ spec:
 
 const web = (client: LabClient): Promise<KubeObject | undefined> => client.find(`deployments/${it.namespace}/web`);
 const shapeOf = (object: KubeObject | undefined): readonly unknown[] => [object?.spec.template.spec.containers[0].image, object?.spec.replicas];
-const untilShape = (client: LabClient, image: string, replicas: number): Promise<KubeObject> => until(`web is ${image} ${replicas}`, async () => {
-  const object = await web(client);
-  return JSON.stringify(shapeOf(object)) === JSON.stringify([image, replicas]) ? object : undefined;
-}, 60_000).catch((error: unknown) => { throw new Error(`${String(error)}; the daemon said:\n${daemon.stderr().slice(-6000)}`); });
-const isReady = (status: StatusFile | null): boolean => status?.['conditions']?.some((item: StatusFile) => item['type'] === 'Ready' && item['status'] === 'True') === true;
-const untilWaits = (sha: string): Promise<StatusFile | null> => it.untilStatus('shop', (status) => status?.['phase'] === 'workflowSuspending' && status['appliedRevision'] === sha, 60_000);
-const untilDone = (sha: string): Promise<StatusFile | null> => it.untilStatus('shop', (status) => isReady(status) && status?.['phase'] === 'running' && status['appliedRevision'] === sha, 60_000);
-const untilFinding = (accept: (finding: StatusFile) => boolean): Promise<StatusFile> => until('a finding on the status branch', async () => (await it.repositoryStatus())?.['diagnostics']?.find(accept) as StatusFile | undefined, 60_000);
+const untilShape = (client: LabClient, image: string, replicas: number): Promise<KubeObject> =>
+  until(
+    `web is ${image} ${replicas}`,
+    async () => {
+      const object = await web(client);
+      return JSON.stringify(shapeOf(object)) === JSON.stringify([image, replicas]) ? object : undefined;
+    },
+    60_000,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; the daemon said:\n${daemon.stderr().slice(-6000)}`);
+  });
+const isReady = (status: StatusFile | null): boolean =>
+  status?.['conditions']?.some((item: StatusFile) => item['type'] === 'Ready' && item['status'] === 'True') === true;
+const untilWaits = (sha: string): Promise<StatusFile | null> =>
+  it.untilStatus('shop', (status) => status?.['phase'] === 'workflowSuspending' && status['appliedRevision'] === sha, 60_000);
+const untilDone = (sha: string): Promise<StatusFile | null> =>
+  it.untilStatus('shop', (status) => isReady(status) && status?.['phase'] === 'running' && status['appliedRevision'] === sha, 60_000);
+const untilFinding = (accept: (finding: StatusFile) => boolean): Promise<StatusFile> =>
+  until('a finding on the status branch', async () => (await it.repositoryStatus())?.['diagnostics']?.find(accept) as StatusFile | undefined, 60_000);
 /** What a controller writes by itself is not asked for by anybody. */
 const askedFor = (object: KubeObject | undefined): unknown => ({ spec: object?.spec, labels: object?.metadata['labels'] });
 const asked = async (): Promise<readonly unknown[]> => [await web(hub), await web(prod)].map(askedFor);
-const untilPlan = (name: string, sha: string): Promise<string> => until(`the plan of ${name}`, async () => {
-  const text = await it.bare.show(it.statusBranch, `plans/${name}.md`);
-  return text?.split('\n')[0]?.includes(sha) === true ? text : undefined;
-}, 60_000);
+const untilPlan = (name: string, sha: string): Promise<string> =>
+  until(
+    `the plan of ${name}`,
+    async () => {
+      const text = await it.bare.show(it.statusBranch, `plans/${name}.md`);
+      return text?.split('\n')[0]?.includes(sha) === true ? text : undefined;
+    },
+    60_000,
+  );
 const untilLooked = async (sha: string): Promise<void> => {
   await daemon.untilLog((line) => line.msg === 'new commit' && line['commit'] === sha);
   await it.untilStatus('shop', isReady);
@@ -157,9 +207,20 @@ async function timed<T>(t: TestContext, what: string, action: () => Promise<T>):
   return result;
 }
 
-const approve = (...args: readonly string[]): Promise<Ended> => runDaemon(['approve', 'resume', `${it.namespace}/shop`, '--step', PAUSE, '--repo', it.work.path, '--instance', it.instance, '--push', ...args]);
+const approve = (...args: readonly string[]): Promise<Ended> =>
+  runDaemon(['approve', 'resume', `${it.namespace}/shop`, '--step', PAUSE, '--repo', it.work.path, '--instance', it.instance, '--push', ...args]);
 /** A verb that knows a repository and no cluster. */
-const alone = (verb: string, repo: string, ...args: readonly string[]): Promise<Ended> => runDaemon([verb, '--repo', repo, '--git-schemes', 'http,file', ...(['plan', 'at'].includes(verb) ? ['--cue-workers', '1'] : []), ...(verb === 'plan' ? ['--work-dir', join(it.directory, randomBytes(4).toString('hex'))] : ['--instance', it.instance]), ...args]);
+const alone = (verb: string, repo: string, ...args: readonly string[]): Promise<Ended> =>
+  runDaemon([
+    verb,
+    '--repo',
+    repo,
+    '--git-schemes',
+    'http,file',
+    ...(['plan', 'at'].includes(verb) ? ['--cue-workers', '1'] : []),
+    ...(verb === 'plan' ? ['--work-dir', join(it.directory, randomBytes(4).toString('hex'))] : ['--instance', it.instance]),
+    ...args,
+  ]);
 
 /** The repository over ssh: a real sshd where one can be had, else git's transport without the wire. */
 async function sshRemote(t: TestContext): Promise<{ readonly env: Readonly<Record<string, string>>; readonly args: readonly string[] } & AsyncDisposable> {
@@ -167,10 +228,18 @@ async function sshRemote(t: TestContext): Promise<{ readonly env: Readonly<Recor
   if (typeof sshd === 'string') {
     t.diagnostic(`${sshd}: a stand-in for ssh runs what git asks for`);
     const { bin } = await sshStandIn(it.directory);
-    return { env: { PATH: `${bin}:${process.env['PATH']}` }, args: ['--repo', `ssh://git@git.example.com${it.bare.path}`, '--git-schemes', 'ssh'], [Symbol.asyncDispose]: () => Promise.resolve() };
+    return {
+      env: { PATH: `${bin}:${process.env['PATH']}` },
+      args: ['--repo', `ssh://git@git.example.com${it.bare.path}`, '--git-schemes', 'ssh'],
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   }
   const server = await sshGitServer(join(it.directory, `ssh-${randomBytes(4).toString('hex')}`), sshd);
-  return { env: {}, args: ['--repo', server.url(it.bare.path), '--git-schemes', 'ssh', '--git-ssh-key', server.keyFile, '--git-known-hosts', server.knownHostsFile], [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return {
+    env: {},
+    args: ['--repo', server.url(it.bare.path), '--git-schemes', 'ssh', '--git-ssh-key', server.keyFile, '--git-known-hosts', server.knownHostsFile],
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
 }
 
 /** Bob commits on top of main, unsigned, in his own name, and pushes it to a ref. */
@@ -203,7 +272,13 @@ suite('a day of a team', { skip }, () => {
 
   test('an Approval that nobody has signed does nothing and is told at its line; one of an approver resumes', async (t) => {
     const hash = (await it.status('shop'))?.['revisionHash'] as string;
-    await bobPushes('refs/heads/go', { 'go.yaml': `# Bob is in a hurry\n${JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'go' }, spec: { action: 'resume', target: { kind: 'Application', namespace: it.namespace, name: 'shop' }, step: PAUSE, hash, expires: '2999-01-01T00:00:00Z' } })}\n` }, 'Let it go');
+    await bobPushes(
+      'refs/heads/go',
+      {
+        'go.yaml': `# Bob is in a hurry\n${JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'go' }, spec: { action: 'resume', target: { kind: 'Application', namespace: it.namespace, name: 'shop' }, step: PAUSE, hash, expires: '2999-01-01T00:00:00Z' } })}\n`,
+      },
+      'Let it go',
+    );
     // Ada's signature on the merge speaks for what is applied, and not for Bob as an approver.
     await adaMerges('refs/heads/go', 'Merge go');
     const finding = await untilFinding(({ code }) => code === 'plan/approval');
@@ -216,8 +291,13 @@ suite('a day of a team', { skip }, () => {
     assert.equal(given.code, 0, given.stdout + given.stderr);
     await timed(t, 'approval to the next step done', () => untilShape(prod, 'nginx:1.28', 2));
     const status = await it.untilStatus('shop', isReady, 60_000);
-    assert.deepEqual(status?.['approvals'].map((item: StatusFile) => [item['by'], item['target']]), [['ada@example.com', PAUSE]]);
-    assert.ok((await it.bare.log(it.statusBranch)).some(({ trailers }) => trailers.some(([key, value]) => key === 'Approved-By' && value === 'ada@example.com')));
+    assert.deepEqual(
+      status?.['approvals'].map((item: StatusFile) => [item['by'], item['target']]),
+      [['ada@example.com', PAUSE]],
+    );
+    assert.ok(
+      (await it.bare.log(it.statusBranch)).some(({ trailers }) => trailers.some(([key, value]) => key === 'Approved-By' && value === 'ada@example.com')),
+    );
   });
 
   test('a pull request gets its plan on the status branch, and from the command line the same one', async (t) => {
@@ -225,7 +305,10 @@ suite('a day of a team', { skip }, () => {
     const sha = await bobPushes('refs/pull/1/head', { 'shop/shop.yaml': shop({ prodImage: 'nginx:1.30', prodReplicas: 3 }) }, 'Newer and more of it in prod');
     const plan = await timed(t, 'ref pushed to its plan on the status branch', () => untilPlan('pull/1/head', sha));
     const refs = ['--base', 'main', '--head', 'refs/pull/1/head', '--offline'];
-    const [markdown, own] = await Promise.all([alone('plan', remote.url('origin.git'), ...refs, '-o', 'markdown'), alone('plan', bob.path, '--base', 'refs/remotes/origin/main', '--head', 'HEAD', '--offline')]);
+    const [markdown, own] = await Promise.all([
+      alone('plan', remote.url('origin.git'), ...refs, '-o', 'markdown'),
+      alone('plan', bob.path, '--base', 'refs/remotes/origin/main', '--head', 'HEAD', '--offline'),
+    ]);
     for (const end of [markdown, own]) assert.equal(end.code, 1, end.stdout + end.stderr);
     assert.match(own.stdout, /update Deployment \S+\/web on prod/);
     assert.match(own.stdout, /\/image: "nginx:1\.28" -> "nginx:1\.30"\n +by override as-prod.* \(shop\/shop\.yaml:20\)/);
@@ -251,12 +334,18 @@ suite('a day of a team', { skip }, () => {
     const image = { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'evil:666' };
     await prod.patch(`deployments/${it.namespace}/web`, [image]);
     await timed(t, 'change by hand to put back', () => untilShape(prod, 'nginx:1.30', 3));
-    const told = await until('the drift in the history', async () => {
-      const text = await it.bare.git('log', '-p', '--format=%H', it.statusBranch, '--', `applications/${it.namespace}/shop.yaml`);
-      return /^\+ +- \/spec\/template\/spec\/containers\/\S*image$/m.test(text) ? text : undefined;
-    }, 60_000);
+    const told = await until(
+      'the drift in the history',
+      async () => {
+        const text = await it.bare.git('log', '-p', '--format=%H', it.statusBranch, '--', `applications/${it.namespace}/shop.yaml`);
+        return /^\+ +- \/spec\/template\/spec\/containers\/\S*image$/m.test(text) ? text : undefined;
+      },
+      60_000,
+    );
     assert.doesNotMatch(told, /evil:666/);
-    await untilLooked(await it.push({ 'lateen.yaml': `${CONFIG}ignoreFields: [{kind: Deployment, paths: [/spec/replicas]}]\n` }, 'Replicas are the autoscaler\'s'));
+    await untilLooked(
+      await it.push({ 'lateen.yaml': `${CONFIG}ignoreFields: [{kind: Deployment, paths: [/spec/replicas]}]\n` }, "Replicas are the autoscaler's"),
+    );
     await hub.patch(`deployments/${it.namespace}/web`, { spec: { replicas: 4 } }, 'scale');
     // That it was looked at is shown by what is not left to others.
     await hub.patch(`deployments/${it.namespace}/web`, [image]);
@@ -270,7 +359,10 @@ suite('a day of a team', { skip }, () => {
     await it.work.git('revert', '--no-edit', '--mainline', '1', merge);
     revert = (await it.work.git('rev-parse', 'HEAD')).trim();
     await it.work.push('HEAD:refs/pull/2/head');
-    const [plan, theirs] = await Promise.all([alone('plan', it.work.path, '--base', 'HEAD~1', '--head', 'HEAD', '--offline', '-o', 'json'), untilPlan('pull/2/head', revert)]);
+    const [plan, theirs] = await Promise.all([
+      alone('plan', it.work.path, '--base', 'HEAD~1', '--head', 'HEAD', '--offline', '-o', 'json'),
+      untilPlan('pull/2/head', revert),
+    ]);
     assert.equal(plan.code, 1, plan.stdout + plan.stderr);
     const data = JSON.parse(plan.stdout) as StatusFile;
     // Of the Approvals in both commits none is told of, though one of them is for another content.
@@ -289,7 +381,13 @@ suite('a day of a team', { skip }, () => {
   test('an Initializer whose document went and came back has lost nothing', async () => {
     const refs = ['configmaps', 'applications.core.oam.dev', 'initializers.core.oam.dev', 'resourcetrackers.core.oam.dev'];
     const made = async (): Promise<readonly unknown[]> => {
-      const lists = await Promise.all(refs.map(async (kind) => (await hub.list(kind.startsWith('resourcetrackers') ? kind : `${kind}/${it.namespace}`)).filter((object) => object.kind === 'ResourceTracker' ? object.metadata['labels']?.['app.oam.dev/name'] === 'setup' : object.metadata.name === 'setup')));
+      const lists = await Promise.all(
+        refs.map(async (kind) =>
+          (await hub.list(kind.startsWith('resourcetrackers') ? kind : `${kind}/${it.namespace}`)).filter((object) =>
+            object.kind === 'ResourceTracker' ? object.metadata['labels']?.['app.oam.dev/name'] === 'setup' : object.metadata.name === 'setup',
+          ),
+        ),
+      );
       return lists.flat().map(({ kind, metadata, spec, data }) => [kind, metadata.uid, spec, data]);
     };
     const before_ = await made();
@@ -306,7 +404,10 @@ suite('a day of a team', { skip }, () => {
   test('a rewritten history is held and told, and what was applied is kept going', async () => {
     const held = (await it.work.git('rev-parse', 'HEAD')).trim();
     await it.work.git('reset', '--quiet', '--hard', 'HEAD~2');
-    rewritten = await it.work.commit({ 'note.json': JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'note', namespace: it.namespace } }) }, 'As if nothing had been');
+    rewritten = await it.work.commit(
+      { 'note.json': JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'note', namespace: it.namespace } }) },
+      'As if nothing had been',
+    );
     await it.work.push('--force', 'main');
     const finding = await untilFinding(({ code }) => code === 'source/rewritten');
     assert.match(finding['message'], new RegExp(`${rewritten.slice(0, 10)} does not descend from ${held.slice(0, 10)}`));
@@ -326,33 +427,59 @@ suite('a day of a team', { skip }, () => {
     daemon = await start({}, '--accept-rewrite', rewritten);
     await untilDone(revert);
     const log = await it.bare.log(it.statusBranch);
-    assert.deepEqual(log.map(({ parents }) => parents.length).filter((count) => count !== 1), [0], 'one line from its root');
+    assert.deepEqual(
+      log.map(({ parents }) => parents.length).filter((count) => count !== 1),
+      [0],
+      'one line from its root',
+    );
     const trees = (await it.bare.git('log', '--format=%T', it.statusBranch)).trim().split('\n');
-    assert.deepEqual(trees.filter((tree, i) => tree === trees[i + 1]), [], 'no commit without a change');
+    assert.deepEqual(
+      trees.filter((tree, i) => tree === trees[i + 1]),
+      [],
+      'no commit without a change',
+    );
   });
 
   test('the day is read with lateen and with plain git, and every commit of the daemon is signed', async () => {
     const url = remote.url('origin.git');
     const [history, blame, at, status] = await Promise.all([
-      alone('history', url, 'shop'), alone('blame', url, 'shop', '-o', 'json'), alone('at', url, merge), it.verb('status', {}, '-o', 'json'),
+      alone('history', url, 'shop'),
+      alone('blame', url, 'shop', '-o', 'json'),
+      alone('at', url, merge),
+      it.verb('status', {}, '-o', 'json'),
     ]);
     for (const end of [history, blame, at, status]) assert.equal(end.code, 0, end.stdout + end.stderr);
     for (const line of [
       new RegExp(`/shop +workflowSuspending +local,prod +${merge.slice(0, 10)} +Ada +step ${PAUSE}: Suspended`),
       new RegExp(`/shop +running +local,prod +${revert.slice(0, 10)} +Ada +ada@example\\.com approved: resume ${PAUSE}`),
       / +Deployment \S+\/web on prod: drift in \/spec\/template\/spec\/containers\//,
-    ]) assert.match(history.stdout, line);
+    ])
+      assert.match(history.stdout, line);
     const since = JSON.parse(blame.stdout) as readonly StatusFile[];
-    assert.deepEqual(since.filter(({ field }) => field === 'revision').map(({ value, sourceCommit }) => [value, sourceCommit]), [['shop-v1', revert]]);
+    assert.deepEqual(
+      since.filter(({ field }) => field === 'revision').map(({ value, sourceCommit }) => [value, sourceCommit]),
+      [['shop-v1', revert]],
+    );
     assert.match(at.stdout, new RegExp(`^# commit ${merge} by Ada <ada@example\\.com>: Merge pull request 1$`, 'm'));
     assert.match(at.stdout, /^# every definition is the recorded one\n(?:.*\n)*# on prod\n(?:.*\n)*spec:\n {2}replicas: 3\n(?:.*\n)* +image: nginx:1\.30$/m);
     const { applications, matrix, clusters } = JSON.parse(status.stdout) as StatusFile;
-    assert.deepEqual(applications.map((app: StatusFile) => [app['name'], app['phase'], app['ready'], app['commit']]).at(-1), ['shop', 'running', 'True', revert.slice(0, 10)]);
+    assert.deepEqual(applications.map((app: StatusFile) => [app['name'], app['phase'], app['ready'], app['commit']]).at(-1), [
+      'shop',
+      'running',
+      'True',
+      revert.slice(0, 10),
+    ]);
     assert.deepEqual(matrix.at(-1).cells, { local: 'Ready', prod: 'Ready' });
-    assert.deepEqual(clusters.map((cluster: StatusFile) => [cluster['name'], cluster['available']]), [['prod', 'True']]);
+    assert.deepEqual(
+      clusters.map((cluster: StatusFile) => [cluster['name'], cluster['available']]),
+      [['prod', 'True']],
+    );
     const trailers = (await it.bare.git('log', '--format=%(trailers:key=Application,valueonly)', it.statusBranch)).split('\n').filter((line) => line !== '');
     assert.deepEqual([...new Set(trailers)].sort(), [`${it.namespace}/setup`, `${it.namespace}/shop`]);
-    assert.match(await it.bare.git('log', '--format=%s%n%b', it.statusBranch), new RegExp(`^(- )?${it.namespace}/setup: deleting \\(kept until that is approved\\)$`, 'm'));
+    assert.match(
+      await it.bare.git('log', '--format=%s%n%b', it.statusBranch),
+      new RegExp(`^(- )?${it.namespace}/setup: deleting \\(kept until that is approved\\)$`, 'm'),
+    );
     const shas = (await it.bare.git('rev-list', it.statusBranch)).trim().split('\n');
     await it.bare.git('-c', `gpg.ssh.allowedSignersFile=${join(it.directory, 'robots')}`, 'verify-commit', ...shas);
     assert.ok(shas.length > 10);

@@ -38,7 +38,12 @@ spec:
 const open = (name: string): Promise<Scenario> => openScenario({ name, hub: lab.planes.hub.client, kubeconfig: lab.planes.hub.kubeconfig });
 
 /** Commits these files on top of main and pushes them to a ref. */
-async function offer({ work }: Scenario, ref: string, files: Readonly<Record<string, string | null>>, prepare: () => Promise<unknown> = () => Promise.resolve()): Promise<string> {
+async function offer(
+  { work }: Scenario,
+  ref: string,
+  files: Readonly<Record<string, string | null>>,
+  prepare: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<string> {
   await work.git('checkout', '--quiet', '--detach', 'main');
   await prepare();
   const sha = await work.commit(files);
@@ -49,13 +54,20 @@ async function offer({ work }: Scenario, ref: string, files: Readonly<Record<str
 }
 
 /** The plan of a commit, when it is there. */
-const untilPlan = ({ bare, statusBranch }: Scenario, path: string, sha: string): Promise<string> => until(`plan ${path} of ${sha}`, async () => {
-  const text = await bare.show(statusBranch, path);
-  return text !== null && text.startsWith('<!-- lateen plan: ') && text.split('\n')[0]?.includes(sha) === true ? text : undefined;
-}, 60_000);
+const untilPlan = ({ bare, statusBranch }: Scenario, path: string, sha: string): Promise<string> =>
+  until(
+    `plan ${path} of ${sha}`,
+    async () => {
+      const text = await bare.show(statusBranch, path);
+      return text !== null && text.startsWith('<!-- lateen plan: ') && text.split('\n')[0]?.includes(sha) === true ? text : undefined;
+    },
+    60_000,
+  );
 
-const plansOf = async ({ bare, statusBranch }: Scenario): Promise<readonly string[]> => (await bare.files(statusBranch)).filter((path) => path.startsWith('plans/'));
-const commitsOf = async ({ bare, statusBranch }: Scenario): Promise<readonly string[]> => (await bare.log(statusBranch)).map(({ subject }) => subject).filter((subject) => subject.startsWith('plan'));
+const plansOf = async ({ bare, statusBranch }: Scenario): Promise<readonly string[]> =>
+  (await bare.files(statusBranch)).filter((path) => path.startsWith('plans/'));
+const commitsOf = async ({ bare, statusBranch }: Scenario): Promise<readonly string[]> =>
+  (await bare.log(statusBranch)).map(({ subject }) => subject).filter((subject) => subject.startsWith('plan'));
 
 suite('a ref that lateen.yaml names', () => {
   test('is planned when it moves, once, beside the status of what runs, and its plan goes with it', async () => {
@@ -69,7 +81,12 @@ suite('a ref that lateen.yaml names', () => {
     const sha = await offer(it, 'refs/pull/7/head', {
       'shop.yaml': app(ns, 'shop', 'red'),
       // What it calls a Secret are words of everybody's status.
-      'words.json': JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'words', namespace: ns }, stringData: { a: 'running', b: 'Application', c: 'applications' } }),
+      'words.json': JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'words', namespace: ns },
+        stringData: { a: 'running', b: 'Application', c: 'applications' },
+      }),
     });
     const plan = await untilPlan(it, 'plans/pull/7/head.md', sha);
     assert.match(plan, /^<!-- lateen plan: ref refs\/pull\/7\/head head \w{40} base \w{40} -->\n### Plan of/);
@@ -97,7 +114,7 @@ suite('a ref that lateen.yaml names', () => {
     await it.work.git('push', '--quiet', 'origin', ':refs/pull/7/head');
     await it.work.git('merge', '--quiet', '--no-edit', '-X', 'theirs', third);
     await it.work.push();
-    await until('the plans that are left', async () => (await plansOf(it)).length === 2 ? true : undefined, 60_000);
+    await until('the plans that are left', async () => ((await plansOf(it)).length === 2 ? true : undefined), 60_000);
     assert.deepEqual(await plansOf(it), ['plans/heads/env/staging.md', 'plans/index.yaml']);
     const said = await daemon.stop();
     assert.equal(said.stderr.includes(CANARY), false);
@@ -112,12 +129,19 @@ suite('a ref that lateen.yaml names', () => {
     await using daemon = it.run({ env: { LATEEN_GIT_TOKEN: token } }, '--set', `region=${CANARY}`, '--interval', '1h');
     await it.untilStatus('shop', (status) => status?.['phase'] === 'running', 60_000);
     const wrong = await offer(it, 'refs/heads/env/summer2025', { 'shop.yaml': app(ns, 'shop', 'summer2025') });
-    const right = await offer(it, `refs/heads/env/${token}`, { 'shop.yaml': app(ns, 'shop', 'blue'), 'own.yaml': app(ns, 'own', token), 'bad.yaml': `kind: Application\nmetadata: {name: ${token}}\n` });
+    const right = await offer(it, `refs/heads/env/${token}`, {
+      'shop.yaml': app(ns, 'shop', 'blue'),
+      'own.yaml': app(ns, 'own', token),
+      'bad.yaml': `kind: Application\nmetadata: {name: ${token}}\n`,
+    });
     const plans = [await untilPlan(it, 'plans/heads/env/summer2025.md', wrong), await untilPlan(it, `plans/heads/env/${token}.md`, right)];
     assert.match(plans[0] ?? '', /`"summer2026"` → `"summer2025"`/);
     assert.match(plans[1] ?? '', /`"summer2026"` → `"blue"`/);
-    assert.doesNotMatch(plans.join('\n') + await it.bare.show(it.statusBranch, 'plans/index.yaml'), /\*\*\*/);
-    assert.deepEqual((await commitsOf(it)).filter((subject) => subject.includes('***')), []);
+    assert.doesNotMatch(plans.join('\n') + (await it.bare.show(it.statusBranch, 'plans/index.yaml')), /\*\*\*/);
+    assert.deepEqual(
+      (await commitsOf(it)).filter((subject) => subject.includes('***')),
+      [],
+    );
     // Whatever else is told, and logged, is masked as ever.
     assert.equal((await daemon.stop()).stderr.includes(token), false);
   });
@@ -128,11 +152,19 @@ suite('a ref that lateen.yaml names', () => {
     await it.push({ 'lateen.yaml': CONFIG, 'shop.yaml': app(ns, 'shop', 'blue') });
     const { work } = it;
     const shas: Record<string, string> = {};
-    shas['pull/1/head'] = await offer(it, 'refs/pull/1/head', { '.gitmodules': '[submodule "x"]\n\tpath = sub\n\turl = ext::sh -c "exit 1"\n', 'lfs.yaml': 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n' }, async () => {
-      await symlink('/etc/passwd', join(work.path, 'link.yaml'));
-      await symlink('..', join(work.path, 'up'));
-      await work.git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},sub`);
-    });
+    shas['pull/1/head'] = await offer(
+      it,
+      'refs/pull/1/head',
+      {
+        '.gitmodules': '[submodule "x"]\n\tpath = sub\n\turl = ext::sh -c "exit 1"\n',
+        'lfs.yaml': 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n',
+      },
+      async () => {
+        await symlink('/etc/passwd', join(work.path, 'link.yaml'));
+        await symlink('..', join(work.path, 'up'));
+        await work.git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},sub`);
+      },
+    );
     await offer(it, 'refs/heads/side', { 'shop.yaml': app(ns, 'shop', 'tagged') });
     await work.git('tag', '--annotate', '--message', 'x', 'v1', (await it.bare.head('side')) ?? '');
     await work.git('push', '--quiet', 'origin', 'refs/tags/v1', ':refs/heads/side');
@@ -140,7 +172,9 @@ suite('a ref that lateen.yaml names', () => {
     const blob = (await it.bare.git('rev-parse', 'main:shop.yaml')).trim();
     await it.bare.git('update-ref', 'refs/pull/2/head', blob);
     shas['pull/2/head'] = blob;
-    const empty = (await it.bare.git('-c', 'user.name=A', '-c', 'user.email=a@example.com', 'commit-tree', '-m', 'nothing', '4b825dc642cb6eb9a060e54bf8d69288fbee4904')).trim();
+    const empty = (
+      await it.bare.git('-c', 'user.name=A', '-c', 'user.email=a@example.com', 'commit-tree', '-m', 'nothing', '4b825dc642cb6eb9a060e54bf8d69288fbee4904')
+    ).trim();
     await it.bare.git('update-ref', 'refs/pull/3/head', empty);
     shas['pull/3/head'] = empty;
     shas['heads/env/a'] = await offer(it, 'refs/heads/env/a', { 'shop.yaml': app(ns, 'shop', 'one') });
@@ -164,11 +198,31 @@ suite('a ref that lateen.yaml names', () => {
     await it.push({ 'lateen.yaml': CONFIG, 'shop.yaml': app(it.namespace, 'shop', 'blue') });
     await using remote = await httpGitServer({ root: dirname(it.bare.path) });
     const port = await freePort();
-    await using _daemon = it.run({ env: { LATEEN_HOOK_SECRET: secret } }, '--set', `region=${CANARY}`, '--repo', remote.url('origin.git'), '--git-schemes', 'http', '--interval', '1h', '--listen', `127.0.0.1:${port}`);
+    await using _daemon = it.run(
+      { env: { LATEEN_HOOK_SECRET: secret } },
+      '--set',
+      `region=${CANARY}`,
+      '--repo',
+      remote.url('origin.git'),
+      '--git-schemes',
+      'http',
+      '--interval',
+      '1h',
+      '--listen',
+      `127.0.0.1:${port}`,
+    );
     await it.untilStatus('shop', (status) => status?.['phase'] === 'running', 60_000);
     const sha = await offer(it, 'refs/pull/7/head', { 'shop.yaml': app(it.namespace, 'shop', 'red') });
     const body = JSON.stringify({ ref: 'refs/pull/7/head', after: sha });
-    const answer = await fetch(`http://127.0.0.1:${port}/hook`, { method: 'POST', body, headers: { 'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`, 'x-github-delivery': 'd-1', 'x-github-event': 'push' } });
+    const answer = await fetch(`http://127.0.0.1:${port}/hook`, {
+      method: 'POST',
+      body,
+      headers: {
+        'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+        'x-github-delivery': 'd-1',
+        'x-github-event': 'push',
+      },
+    });
     assert.equal(answer.status, 202);
     assert.match(await untilPlan(it, 'plans/pull/7/head.md', sha), /`"blue"` → `"red"`/);
   });
@@ -176,8 +230,14 @@ suite('a ref that lateen.yaml names', () => {
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => { server.close(() => { resolve(); }); });
+  await new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
   return port;
 }

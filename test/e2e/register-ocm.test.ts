@@ -26,7 +26,12 @@ let hub: KubeClient;
 let register: Register;
 let wanted: ClusterRegistration;
 let done: string[] = [];
-const effects: Effects = { run: (kind, subject, effect) => { done.push(`${kind} ${subject}`); return effect(); } };
+const effects: Effects = {
+  run: (kind, subject, effect) => {
+    done.push(`${kind} ${subject}`);
+    return effect();
+  },
+};
 
 before(async () => {
   lab = await useLab(['hub', 'm1']);
@@ -34,7 +39,12 @@ before(async () => {
   await prepareHub(hub, await readDefinitions(CRDS), freeEffects, clock, signal);
   const { client } = lab.planes.hub;
   await client.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'open-cluster-management-hub' } });
-  await client.apply({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'registration-controller-lock', namespace: 'open-cluster-management-hub' }, spec: { holderIdentity: 'ocm', renewTime: new Date(clock.now()).toISOString().replace('Z', '000Z') } });
+  await client.apply({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'registration-controller-lock', namespace: 'open-cluster-management-hub' },
+    spec: { holderIdentity: 'ocm', renewTime: new Date(clock.now()).toISOString().replace('Z', '000Z') },
+  });
   register = openRegister({ hub, effects, redactor: createRedactor(), clock });
   wanted = { name: 'm1', connection: await connectionOf(lab.planes.m1), labels: { purpose: 'test' }, clusterSet: 'prod', boundTo: ['default'], hubServer: '' };
 });
@@ -50,8 +60,14 @@ async function agentClient(): Promise<KubeClient> {
 }
 
 const csr = (name: string, commonName: string, organizations: readonly string[]): KubeObject => ({
-  apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name, labels: { 'open-cluster-management.io/cluster-name': 'm1' } },
-  spec: { signerName: 'kubernetes.io/kube-apiserver-client', usages: ['digital signature', 'key encipherment', 'client auth'], request: Buffer.from(certificateRequest({ CN: [commonName], O: organizations }).pem).toString('base64') },
+  apiVersion: 'certificates.k8s.io/v1',
+  kind: 'CertificateSigningRequest',
+  metadata: { name, labels: { 'open-cluster-management.io/cluster-name': 'm1' } },
+  spec: {
+    signerName: 'kubernetes.io/kube-apiserver-client',
+    usages: ['digital signature', 'key encipherment', 'client auth'],
+    request: Buffer.from(certificateRequest({ CN: [commonName], O: organizations }).pem).toString('base64'),
+  },
 });
 
 test('hub and member get what an agent needs, and a second call waits without writing', async () => {
@@ -59,7 +75,10 @@ test('hub and member get what an agent needs, and a second call waits without wr
   assert.deepEqual([first.available, first.changed], [false, true]);
   const { client } = lab.planes.m1;
   const klusterlet = (await client.list('klusterlets'))[0];
-  assert.deepEqual([klusterlet?.metadata.name, klusterlet?.spec.clusterName, klusterlet?.spec.externalServerURLs[0].url], ['klusterlet', 'm1', lab.planes.m1.server]);
+  assert.deepEqual(
+    [klusterlet?.metadata.name, klusterlet?.spec.clusterName, klusterlet?.spec.externalServerURLs[0].url],
+    ['klusterlet', 'm1', lab.planes.m1.server],
+  );
   assert.equal((await client.get('deployments/open-cluster-management/klusterlet')).spec.template.spec.serviceAccountName, 'klusterlet');
   done = [];
   assert.match((await openRegister({ hub, effects, redactor: createRedactor(), clock })(wanted, signal)).message, /^cluster m1 has not asked to join yet/);
@@ -68,13 +87,26 @@ test('hub and member get what an agent needs, and a second call waits without wr
 
 test('with its token an agent may ask to join and nothing more; what it asks for another name is not approved', async () => {
   await using agent = await agentClient();
-  await agent.create({ apiVersion: `${CLUSTER}/v1`, kind: 'ManagedCluster', metadata: { name: 'm1' }, spec: { hubAcceptsClient: false, managedClusterClientConfigs: [{ url: lab.planes.m1.server }] } }, { fieldManager: 'agent' }, signal);
+  await agent.create(
+    {
+      apiVersion: `${CLUSTER}/v1`,
+      kind: 'ManagedCluster',
+      metadata: { name: 'm1' },
+      spec: { hubAcceptsClient: false, managedClusterClientConfigs: [{ url: lab.planes.m1.server }] },
+    },
+    { fieldManager: 'agent' },
+    signal,
+  );
   await assert.rejects(agent.list({ apiVersion: 'v1', kind: 'Secret', namespace: 'vela-system' }, signal), { code: 'transport/denied' });
   await agent.create(csr('m1-bad', 'system:admin', ['system:masters']), { fieldManager: 'agent' }, signal).catch(() => {});
   const bad = await lab.planes.hub.client.find('certificatesigningrequests/m1-bad');
   // Kubernetes itself refuses system:masters; another cluster's name only we do.
   if (bad === undefined) await agent.create(csr('m1-bad', `${NAME}:m2:agent`, [`${NAME}:m2`, `${NAME}:managed-clusters`]), { fieldManager: 'agent' }, signal);
-  await assert.rejects(register(wanted, signal), (error: Error & { code?: string }) => error.code === 'transport/join' && error.message.startsWith('cluster m1: CertificateSigningRequest m1-bad is not approved: it is for'));
+  await assert.rejects(
+    register(wanted, signal),
+    (error: Error & { code?: string }) =>
+      error.code === 'transport/join' && error.message.startsWith('cluster m1: CertificateSigningRequest m1-bad is not approved: it is for'),
+  );
   const { client } = lab.planes.hub;
   assert.equal((await client.get('certificatesigningrequests/m1-bad')).status.conditions, undefined);
   assert.equal((await client.get('managedclusters/m1')).spec.hubAcceptsClient, false);
@@ -91,15 +123,33 @@ test('its own request is approved and signed, the cluster accepted; joined and a
   const waiting = await register(wanted, signal);
   assert.equal(waiting.message, 'cluster m1 is not yet joined, and not yet available: its klusterlet has its certificate');
   const cluster = await client.get('managedclusters/m1');
-  assert.deepEqual([cluster.spec.hubAcceptsClient, cluster.metadata['labels'], cluster.metadata['annotations']], [true, { purpose: 'test', [`${CLUSTER}/clusterset`]: 'prod' }, { 'lateen.dev/delivery': 'ocm' }]);
+  assert.deepEqual(
+    [cluster.spec.hubAcceptsClient, cluster.metadata['labels'], cluster.metadata['annotations']],
+    [true, { purpose: 'test', [`${CLUSTER}/clusterset`]: 'prod' }, { 'lateen.dev/delivery': 'ocm' }],
+  );
   const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
-  const conditions = ['ManagedClusterJoined', 'ManagedClusterConditionAvailable'].map((type) => ({ type, status: 'True', reason: type, message: '', lastTransitionTime: now }));
-  await hub.patch({ apiVersion: `${CLUSTER}/v1`, kind: 'ManagedCluster', namespace: '', name: 'm1' }, 'merge', { status: { conditions } }, { fieldManager: 'agent', subresource: 'status' }, signal);
+  const conditions = ['ManagedClusterJoined', 'ManagedClusterConditionAvailable'].map((type) => ({
+    type,
+    status: 'True',
+    reason: type,
+    message: '',
+    lastTransitionTime: now,
+  }));
+  await hub.patch(
+    { apiVersion: `${CLUSTER}/v1`, kind: 'ManagedCluster', namespace: '', name: 'm1' },
+    'merge',
+    { status: { conditions } },
+    { fieldManager: 'agent', subresource: 'status' },
+    signal,
+  );
   done = [];
-  assert.deepEqual(await until('available', async () => {
-    const state = await register(wanted, signal);
-    return state.available ? state : undefined;
-  }), { available: true, changed: false, message: '' });
+  assert.deepEqual(
+    await until('available', async () => {
+      const state = await register(wanted, signal);
+      return state.available ? state : undefined;
+    }),
+    { available: true, changed: false, message: '' },
+  );
   assert.deepEqual(done, []);
 });
 
@@ -124,6 +174,9 @@ test('a daemon takes the klusterlet off the member when somebody deletes the clu
   assert.ok(await plane.client.find('managedclusters/m1'));
   await using daemon = it.run({}, '--interval', '2s');
   await until('the cluster is gone', async () => ((await plane.client.find('managedclusters/m1')) === undefined ? true : undefined), 60_000);
-  assert.deepEqual([await m1.client.find(`secrets/${AGENTS}/bootstrap-hub-kubeconfig`), await plane.client.find('secrets/vela-system/lateen-klusterlet-m1')], [undefined, undefined]);
+  assert.deepEqual(
+    [await m1.client.find(`secrets/${AGENTS}/bootstrap-hub-kubeconfig`), await plane.client.find('secrets/vela-system/lateen-klusterlet-m1')],
+    [undefined, undefined],
+  );
   assert.equal((await daemon.stop()).code, 0);
 });

@@ -32,7 +32,12 @@ let tender: Tender;
 let transport: Transport;
 let controller: Controller;
 let effects: string[] = [];
-const noted: Effects = { run: (kind, subject, effect) => { effects.push(`${kind} ${subject}`); return effect(); } };
+const noted: Effects = {
+  run: (kind, subject, effect) => {
+    effects.push(`${kind} ${subject}`);
+    return effect();
+  },
+};
 
 before(async () => {
   lab = await useLab(['hub', 'm1']);
@@ -41,7 +46,13 @@ before(async () => {
   registry = openClusters({ hub, clock, redactor, allowNoCa: false });
   tender = openTender({ hub, registry, effects: freeEffects, clock, memberDefinitions: await readMemberDefinitions(CRDS) });
   transport = carryOutJobs(openTransport({ clusters: () => Promise.resolve(hub), effects: noted, redactor, cache: null }), redactor);
-  controller = clusterRegisterJobController({ objects: objectsOf(hub), register: openRegister({ hub, effects: noted, redactor, clock }), effects: noted, redactor, clock });
+  controller = clusterRegisterJobController({
+    objects: objectsOf(hub),
+    register: openRegister({ hub, effects: noted, redactor, clock }),
+    effects: noted,
+    redactor,
+    clock,
+  });
 });
 after(async () => {
   await registry?.[Symbol.asyncDispose]();
@@ -53,19 +64,49 @@ async function jobFor(name: string, flags: Readonly<Record<string, string>> = {}
   const { endpoint, ca, login } = await connectionOf(lab.planes.m1);
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   const { cert, key } = 'token' in login ? assert.fail() : login;
-  const all = { 'cluster-name': name, 'hub-api-server': '', 'cluster-ca-cert': base64(ca ?? ''), 'client-cert': base64(cert), 'client-key': base64(key), 'api-server-internet': endpoint, 'kube-config': '', ...flags };
-  const container = { name: 'cluster-register', image: 'oamdev/cluster-register:v1.0', imagePullPolicy: 'Always', command: ['/app', ...Object.entries(all).map(([flag, value]) => `--${flag}=${value}`)] };
-  return { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'cluster-register', namespace: 'default' }, spec: { template: { spec: { containers: [container], restartPolicy: 'OnFailure', serviceAccountName: 'cluster-register' } } } };
+  const all = {
+    'cluster-name': name,
+    'hub-api-server': '',
+    'cluster-ca-cert': base64(ca ?? ''),
+    'client-cert': base64(cert),
+    'client-key': base64(key),
+    'api-server-internet': endpoint,
+    'kube-config': '',
+    ...flags,
+  };
+  const container = {
+    name: 'cluster-register',
+    image: 'oamdev/cluster-register:v1.0',
+    imagePullPolicy: 'Always',
+    command: ['/app', ...Object.entries(all).map(([flag, value]) => `--${flag}=${value}`)],
+  };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'cluster-register', namespace: 'default' },
+    spec: { template: { spec: { containers: [container], restartPolicy: 'OnFailure', serviceAccountName: 'cluster-register' } } },
+  };
 }
 
 /** What a delivery does with one object: looks, decides, applies where that says so. */
 async function deliver(object: KubeObject): Promise<{ readonly action: string; readonly receipt: Receipt | null; readonly live: KubeObject | null }> {
   const key = keyOf(LOCAL, object);
   const seen = (await transport.observe([key], signal)).get(keyText(key)) ?? assert.fail();
-  const change = decide({ key, object, rules: { ...PLAIN_RULES, takeOver: true }, origin: null, component: '', trait: '', output: '' }, seen, { namespace: 'default', name: '', dialect: '1.1' });
+  const change = decide({ key, object, rules: { ...PLAIN_RULES, takeOver: true }, origin: null, component: '', trait: '', output: '' }, seen, {
+    namespace: 'default',
+    name: '',
+    dialect: '1.1',
+  });
   if (change.action === 'keep') return { action: 'keep', receipt: null, live: change.live };
   assert.ok(change.wanted !== null && change.action !== 'refuse', change.reason);
-  return { action: change.action, receipt: await transport.apply({ key, object: change.wanted.object, rules: change.wanted.rules, live: change.live, owned: change.action === 'update' }, signal), live: change.live };
+  return {
+    action: change.action,
+    receipt: await transport.apply(
+      { key, object: change.wanted.object, rules: change.wanted.rules, live: change.live, owned: change.action === 'update' },
+      signal,
+    ),
+    live: change.live,
+  };
 }
 
 const liveJob = (): Promise<KubeObject | null> => hub.get({ apiVersion: 'batch/v1', kind: 'Job', namespace: 'default', name: 'cluster-register' }, signal);
@@ -100,11 +141,17 @@ test('the published Job, applied unchanged, is carried out: the cluster is avail
   assert.deepEqual(effects, ['delete Job default/cluster-register', 'apply Job default/cluster-register']);
   assert.deepEqual((await carryOut()).at(-1), '');
   const live = (await liveJob()) ?? assert.fail();
-  assert.deepEqual([(live['spec'] as { managedBy: string }).managedBy, (live['status'] as { succeeded: number }).succeeded], ['lateen.dev/cluster-register', 1]);
+  assert.deepEqual(
+    [(live['spec'] as { managedBy: string }).managedBy, (live['status'] as { succeeded: number }).succeeded],
+    ['lateen.dev/cluster-register', 1],
+  );
   const { client } = lab.planes.hub;
   assert.deepEqual(await client.list('pods'), [], 'Kubernetes has run nothing');
   const cluster = await client.get('managedclusters/poc-01');
-  assert.deepEqual([cluster.metadata['labels'], cluster.metadata['annotations']], [{ 'cluster.open-cluster-management.io/clusterset': 'default' }, { 'lateen.dev/delivery': 'direct' }]);
+  assert.deepEqual(
+    [cluster.metadata['labels'], cluster.metadata['annotations']],
+    [{ 'cluster.open-cluster-management.io/clusterset': 'default' }, { 'lateen.dev/delivery': 'direct' }],
+  );
   assert.match((await client.show('managedclusters')).split('\n')[1] ?? '', new RegExp(`^poc-01 +true +${lab.planes.m1.server} +True +True`));
   assert.match((await client.show('jobs')).split('\n').find((line) => line.includes('cluster-register')) ?? '', /Complete +1\/1/);
 });
@@ -114,13 +161,18 @@ test('a second run writes nothing, and what a template reads back is the Job as 
   const { action, live } = await deliver(await jobFor('poc-01'));
   assert.equal(action, 'keep');
   assert.equal(((live ?? assert.fail())['status'] as { succeeded: number }).succeeded, 1);
-  assert.deepEqual(Object.keys(live?.['spec'] as object).filter((field) => field === 'suspend' || field === 'managedBy'), []);
+  assert.deepEqual(
+    Object.keys(live?.['spec'] as object).filter((field) => field === 'suspend' || field === 'managedBy'),
+    [],
+  );
   assert.deepEqual(await turn(), { retryAfterMs: null, changed: false, message: '', fault: null });
   assert.deepEqual(effects, []);
 });
 
 test('labels and set that the next step writes stay', async () => {
-  await lab.planes.hub.client.patch('managedclusters/poc-01', { metadata: { labels: { purpose: 'test', 'cluster.open-cluster-management.io/clusterset': 'prod' } } });
+  await lab.planes.hub.client.patch('managedclusters/poc-01', {
+    metadata: { labels: { purpose: 'test', 'cluster.open-cluster-management.io/clusterset': 'prod' } },
+  });
   const register = openRegister({ hub, effects: noted, redactor, clock });
   effects = [];
   const asked = { name: 'poc-01', connection: await connectionOf(lab.planes.m1), labels: {}, clusterSet: null, boundTo: [], hubServer: '' };
@@ -131,7 +183,10 @@ test('labels and set that the next step writes stay', async () => {
 test('a second cluster under the same name of a Job has its turn when the first is done, and the first stays done', async () => {
   const [one, two] = [await jobFor('poc-01'), await jobFor('poc-02')];
   await deliver(two);
-  await assert.rejects(deliver(await jobFor('poc-03')), (error) => error instanceof Fault && error.kind === 'waiting' && /still registers cluster poc-02/.test(error.message));
+  await assert.rejects(
+    deliver(await jobFor('poc-03')),
+    (error) => error instanceof Fault && error.kind === 'waiting' && /still registers cluster poc-02/.test(error.message),
+  );
   const between = await deliver(one);
   assert.equal(between.receipt?.changed, false);
   await carryOut();
@@ -153,5 +208,8 @@ test('a cluster whose ManagedCluster is deleted loses its connection after that'
   });
   assert.ok(await client.find('secrets/vela-system/poc-01'));
   await tender.tend(signal);
-  assert.deepEqual(registry.last().members.map(({ name }) => name), ['poc-01']);
+  assert.deepEqual(
+    registry.last().members.map(({ name }) => name),
+    ['poc-01'],
+  );
 });

@@ -460,17 +460,37 @@ subjects: [{kind: ServiceAccount, name: small, namespace: ${namespace}}]
   assert.ok(seen !== undefined && 'fault' in seen);
   const user = `User "system:serviceaccount:${namespace}:small"`;
   assert.deepEqual([written.code, seen.fault.code], ['transport/denied', 'transport/denied']);
-  assert.ok(written.message.includes(`${user} cannot patch resource "secrets"`) && seen.fault.message.includes(`${user} cannot get resource "secrets"`), `${written.message} / ${seen.fault.message}`);
+  assert.ok(
+    written.message.includes(`${user} cannot patch resource "secrets"`) && seen.fault.message.includes(`${user} cannot get resource "secrets"`),
+    `${written.message} / ${seen.fault.message}`,
+  );
   await put(secret, null);
 });
 
 test('a rehearsal tells what the server would refuse, and writes nothing', async () => {
   const namespace = await scratch();
   const requestFor = (object: KubeObject): ApplyRequest => ({ key: keyOf('local', object), object, rules: PLAIN_RULES, live: null, owned: false });
-  const ask = async (object: KubeObject): Promise<string> => (await transport.rehearse?.(requestFor(object), signal).then(() => 'taken', (error: unknown) => (error as Fault).code)) ?? 'cannot be asked';
-  const twice = deployment(namespace, 'twice', { env: [{ name: 'X', value: '1' }, { name: 'X', value: '2' }] });
+  const ask = async (object: KubeObject): Promise<string> =>
+    (await transport.rehearse?.(requestFor(object), signal).then(
+      () => 'taken',
+      (error: unknown) => (error as Fault).code,
+    )) ?? 'cannot be asked';
+  const twice = deployment(namespace, 'twice', {
+    env: [
+      { name: 'X', value: '1' },
+      { name: 'X', value: '2' },
+    ],
+  });
   const odd = deployment(namespace, 'Odd Name');
-  assert.deepEqual([await ask(deployment(namespace, 'web')), await ask(odd), await ask(deployment('not-there', 'web')), await ask({ apiVersion: 'example.com/v1', kind: 'Nothing', metadata: { name: 'a', namespace } })], ['taken', 'transport/invalid', 'transport/no-namespace', 'transport/no-kind']);
+  assert.deepEqual(
+    [
+      await ask(deployment(namespace, 'web')),
+      await ask(odd),
+      await ask(deployment('not-there', 'web')),
+      await ask({ apiVersion: 'example.com/v1', kind: 'Nothing', metadata: { name: 'a', namespace } }),
+    ],
+    ['taken', 'transport/invalid', 'transport/no-namespace', 'transport/no-kind'],
+  );
   assert.equal(await ask(twice), 'taken', 'what server-side apply cannot take is asked about as it is made');
   assert.equal(await lab.planes.hub.client.find(`deployments/${namespace}/web`), undefined);
 });
@@ -482,7 +502,11 @@ test("KubeVela's kinds are installed where they are absent, with its columns, an
   const definitions = await readDefinitions(CRDS);
   const written = await prepareHub(client, definitions, effects, clock, signal);
   const others = definitions.map((definition) => definition.metadata.name ?? '').filter((name) => name !== 'workflows.core.oam.dev');
-  assert.deepEqual(written.filter((name) => !name.endsWith('-view')), [...others, 'vela-system'].sort(), 'the namespace, and all but the one that was there; beside them the views of the vela CLI');
+  assert.deepEqual(
+    written.filter((name) => !name.endsWith('-view')),
+    [...others, 'vela-system'].sort(),
+    'the namespace, and all but the one that was there; beside them the views of the vela CLI',
+  );
   assert.deepEqual(await prepareHub(client, definitions, effects, clock, signal), []);
   assert.equal((await kube.get('customresourcedefinitions/workflows.core.oam.dev')).metadata['labels']?.['app.kubernetes.io/part-of'], undefined);
 

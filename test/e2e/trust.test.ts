@@ -7,7 +7,7 @@ import { useLab, type ControlPlane } from '../lab/lab.ts';
 import { openScenario, runDaemon, type Scenario } from '../rig/daemon.ts';
 import { git, isInstalled, signWith, sshSigner, type Signer } from '../rig/git.ts';
 
-const skip = await isInstalled('ssh-keygen') ? false : 'NOT RUN: ssh-keygen is not installed';
+const skip = (await isInstalled('ssh-keygen')) ? false : 'NOT RUN: ssh-keygen is not installed';
 
 let lab: Awaited<ReturnType<typeof useLab<'hub'>>>;
 let hub: ControlPlane;
@@ -35,7 +35,10 @@ async function open(name: string): Promise<Trusted> {
   await writeFile(allowed, `ada@example.com ${ada.publicKey}\n`);
   await writeFile(approvers, `approvers: [{who: ada@example.com, namespaces: [${it.namespace}]}]\n`);
   return {
-    ...it, ada, eve, approvers,
+    ...it,
+    ada,
+    eve,
+    approvers,
     pass: (...args) => it.once('--allowed-signers', allowed, ...args),
     as: async (who, files) => {
       await signWith(it.work, who);
@@ -44,7 +47,8 @@ async function open(name: string): Promise<Trusted> {
   };
 }
 
-const configMap = (namespace: string, a: string): string => `${JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace }, data: { a } })}\n`;
+const configMap = (namespace: string, a: string): string =>
+  `${JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace }, data: { a } })}\n`;
 
 const component = (name: string): string => `
     - name: ${name}
@@ -63,7 +67,8 @@ spec:
       - {name: two, type: apply-component, properties: {component: last}}
 `;
 
-const codes = (status: { readonly diagnostics?: readonly { readonly code: string; readonly at?: string }[] } | null): readonly string[] => (status?.diagnostics ?? []).map((item) => `${item.code} ${item.at ?? ''}`.trim());
+const codes = (status: { readonly diagnostics?: readonly { readonly code: string; readonly at?: string }[] } | null): readonly string[] =>
+  (status?.diagnostics ?? []).map((item) => `${item.code} ${item.at ?? ''}`.trim());
 
 suite('trust in the source', { skip }, () => {
   test('a commit that nobody known has signed is not applied and told; a signed one on top is', async () => {
@@ -74,7 +79,10 @@ suite('trust in the source', { skip }, () => {
     await it.as(it.eve, { 'a.yaml': configMap(ns, 'zero') });
     const nothing = await signed();
     assert.deepEqual([nothing.code, await live()], [2, undefined]);
-    assert.match(nothing.stderr, /source\/unverified: the commit \w+ of main is signed by the key SHA256:\S+, which the operator has not named; nothing is applied/);
+    assert.match(
+      nothing.stderr,
+      /source\/unverified: the commit \w+ of main is signed by the key SHA256:\S+, which the operator has not named; nothing is applied/,
+    );
     const good = await it.as(it.ada, { 'a.yaml': configMap(ns, 'one') });
     const one = await signed();
     assert.deepEqual([one.code, await live()], [0, 'one'], one.stdout + one.stderr);
@@ -122,16 +130,27 @@ suite('approval by commit', { skip }, () => {
     assert.equal((await judged()).code, 1);
     assert.equal((await it.status('shop'))?.['phase'], 'workflowSuspending');
     const hash = (await it.status('shop'))?.['revisionHash'] as string;
-    await it.as(it.eve, { 'deploy/go.yaml': JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'go' }, spec: { action: 'resume', target: { kind: 'Application', namespace: ns, name: 'shop' }, step: 'pause', hash, expires: '2999-01-01T00:00:00Z' } }) });
+    await it.as(it.eve, {
+      'deploy/go.yaml': JSON.stringify({
+        apiVersion: 'lateen.dev/v1alpha1',
+        kind: 'Approval',
+        metadata: { name: 'go' },
+        spec: { action: 'resume', target: { kind: 'Application', namespace: ns, name: 'shop' }, step: 'pause', hash, expires: '2999-01-01T00:00:00Z' },
+      }),
+    });
     const forged = await judged();
     assert.equal(forged.code, 1, forged.stdout + forged.stderr);
-    assert.match(forged.stdout, /deploy\/go\.yaml:1:1: .*plan\/approval.*the Approval go does not count: the commit \w+ that brought it is signed by the key SHA256:/);
+    assert.match(
+      forged.stdout,
+      /deploy\/go\.yaml:1:1: .*plan\/approval.*the Approval go does not count: the commit \w+ that brought it is signed by the key SHA256:/,
+    );
     assert.equal(await hub.client.find(`configmaps/${ns}/last`), undefined);
 
     // Ada in a clone of her own, with her own git configuration.
     const clone = join(it.directory, 'clone');
     await git(it.directory, 'clone', '--quiet', it.bare.path, clone);
-    for (const [key, value] of Object.entries({ ...it.ada.config, 'user.name': 'Ada', 'user.email': 'ada@example.com' })) await git(clone, 'config', key, value);
+    for (const [key, value] of Object.entries({ ...it.ada.config, 'user.name': 'Ada', 'user.email': 'ada@example.com' }))
+      await git(clone, 'config', key, value);
     const approve = (...args: readonly string[]) => runDaemon(['approve', 'resume', `${ns}/shop`, '--repo', clone, '--instance', it.instance, ...args]);
     const unknown = await approve('--step', 'paus');
     assert.equal(unknown.code, 2);
@@ -139,7 +158,12 @@ suite('approval by commit', { skip }, () => {
     const given = await approve('--step', 'pause', '--reason', 'looks right', '--push');
     assert.equal(given.code, 0, given.stdout + given.stderr);
     const file = `deploy/approvals/resume-${ns}-shop-pause-${hash.slice(0, 8)}.yaml`;
-    assert.match(given.stdout, new RegExp(`The content is ${hash}, as the branch ${it.statusBranch} says\\.\nApproved: resume step pause of Application ${ns}/shop, until .*\\.\n${file} committed as \\w{10}, signed with your key\\.\nPushed\\.`));
+    assert.match(
+      given.stdout,
+      new RegExp(
+        `The content is ${hash}, as the branch ${it.statusBranch} says\\.\nApproved: resume step pause of Application ${ns}/shop, until .*\\.\n${file} committed as \\w{10}, signed with your key\\.\nPushed\\.`,
+      ),
+    );
     const again = await approve('--step', 'pause');
     assert.equal(again.code, 2);
     assert.match(again.stderr, /is there already/);
@@ -148,7 +172,10 @@ suite('approval by commit', { skip }, () => {
     const status = await it.status('shop');
     assert.deepEqual([status?.['phase'], status?.['approvals']], ['running', [{ by: 'ada@example.com', action: 'resume', target: 'pause', source: file }]]);
     const [commit] = await it.bare.log(it.statusBranch);
-    assert.deepEqual(commit?.trailers.filter(([key]) => key === 'Approved-By'), [['Approved-By', 'ada@example.com']]);
+    assert.deepEqual(
+      commit?.trailers.filter(([key]) => key === 'Approved-By'),
+      [['Approved-By', 'ada@example.com']],
+    );
   });
 
   test('where the hub may not resume, a step that somebody resumed there waits on, and is told', async () => {
@@ -159,7 +186,19 @@ suite('approval by commit', { skip }, () => {
     assert.equal((await denied()).code, 1);
     const ref = `applications.core.oam.dev/${ns}/shop`;
     const { workflow } = (await hub.client.get(ref)).status;
-    await hub.client.patch(ref, { status: { workflow: { ...workflow, suspend: false, steps: workflow.steps.map((step: { phase: string }) => (step.phase === 'suspending' ? { ...step, phase: 'running' } : step)) } } }, 'status');
+    await hub.client.patch(
+      ref,
+      {
+        status: {
+          workflow: {
+            ...workflow,
+            suspend: false,
+            steps: workflow.steps.map((step: { phase: string }) => (step.phase === 'suspending' ? { ...step, phase: 'running' } : step)),
+          },
+        },
+      },
+      'status',
+    );
     const kept = await denied();
     assert.equal(kept.code, 1, kept.stdout + kept.stderr);
     assert.equal(await hub.client.find(`configmaps/${ns}/last`), undefined);
@@ -168,22 +207,39 @@ suite('approval by commit', { skip }, () => {
     assert.match(JSON.stringify(live.status.workflow.steps), /resumed on the hub, which counts for nothing here/);
   });
 
-  test('what cannot be had back goes by an approver\'s Approval, which speaks of what he may approve', async () => {
+  test("what cannot be had back goes by an approver's Approval, which speaks of what he may approve", async () => {
     await using it = await open('delete');
     const ns = it.namespace;
     // The claim waits for a volume that never comes.
     const judged = (): ReturnType<Scenario['once']> => it.pass('--approvers', it.approvers, '--wait', '2s');
-    const claim = JSON.stringify({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: ns }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } });
+    const claim = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data', namespace: ns },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
     await it.as(null, { 'claim.yaml': claim, 'space.yaml': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: `${ns}-b` } }) });
     await judged();
     await it.as(null, { 'claim.yaml': null, 'space.yaml': null });
     assert.match((await judged()).stdout, /plan\/guard/);
     const uid = (await hub.client.get(`persistentvolumeclaims/${ns}/data`)).metadata.uid as string;
-    const approval = (name: string, target: object): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name }, spec: { action: 'delete', target, expires: '2999-01-01T00:00:00Z' } });
-    await it.as(it.ada, { 'go.yaml': approval('go', { kind: 'PersistentVolumeClaim', namespace: ns, name: 'data', uid: 'another' }), 'space-go.yaml': approval('space', { kind: 'Namespace', name: `${ns}-b` }) });
+    const approval = (name: string, target: object): string =>
+      JSON.stringify({
+        apiVersion: 'lateen.dev/v1alpha1',
+        kind: 'Approval',
+        metadata: { name },
+        spec: { action: 'delete', target, expires: '2999-01-01T00:00:00Z' },
+      });
+    await it.as(it.ada, {
+      'go.yaml': approval('go', { kind: 'PersistentVolumeClaim', namespace: ns, name: 'data', uid: 'another' }),
+      'space-go.yaml': approval('space', { kind: 'Namespace', name: `${ns}-b` }),
+    });
     const kept = await judged();
-    assert.match(kept.stdout, /the Approval space does not count: the commit \w+ that brought it is signed by ada@example\.com, who may not approve to delete Namespace/);
-    assert.equal((await hub.client.get(`persistentvolumeclaims/${ns}/data`)).metadata['deletionTimestamp'], undefined, 'the uid is another one\'s');
+    assert.match(
+      kept.stdout,
+      /the Approval space does not count: the commit \w+ that brought it is signed by ada@example\.com, who may not approve to delete Namespace/,
+    );
+    assert.equal((await hub.client.get(`persistentvolumeclaims/${ns}/data`)).metadata['deletionTimestamp'], undefined, "the uid is another one's");
     await it.as(it.ada, { 'go.yaml': approval('go', { kind: 'PersistentVolumeClaim', namespace: ns, name: 'data', uid }) });
     await judged();
     await hub.client.gone(`persistentvolumeclaims/${ns}/data`);

@@ -17,16 +17,25 @@ after(() => lab?.stop());
 
 const open = (name: string): Promise<Scenario> => openScenario({ name, hub: hub.client, kubeconfig: hub.kubeconfig });
 
-const app = (namespace: string, name: string, value: string): string => JSON.stringify({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace },
-  spec: { components: [{ name, type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value } }] } }] },
-});
-const isReady = (status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } | null): boolean => status?.conditions?.some((item) => item.type === 'Ready' && item.status === 'True') === true;
+const app = (namespace: string, name: string, value: string): string =>
+  JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name, namespace },
+    spec: {
+      components: [{ name, type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value } }] } }],
+    },
+  });
+const isReady = (status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } | null): boolean =>
+  status?.conditions?.some((item) => item.type === 'Ready' && item.status === 'True') === true;
 
 /** Every commit has one parent, and the oldest none: nothing was merged, nothing thrown away. */
 async function assertLinear(it: Scenario): Promise<number> {
   const log = await it.bare.log(it.statusBranch);
-  assert.deepEqual(log.map((commit) => commit.parents), log.map((_, i) => (i + 1 < log.length ? [log[i + 1]?.sha] : [])));
+  assert.deepEqual(
+    log.map((commit) => commit.parents),
+    log.map((_, i) => (i + 1 < log.length ? [log[i + 1]?.sha] : [])),
+  );
   return log.length;
 }
 
@@ -46,12 +55,22 @@ suite('two daemons on one hub', () => {
     assert.match(third.stderr, /lateen explain transport\/lease/);
     await it.push({ 'app.json': app(ns, 'app', '2') });
     await hub.client.until(`configmaps/${ns}/app`, (object) => object?.data.value === '2');
-    assert.equal(second.logs().some((line) => line.msg === 'new commit'), false);
+    assert.equal(
+      second.logs().some((line) => line.msg === 'new commit'),
+      false,
+    );
     await first.kill();
     await it.push({ 'app.json': app(ns, 'app', '3') });
     await hub.client.until(`configmaps/${ns}/app`, (object) => object?.data.value === '3', { timeoutMs: 40_000 });
     await it.untilStatus('app', (status) => isReady(status) && status?.['revision'] === 'app-v3');
-    assert.deepEqual(await namesOf(hub.client, ns), ['Application/app', 'ApplicationRevision/app-v1', 'ApplicationRevision/app-v2', 'ApplicationRevision/app-v3', 'ConfigMap/app', `ResourceTracker/app-v3-${ns}`]);
+    assert.deepEqual(await namesOf(hub.client, ns), [
+      'Application/app',
+      'ApplicationRevision/app-v1',
+      'ApplicationRevision/app-v2',
+      'ApplicationRevision/app-v3',
+      'ConfigMap/app',
+      `ResourceTracker/app-v3-${ns}`,
+    ]);
     await assertLinear(it);
     assert.equal((await second.stop()).code, 0);
     const lease = await hub.client.get(`leases.coordination.k8s.io/vela-system/lateen-${it.instance}`);
@@ -124,10 +143,22 @@ suite('two writers on the status branch', () => {
     writing.abort();
     await writer;
     assert.equal((await daemon.stop()).code, 0);
-    assert.deepEqual(await it.bare.files(it.statusBranch), ['README.md', `applications/${ns}/app.yaml`, ...[1, 2, 3, 4, 5].map((turn) => `applications/${ns}/more-${turn}.yaml`), ...written, 'repository.yaml'].sort());
+    assert.deepEqual(
+      await it.bare.files(it.statusBranch),
+      [
+        'README.md',
+        `applications/${ns}/app.yaml`,
+        ...[1, 2, 3, 4, 5].map((turn) => `applications/${ns}/more-${turn}.yaml`),
+        ...written,
+        'repository.yaml',
+      ].sort(),
+    );
     const count = await assertLinear(it);
     assert.ok(count >= written.length + 6, `${count} commits`);
-    assert.deepEqual((await it.bare.git('reflog', 'show', it.statusBranch).catch(() => '')).split('\n').filter((line) => line.includes('forced')), []);
+    assert.deepEqual(
+      (await it.bare.git('reflog', 'show', it.statusBranch).catch(() => '')).split('\n').filter((line) => line.includes('forced')),
+      [],
+    );
   });
 
   test('a branch that its server will not take is told, and the status is pushed with the next pass', async () => {
@@ -176,7 +207,11 @@ suite('a hub that is away', () => {
     try {
       const sha = await it.push({ 'app.json': app(ns, 'app', '2') });
       await daemon.untilLog((line) => line.msg === 'pass failed', 60_000);
-      await until('the branch tells of it', async () => (((await it.repositoryStatus())?.['fault'] as { code?: string } | undefined)?.code === 'transport/unreachable' ? true : undefined), 30_000);
+      await until(
+        'the branch tells of it',
+        async () => (((await it.repositoryStatus())?.['fault'] as { code?: string } | undefined)?.code === 'transport/unreachable' ? true : undefined),
+        30_000,
+      );
       assert.notEqual(await it.status('app'), null);
       await hub.startApiServer();
       await it.untilStatus('app', (status) => status?.['appliedRevision'] === sha && isReady(status), 60_000);
@@ -190,7 +225,21 @@ suite('a hub that is away', () => {
 });
 
 suite('a repository that is not there', () => {
-  const verb = async (repo: string, directory: string, ...args: readonly string[]) => runDaemon(['once', '--repo', repo, '--kubeconfig', hub.kubeconfig, '--work-dir', join(directory, 'work'), '--instance', 'nowhere', '--log-format', 'json', ...args]);
+  const verb = async (repo: string, directory: string, ...args: readonly string[]) =>
+    runDaemon([
+      'once',
+      '--repo',
+      repo,
+      '--kubeconfig',
+      hub.kubeconfig,
+      '--work-dir',
+      join(directory, 'work'),
+      '--instance',
+      'nowhere',
+      '--log-format',
+      'json',
+      ...args,
+    ]);
 
   test('one that does not exist, an empty one, and a missing branch: exit code 2, the code, and what to do', async () => {
     await using directory = await temporaryDirectory();

@@ -57,7 +57,21 @@ after(async () => {
 });
 
 const tend = (over: Partial<TendOptions> = {}): Promise<readonly WorkReport[]> =>
-  tendWorks({ hub: hubClient, cluster: { name: CLUSTER, client: memberClient }, hubUrl: HUB_URL, agentId: 'a1', definitions, effects, clock, redactor: createRedactor(), memory, ...over }, signal);
+  tendWorks(
+    {
+      hub: hubClient,
+      cluster: { name: CLUSTER, client: memberClient },
+      hubUrl: HUB_URL,
+      agentId: 'a1',
+      definitions,
+      effects,
+      clock,
+      redactor: createRedactor(),
+      memory,
+      ...over,
+    },
+    signal,
+  );
 
 /** What one tend did to the world. */
 async function effectsOf(over: Partial<TendOptions> = {}): Promise<readonly string[]> {
@@ -67,24 +81,39 @@ async function effectsOf(over: Partial<TendOptions> = {}): Promise<readonly stri
 }
 
 const work = (name: string, manifests: readonly object[], spec: object = {}): KubeInput => ({
-  apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name, namespace: CLUSTER }, spec: { workload: { manifests }, ...spec },
+  apiVersion: 'work.open-cluster-management.io/v1',
+  kind: 'ManifestWork',
+  metadata: { name, namespace: CLUSTER },
+  spec: { workload: { manifests }, ...spec },
 });
-const configMap = (name: string, data: object = { a: 'b' }, namespace = 'default'): KubeInput => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data });
+const configMap = (name: string, data: object = { a: 'b' }, namespace = 'default'): KubeInput => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace },
+  data,
+});
 const readWork = (name: string): Promise<KubeObject> => hub.client.get(`manifestworks.work.open-cluster-management.io/${CLUSTER}/${name}`);
 const findWork = (name: string): Promise<KubeObject | undefined> => hub.client.find(`manifestworks.work.open-cluster-management.io/${CLUSTER}/${name}`);
 const dropWork = (name: string): Promise<unknown> => hub.client.delete(`manifestworks.work.open-cluster-management.io/${CLUSTER}/${name}`);
-const findApplied = (name: string): Promise<KubeObject | undefined> => spoke.client.find(`appliedmanifestworks.work.open-cluster-management.io/${appliedWorkName(HUB_URL, name)}`);
+const findApplied = (name: string): Promise<KubeObject | undefined> =>
+  spoke.client.find(`appliedmanifestworks.work.open-cluster-management.io/${appliedWorkName(HUB_URL, name)}`);
 const findConfigMap = (name: string, namespace = 'default'): Promise<KubeObject | undefined> => spoke.client.find(`configmaps/${namespace}/${name}`);
 const recorded = <T>(file: string): T => load(readFileSync(join(CASES, file), 'utf8')) as T;
-const reportOf = (reports: readonly WorkReport[], name: string): WorkReport => reports.find((report) => report.name === name) ?? assert.fail(`no report of ${name}`);
-const conditionsOf = (object: KubeObject): Record<string, string> => Object.fromEntries(object.status.conditions.map((it: any) => [it.type, `${it.status} ${it.reason}: ${it.message}`]));
+const reportOf = (reports: readonly WorkReport[], name: string): WorkReport =>
+  reports.find((report) => report.name === name) ?? assert.fail(`no report of ${name}`);
+const conditionsOf = (object: KubeObject): Record<string, string> =>
+  Object.fromEntries(object.status.conditions.map((it: any) => [it.type, `${it.status} ${it.reason}: ${it.message}`]));
 
 /** A status without what differs from run to run. */
 function bare(value: any): unknown {
   if (Array.isArray(value)) return value.map(bare);
   if (typeof value !== 'object' || value === null) return value;
   if (value.name === 'clusterIP' && value.fieldValue !== undefined) return { name: value.name, fieldValue: { type: value.fieldValue.type } };
-  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== 'lastTransitionTime' && key !== 'uid').map(([key, field]) => [key, bare(field)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== 'lastTransitionTime' && key !== 'uid')
+      .map(([key, field]) => [key, bare(field)]),
+  );
 }
 
 /** Takes everything of a test away, finalizers or not. */
@@ -93,7 +122,8 @@ async function clear(): Promise<void> {
   for (let round = 0; round < 20; round++) {
     const reports = await tend();
     if (reports.length === 0) return;
-    for (const item of await spoke.client.list('configmaps/default')) if (item.metadata['finalizers'] !== undefined) await spoke.client.patch(item, { metadata: { finalizers: null } });
+    for (const item of await spoke.client.list('configmaps/default'))
+      if (item.metadata['finalizers'] !== undefined) await spoke.client.patch(item, { metadata: { finalizers: null } });
     await sleep(50);
   }
   assert.fail('the works do not go');
@@ -122,14 +152,18 @@ suite('as OCM 1.3.1 left it', { skip }, () => {
     }
     const records = recorded<{ items: KubeObject[] }>('spoke-appliedmanifestworks.yaml').items;
     const live = await spoke.client.list('appliedmanifestworks.work.open-cluster-management.io');
-    const shape = ({ metadata, spec, status }: KubeObject): unknown => bare({ name: metadata.name, labels: metadata['labels'], finalizers: metadata['finalizers'], spec, status });
+    const shape = ({ metadata, spec, status }: KubeObject): unknown =>
+      bare({ name: metadata.name, labels: metadata['labels'], finalizers: metadata['finalizers'], spec, status });
     const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name < b.metadata.name ? -1 : 1);
     assert.deepEqual(live.toSorted(byName).map(shape), records.toSorted(byName).map(shape));
-    for (const record of live) for (const entry of record.status?.appliedResources ?? []) {
-      const object = await spoke.client.get(`${entry.resource}/${entry.namespace}/${entry.name}`);
-      assert.equal(entry.uid, object.metadata.uid);
-      assert.deepEqual(object.metadata['ownerReferences'], [{ apiVersion: 'work.open-cluster-management.io/v1', kind: 'AppliedManifestWork', name: record.metadata.name, uid: record.metadata.uid }]);
-    }
+    for (const record of live)
+      for (const entry of record.status?.appliedResources ?? []) {
+        const object = await spoke.client.get(`${entry.resource}/${entry.namespace}/${entry.name}`);
+        assert.equal(entry.uid, object.metadata.uid);
+        assert.deepEqual(object.metadata['ownerReferences'], [
+          { apiVersion: 'work.open-cluster-management.io/v1', kind: 'AppliedManifestWork', name: record.metadata.name, uid: record.metadata.uid },
+        ]);
+      }
     const service = recorded<{ items: KubeObject[] }>('spoke-objects.yaml').items.find((item) => item.kind === 'Service');
     assert.deepEqual((await spoke.client.get('services/default/podinfo-server')).metadata['annotations'], service?.metadata['annotations']);
   });
@@ -172,16 +206,30 @@ suite('as OCM 1.3.1 left it', { skip }, () => {
 });
 
 test('what someone changes or deletes on the member is put back, and the report calls it drift', async () => {
-  await hub.client.apply(work('drift', [configMap('drifted', { a: '1' }), { apiVersion: 'v1', kind: 'Service', metadata: { name: 'drifted', namespace: 'default' }, spec: { ports: [{ port: 80 }], selector: { app: 'x' } } }]));
+  await hub.client.apply(
+    work('drift', [
+      configMap('drifted', { a: '1' }),
+      { apiVersion: 'v1', kind: 'Service', metadata: { name: 'drifted', namespace: 'default' }, spec: { ports: [{ port: 80 }], selector: { app: 'x' } } },
+    ]),
+  );
   const first = reportOf(await tend(), 'drift');
   assert.deepEqual([first.written.length, first.drift.length, first.fault], [2, 0, null]);
   await spoke.client.patch('configmaps/default/drifted', { data: { a: '2', more: 'x' } });
   await spoke.client.patch('services/default/drifted', { spec: { ports: [{ port: 81, protocol: 'TCP' }] } });
-  assert.deepEqual(reportOf(await tend(), 'drift').drift.map((key) => key.kind), ['ConfigMap', 'Service']);
+  assert.deepEqual(
+    reportOf(await tend(), 'drift').drift.map((key) => key.kind),
+    ['ConfigMap', 'Service'],
+  );
   assert.deepEqual((await findConfigMap('drifted'))?.data, { a: '1' });
-  assert.deepEqual((await spoke.client.get('services/default/drifted')).spec.ports.map((port: any) => port.port), [80]);
+  assert.deepEqual(
+    (await spoke.client.get('services/default/drifted')).spec.ports.map((port: any) => port.port),
+    [80],
+  );
   await spoke.client.delete('configmaps/default/drifted');
-  assert.deepEqual(reportOf(await tend(), 'drift').drift.map((key) => key.name), ['drifted']);
+  assert.deepEqual(
+    reportOf(await tend(), 'drift').drift.map((key) => key.name),
+    ['drifted'],
+  );
   assert.deepEqual((await findConfigMap('drifted'))?.data, { a: '1' });
   assert.deepEqual(await effectsOf(), []);
   await clear();
@@ -203,7 +251,10 @@ test('a manifest that leaves the work is pruned; while another is broken nothing
   await hub.client.apply(work('pruned', [configMap('stays')]));
   await tend();
   assert.equal(await findConfigMap('late'), undefined);
-  assert.deepEqual((await findApplied('pruned'))?.status.appliedResources.map((it: any) => it.name), ['stays']);
+  assert.deepEqual(
+    (await findApplied('pruned'))?.status.appliedResources.map((it: any) => it.name),
+    ['stays'],
+  );
   await clear();
 });
 
@@ -216,7 +267,10 @@ test('an object that another made anew under the same name, or that another work
   await hub.client.apply(work('one', [configMap('other')]));
   await tend();
   assert.notEqual(await findConfigMap('taken'), undefined);
-  assert.deepEqual((await findConfigMap('shared'))?.metadata['ownerReferences'].map((owner: any) => owner.name), [appliedWorkName(HUB_URL, 'two')]);
+  assert.deepEqual(
+    (await findConfigMap('shared'))?.metadata['ownerReferences'].map((owner: any) => owner.name),
+    [appliedWorkName(HUB_URL, 'two')],
+  );
   await clear();
   assert.deepEqual([await findConfigMap('shared'), (await findConfigMap('taken'))?.data], [undefined, { a: 'b' }]);
   await spoke.client.delete('configmaps/default/taken');
@@ -242,14 +296,28 @@ test('of two works that say different things about one object the older has it, 
 test('strategies: CreateOnly leaves what is there, ReadOnly writes nothing, Update keeps labels of others', async () => {
   await spoke.client.apply(configMap('there', { a: 'old' }));
   await spoke.client.apply({ ...configMap('merged'), metadata: { name: 'merged', namespace: 'default', labels: { theirs: 'x' } } });
-  const config = (name: string, type: string): object => ({ resourceIdentifier: { group: '', resource: 'configmaps', name, namespace: '*' }, updateStrategy: { type } });
-  await hub.client.apply(work('strategies', [
-    configMap('there', { a: 'new' }), configMap('made', { a: 'new' }), configMap('looked-at', { a: 'new' }),
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'merged', namespace: 'default', labels: { ours: 'z' } }, data: { only: 'this' } },
-  ], { manifestConfigs: [config('there', 'CreateOnly'), config('ma*', 'CreateOnly'), config('looked-*', 'ReadOnly')] }));
+  const config = (name: string, type: string): object => ({
+    resourceIdentifier: { group: '', resource: 'configmaps', name, namespace: '*' },
+    updateStrategy: { type },
+  });
+  await hub.client.apply(
+    work(
+      'strategies',
+      [
+        configMap('there', { a: 'new' }),
+        configMap('made', { a: 'new' }),
+        configMap('looked-at', { a: 'new' }),
+        { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'merged', namespace: 'default', labels: { ours: 'z' } }, data: { only: 'this' } },
+      ],
+      { manifestConfigs: [config('there', 'CreateOnly'), config('ma*', 'CreateOnly'), config('looked-*', 'ReadOnly')] },
+    ),
+  );
   await tend();
   const merged = await findConfigMap('merged');
-  assert.deepEqual([(await findConfigMap('there'))?.data, (await findConfigMap('made'))?.data, await findConfigMap('looked-at'), merged?.data, merged?.metadata['labels']], [{ a: 'old' }, { a: 'new' }, undefined, { only: 'this' }, { theirs: 'x', ours: 'z' }]);
+  assert.deepEqual(
+    [(await findConfigMap('there'))?.data, (await findConfigMap('made'))?.data, await findConfigMap('looked-at'), merged?.data, merged?.metadata['labels']],
+    [{ a: 'old' }, { a: 'new' }, undefined, { only: 'this' }, { theirs: 'x', ours: 'z' }],
+  );
   assert.equal(conditionsOf(await readWork('strategies'))['Available'], 'False ResourcesNotAvailable: 1 of 4 resources are not available');
   assert.deepEqual(await effectsOf(), []);
   await clear();
@@ -257,7 +325,14 @@ test('strategies: CreateOnly leaves what is there, ReadOnly writes nothing, Upda
 });
 
 test('deleteOption Orphan leaves the objects when the work goes', async () => {
-  await hub.client.apply(work('orphan', [configMap('kept'), configMap('gone')], { deleteOption: { propagationPolicy: 'SelectivelyOrphan', selectivelyOrphans: { orphaningRules: [{ group: '', resource: 'configmaps', name: 'kept', namespace: 'default' }] } } }));
+  await hub.client.apply(
+    work('orphan', [configMap('kept'), configMap('gone')], {
+      deleteOption: {
+        propagationPolicy: 'SelectivelyOrphan',
+        selectivelyOrphans: { orphaningRules: [{ group: '', resource: 'configmaps', name: 'kept', namespace: 'default' }] },
+      },
+    }),
+  );
   await tend();
   await clear();
   assert.deepEqual([(await findConfigMap('kept'))?.data, await findConfigMap('gone')], [{ a: 'b' }, undefined]);
@@ -265,13 +340,31 @@ test('deleteOption Orphan leaves the objects when the work goes', async () => {
 });
 
 test('an executor is refused by name; an invalid object and a missing namespace say what the server says', async () => {
-  await hub.client.apply(work('acting', [configMap('never')], { executor: { subject: { type: 'ServiceAccount', serviceAccount: { namespace: 'apps', name: 'robot' } } } }));
-  await hub.client.apply(work('invalid', [{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'default' }, spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'c' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } } }, configMap('fine'), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'nowhere' } }]));
+  await hub.client.apply(
+    work('acting', [configMap('never')], { executor: { subject: { type: 'ServiceAccount', serviceAccount: { namespace: 'apps', name: 'robot' } } } }),
+  );
+  await hub.client.apply(
+    work('invalid', [
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'web', namespace: 'default' },
+        spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'c' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } },
+      },
+      configMap('fine'),
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'nowhere' } },
+    ]),
+  );
   await tend();
   const messages = async (name: string): Promise<string[]> => (await readWork(name)).status.resourceStatus.manifests.map((it: any) => it.conditions[0].message);
-  assert.deepEqual(await messages('acting'), ['Failed to apply manifest: the executor ServiceAccount apps/robot cannot be acted for on a cluster of direct delivery']);
+  assert.deepEqual(await messages('acting'), [
+    'Failed to apply manifest: the executor ServiceAccount apps/robot cannot be acted for on a cluster of direct delivery',
+  ]);
   const [deployment, fine, nowhere] = await messages('invalid');
-  assert.match(deployment ?? '', /^Failed to apply manifest: Deployment\.apps "web" is invalid: spec\.template\.metadata\.labels: Invalid value: .*`selector` does not match template `labels`$/);
+  assert.match(
+    deployment ?? '',
+    /^Failed to apply manifest: Deployment\.apps "web" is invalid: spec\.template\.metadata\.labels: Invalid value: .*`selector` does not match template `labels`$/,
+  );
   assert.deepEqual([fine, nowhere], ['Apply manifest complete', 'Failed to apply manifest: the server does not allow this method on the requested resource']);
   assert.equal(await findConfigMap('never'), undefined);
   await clear();
@@ -279,10 +372,19 @@ test('an executor is refused by name; an invalid object and a missing namespace 
 
 test('a CRD and an object of it in one work are there after one tend', async () => {
   const crd = {
-    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'widgets.work-agent.example.org' },
-    spec: { group: 'work-agent.example.org', scope: 'Namespaced', names: { kind: 'Widget', plural: 'widgets' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }] },
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'widgets.work-agent.example.org' },
+    spec: {
+      group: 'work-agent.example.org',
+      scope: 'Namespaced',
+      names: { kind: 'Widget', plural: 'widgets' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }],
+    },
   };
-  await hub.client.apply(work('kinds', [{ apiVersion: 'work-agent.example.org/v1', kind: 'Widget', metadata: { name: 'w', namespace: 'default' }, spec: { size: 1 } }, crd]));
+  await hub.client.apply(
+    work('kinds', [{ apiVersion: 'work-agent.example.org/v1', kind: 'Widget', metadata: { name: 'w', namespace: 'default' }, spec: { size: 1 } }, crd]),
+  );
   await tend();
   assert.equal(conditionsOf(await readWork('kinds'))['Applied'], 'True AppliedManifestWorkComplete: Apply manifest work complete');
   assert.deepEqual(await effectsOf(), []);
@@ -332,17 +434,31 @@ test('a record that another agent kept, and was about to evict, is taken over wi
 });
 
 test('killed after any effect, the next tend ends in the same state', async () => {
-  const objects = [configMap('killed'), { apiVersion: 'v1', kind: 'Service', metadata: { name: 'killed', namespace: 'default' }, spec: { ports: [{ port: 80 }], selector: { app: 'x' } } }];
-  const config = { manifestConfigs: [{ resourceIdentifier: { group: '', resource: 'configmaps', name: 'killed', namespace: 'default' }, updateStrategy: { type: 'ServerSideApply' } }] };
+  const objects = [
+    configMap('killed'),
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'killed', namespace: 'default' }, spec: { ports: [{ port: 80 }], selector: { app: 'x' } } },
+  ];
+  const config = {
+    manifestConfigs: [
+      { resourceIdentifier: { group: '', resource: 'configmaps', name: 'killed', namespace: 'default' }, updateStrategy: { type: 'ServerSideApply' } },
+    ],
+  };
   const lives: (readonly [string, () => Promise<unknown>])[] = [
     ['applied', () => hub.client.apply(work('killed', objects, config))],
     ['pruned', () => hub.client.apply(work('killed', objects.slice(0, 1), config))],
     ['deleted', () => dropWork('killed')],
   ];
-  const state = async (): Promise<unknown> => bare({
-    work: (await findWork('killed'))?.status, applied: (await findApplied('killed'))?.status,
-    objects: await Promise.all(['configmaps/default/killed', 'services/default/killed'].map(async (ref) => { const it = await spoke.client.find(ref); return [it?.data ?? it?.spec.ports[0].port, it?.metadata['ownerReferences']?.length]; })),
-  });
+  const state = async (): Promise<unknown> =>
+    bare({
+      work: (await findWork('killed'))?.status,
+      applied: (await findApplied('killed'))?.status,
+      objects: await Promise.all(
+        ['configmaps/default/killed', 'services/default/killed'].map(async (ref) => {
+          const it = await spoke.client.find(ref);
+          return [it?.data ?? it?.spec.ports[0].port, it?.metadata['ownerReferences']?.length];
+        }),
+      ),
+    });
   const reference: unknown[] = [];
   for (const [, change] of lives) {
     await change();
@@ -367,7 +483,10 @@ test('killed after any effect, the next tend ends in the same state', async () =
         },
       };
       await tend({ effects: killer, memory: workMemory() });
-      if (count === at) { wasKilled = true; kills += 1; }
+      if (count === at) {
+        wasKilled = true;
+        kills += 1;
+      }
       memory = workMemory();
       await tend();
       reached.push(await state());

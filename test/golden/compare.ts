@@ -11,7 +11,14 @@ export interface Found {
 const record = (value: unknown): Fields => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Fields) : {});
 
 const DROPPED_LABELS = new Set(['app.oam.dev/app-revision-hash']);
-const DROPPED_ANNOTATIONS = new Set(['oam.dev/render-hash', 'oam.dev/kubevela-version', 'app.oam.dev/last-applied-configuration', 'app.oam.dev/last-applied-time', 'deployment.kubernetes.io/revision', 'lateen.dev/source-hash']);
+const DROPPED_ANNOTATIONS = new Set([
+  'oam.dev/render-hash',
+  'oam.dev/kubevela-version',
+  'app.oam.dev/last-applied-configuration',
+  'app.oam.dev/last-applied-time',
+  'deployment.kubernetes.io/revision',
+  'lateen.dev/source-hash',
+]);
 
 /** An object as it was rendered: what Lateen or the server put on it is left out, `stringData` is in its stored form. */
 export function bare(object: Fields): Fields {
@@ -27,7 +34,12 @@ export function bare(object: Fields): Fields {
   return {
     ...rest,
     ...(Object.keys(data).length > 0 ? { data } : {}),
-    metadata: { name: metadata['name'], ...(metadata['namespace'] === undefined ? {} : { namespace: metadata['namespace'] }), ...(Object.keys(labels).length > 0 ? { labels } : {}), ...(Object.keys(annotations).length > 0 ? { annotations } : {}) },
+    metadata: {
+      name: metadata['name'],
+      ...(metadata['namespace'] === undefined ? {} : { namespace: metadata['namespace'] }),
+      ...(Object.keys(labels).length > 0 ? { labels } : {}),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    },
   };
 }
 
@@ -57,18 +69,36 @@ function sameJson(expected: string, actual: string): boolean {
 export function differ(expected: unknown, actual: unknown, ids: readonly string[], path = ''): string[] {
   const empty = (value: unknown): boolean => value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0);
   if (empty(expected) && empty(actual)) return [];
-  if (typeof expected === 'string' && typeof actual === 'string') return matches(expected, actual, ids) || sameJson(expected, actual) ? [] : [`${path}: ${JSON.stringify(expected)} expected, ${JSON.stringify(actual)} found`];
+  if (typeof expected === 'string' && typeof actual === 'string')
+    return matches(expected, actual, ids) || sameJson(expected, actual)
+      ? []
+      : [`${path}: ${JSON.stringify(expected)} expected, ${JSON.stringify(actual)} found`];
   if (Array.isArray(expected) && Array.isArray(actual)) {
-    if (expected.length !== actual.length) return [`${path}: ${expected.length} items expected, ${actual.length} found: ${JSON.stringify(expected).slice(0, 200)} / ${JSON.stringify(actual).slice(0, 200)}`];
+    if (expected.length !== actual.length)
+      return [
+        `${path}: ${expected.length} items expected, ${actual.length} found: ${JSON.stringify(expected).slice(0, 200)} / ${JSON.stringify(actual).slice(0, 200)}`,
+      ];
     return expected.flatMap((item, i) => differ(item, actual[i], ids, `${path}[${i}]`));
   }
-  if (expected !== null && actual !== null && typeof expected === 'object' && typeof actual === 'object' && !Array.isArray(expected) && !Array.isArray(actual)) {
-    return [...new Set([...Object.keys(expected), ...Object.keys(actual)])].sort().flatMap((key) => differ((expected as Fields)[key], (actual as Fields)[key], ids, path === '' ? key : `${path}.${key}`));
+  if (
+    expected !== null &&
+    actual !== null &&
+    typeof expected === 'object' &&
+    typeof actual === 'object' &&
+    !Array.isArray(expected) &&
+    !Array.isArray(actual)
+  ) {
+    return [...new Set([...Object.keys(expected), ...Object.keys(actual)])]
+      .sort()
+      .flatMap((key) => differ((expected as Fields)[key], (actual as Fields)[key], ids, path === '' ? key : `${path}.${key}`));
   }
-  return isDeepStrictEqual(expected, actual) ? [] : [`${path}: ${JSON.stringify(expected)?.slice(0, 200)} expected, ${JSON.stringify(actual)?.slice(0, 200)} found`];
+  return isDeepStrictEqual(expected, actual)
+    ? []
+    : [`${path}: ${JSON.stringify(expected)?.slice(0, 200)} expected, ${JSON.stringify(actual)?.slice(0, 200)} found`];
 }
 
-const identity = (object: Fields): string => `${String(object['kind'])} ${String(record(object['metadata'])['namespace'] ?? '')}/${String(record(object['metadata'])['name'])}`;
+const identity = (object: Fields): string =>
+  `${String(object['kind'])} ${String(record(object['metadata'])['namespace'] ?? '')}/${String(record(object['metadata'])['name'])}`;
 
 function stepIds(steps: readonly Fields[]): string[] {
   return steps.flatMap((step) => [String(step['id'] ?? ''), ...stepIds(Array.isArray(step['subSteps']) ? (step['subSteps'] as Fields[]) : [])]);
@@ -88,8 +118,12 @@ export function compare(expected: Found, actual: Found): string[] {
   if (!waiting && expected.phase !== actual.phase) out.push(`phase ${expected.phase} expected, ${actual.phase} found`);
   for (const [i, step] of expected.steps.entries()) {
     const mine = actual.steps[i] ?? {};
-    if (mine['name'] !== step['name'] || mine['type'] !== step['type']) out.push(`step ${i}: ${String(step['name'])} (${String(step['type'])}) expected, ${String(mine['name'])} found`);
-    else if (mine['phase'] !== step['phase'] && (!waiting || FINAL.has(String(step['phase'])))) out.push(`step ${String(step['name'])}: ${String(step['phase'])} expected, ${String(mine['phase'])} found${mine['message'] === undefined ? '' : ` (${String(mine['message'])})`}`);
+    if (mine['name'] !== step['name'] || mine['type'] !== step['type'])
+      out.push(`step ${i}: ${String(step['name'])} (${String(step['type'])}) expected, ${String(mine['name'])} found`);
+    else if (mine['phase'] !== step['phase'] && (!waiting || FINAL.has(String(step['phase']))))
+      out.push(
+        `step ${String(step['name'])}: ${String(step['phase'])} expected, ${String(mine['phase'])} found${mine['message'] === undefined ? '' : ` (${String(mine['message'])})`}`,
+      );
   }
   if (!waiting && actual.steps.length !== expected.steps.length) out.push(`${expected.steps.length} steps expected, ${actual.steps.length} found`);
   const left = actual.objects.map(bare);

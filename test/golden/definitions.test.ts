@@ -21,12 +21,19 @@ type Any = { readonly [field: string]: Any } & readonly Any[] & string;
 
 const names = await readdir(CASES).catch(() => null);
 const skip = names === null ? 'the recorded cases are not here' : false;
-const cue = openCue({ clock: systemClock(), override: process.env['LATEEN_CUE_WASM'], cacheDirectory: process.env['XDG_CACHE_HOME'], limits: { timeoutMs: 60_000 } });
+const cue = openCue({
+  clock: systemClock(),
+  override: process.env['LATEEN_CUE_WASM'],
+  cacheDirectory: process.env['XDG_CACHE_HOME'],
+  limits: { timeoutMs: 60_000 },
+});
 after(() => cue[Symbol.asyncDispose]());
 
 async function documents(path: string): Promise<readonly Any[]> {
   const text = await readFile(path, 'utf8');
-  return parseDocuments(text, path).documents.map((document) => document.value as Any).filter((value) => value !== null);
+  return parseDocuments(text, path)
+    .documents.map((document) => document.value as Any)
+    .filter((value) => value !== null);
 }
 
 async function definitions(dialect: CueDialect): Promise<Map<string, Any>> {
@@ -39,7 +46,7 @@ function templateOf(definition: Any | undefined): string | undefined {
   return definition?.['spec']?.['schematic']?.['cue']?.['template'];
 }
 
-describe('KubeVela\'s shipped definitions', { skip }, () => {
+describe("KubeVela's shipped definitions", { skip }, () => {
   for (const dialect of DIALECTS) {
     it(`of ${dialect} compile, every one`, async (t) => {
       const bad: string[] = [];
@@ -90,7 +97,9 @@ async function compareCase(dialect: CueDialect, name: string, shipped: ReadonlyM
       const objects = await renderCase(dialect, app, component, known);
       for (const object of objects) {
         rendered += 1;
-        const same = expected.some((each) => each['metadata']?.['labels']?.['app.oam.dev/component'] === component['name'] && equal(bare(each), bare(object as unknown as Any)));
+        const same = expected.some(
+          (each) => each['metadata']?.['labels']?.['app.oam.dev/component'] === component['name'] && equal(bare(each), bare(object as unknown as Any)),
+        );
         if (!same) unlike.push(`${name}/${component['name']}/${String(object['kind'])}`);
       }
     }
@@ -102,12 +111,30 @@ async function renderCase(dialect: CueDialect, app: Any, component: Any, known: 
   const template = templateOf(known.get(`ComponentDefinition/${component['type']}`));
   if (template === undefined) return [];
   const appName = String(app['metadata']?.['name']);
-  const traits = (component['traits'] ?? ([] as unknown as readonly Any[])).map((trait: Any) => ({ type: String(trait['type']), template: templateOf(known.get(`TraitDefinition/${trait['type']}`)) ?? '', parameter: (trait['properties'] ?? null) as CueJson }));
+  const traits = (component['traits'] ?? ([] as unknown as readonly Any[])).map((trait: Any) => ({
+    type: String(trait['type']),
+    template: templateOf(known.get(`TraitDefinition/${trait['type']}`)) ?? '',
+    parameter: (trait['properties'] ?? null) as CueJson,
+  }));
   const { output, outputs, errors } = await cue.renderComponent({
-    dialect, component: { name: String(component['name']), type: String(component['type']), template }, parameter: (component['properties'] ?? null), traits,
+    dialect,
+    component: { name: String(component['name']), type: String(component['type']), template },
+    parameter: component['properties'] ?? null,
+    traits,
     context: {
-      name: String(component['name']), namespace: String(app['metadata']?.['namespace']), appName, appRevision: `${appName}-v1`, appRevisionNum: 1, revision: '', cluster: 'local', workflowName: '', publishVersion: '', replicaKey: '',
-      appLabels: {}, appAnnotations: {}, clusterVersion: { major: '1', gitVersion: 'v1.36.0', platform: 'linux/amd64', minor: 36 },
+      name: String(component['name']),
+      namespace: String(app['metadata']?.['namespace']),
+      appName,
+      appRevision: `${appName}-v1`,
+      appRevisionNum: 1,
+      revision: '',
+      cluster: 'local',
+      workflowName: '',
+      publishVersion: '',
+      replicaKey: '',
+      appLabels: {},
+      appAnnotations: {},
+      clusterVersion: { major: '1', gitVersion: 'v1.36.0', platform: 'linux/amd64', minor: 36 },
     },
   });
   if (errors.length > 0) return [{ kind: `failed: ${errors[0]?.message}` }];
@@ -117,6 +144,13 @@ async function renderCase(dialect: CueDialect, app: Any, component: Any, known: 
 /** An object without what others than the templates put on it. */
 function bare(object: Any): unknown {
   const { metadata, status: _status, ...rest } = object as unknown as Record<string, unknown>;
-  const { labels: _labels, annotations: _annotations, namespace: _namespace, name: _name, creationTimestamp: _created, ...others } = (metadata ?? {}) as Record<string, unknown>;
+  const {
+    labels: _labels,
+    annotations: _annotations,
+    namespace: _namespace,
+    name: _name,
+    creationTimestamp: _created,
+    ...others
+  } = (metadata ?? {}) as Record<string, unknown>;
   return { ...rest, ...(Object.keys(others).length === 0 ? {} : { metadata: others }) };
 }

@@ -36,7 +36,18 @@ spec:
 
 export function command(name: string, args: readonly string[], cwd: string): Promise<{ readonly code: number; readonly output: string }> {
   const { promise, resolve } = Promise.withResolvers<{ readonly code: number; readonly output: string }>();
-  const child = spawn(name, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_AUTHOR_NAME: 't', GIT_AUTHOR_EMAIL: 't@example.com', GIT_COMMITTER_NAME: 't', GIT_COMMITTER_EMAIL: 't@example.com' } });
+  const child = spawn(name, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_AUTHOR_NAME: 't',
+      GIT_AUTHOR_EMAIL: 't@example.com',
+      GIT_COMMITTER_NAME: 't',
+      GIT_COMMITTER_EMAIL: 't@example.com',
+    },
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
   child.on('close', (code) => resolve({ code: code ?? -1, output }));
@@ -55,8 +66,17 @@ export async function push(set: CaseSet, directory: string): Promise<string> {
   cpSync(join(CASES, set.definitions), join(work, 'definitions'), { recursive: true });
   for (const name of readdirSync(join(CASES, set.name))) cpSync(join(CASES, set.name, name, 'input.yaml'), join(work, 'cases', `${name}.yaml`));
   writeFileSync(join(work, 'kinds.yaml'), KINDS);
-  for (const args of [['init', '-q', '--bare', '-b', 'main', bare], ['init', '-q', '-b', 'main', work]]) assert.equal((await command('git', args, directory)).code, 0);
-  for (const args of [['add', '-A'], ['commit', '-q', '-m', 'cases'], ['push', '-q', bare, 'main']]) assert.equal((await command('git', args, work)).code, 0);
+  for (const args of [
+    ['init', '-q', '--bare', '-b', 'main', bare],
+    ['init', '-q', '-b', 'main', work],
+  ])
+    assert.equal((await command('git', args, directory)).code, 0);
+  for (const args of [
+    ['add', '-A'],
+    ['commit', '-q', '-m', 'cases'],
+    ['push', '-q', bare, 'main'],
+  ])
+    assert.equal((await command('git', args, work)).code, 0);
   return bare;
 }
 
@@ -68,10 +88,15 @@ export function notServedYet(error: unknown): readonly string[] {
 
 /** The real daemon; ended by its own process id. Its log is shown with GOLDEN_LOG. */
 export function daemon(args: readonly string[], cwd: string): AsyncDisposable {
-  const child = spawn(process.execPath, [join(ROOT, 'daemon', 'main.ts'), ...args], { cwd, stdio: ['ignore', 'ignore', process.env['GOLDEN_LOG'] === undefined ? 'ignore' : 'inherit'] });
+  const child = spawn(process.execPath, [join(ROOT, 'daemon', 'main.ts'), ...args], {
+    cwd,
+    stdio: ['ignore', 'ignore', process.env['GOLDEN_LOG'] === undefined ? 'ignore' : 'inherit'],
+  });
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  return { [Symbol.asyncDispose]: async () => {
-    child.kill('SIGTERM');
-    await closed;
-  } };
+  return {
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      await closed;
+    },
+  };
 }

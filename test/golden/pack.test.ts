@@ -27,7 +27,11 @@ after(() => cue[Symbol.asyncDispose]());
 /** Definitions by `Kind/name`. */
 type Shelf = ReadonlyMap<string, KubeObject>;
 const ours = await readPack();
-const theirs = new Map<Dialect, Shelf>(skip === false ? await Promise.all(DIALECTS.map(async (dialect) => [dialect, shelfOf(await documentsIn(join(CASES, `definitions-${dialect}`)))] as const)) : []);
+const theirs = new Map<Dialect, Shelf>(
+  skip === false
+    ? await Promise.all(DIALECTS.map(async (dialect) => [dialect, shelfOf(await documentsIn(join(CASES, `definitions-${dialect}`)))] as const))
+    : [],
+);
 
 async function documentsIn(folder: string): Promise<KubeObject[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
@@ -55,8 +59,20 @@ const templateOf = (shelf: Shelf | undefined, kind: string, type: string): strin
 
 /** What every template sees; the 1.1 line knows only some of it. */
 const CONTEXT: CueObject = {
-  name: 'web', appName: 'shop', namespace: 'prod', appRevision: 'shop-v1', appRevisionNum: 1, revision: 'web-v1', cluster: 'local', replicaKey: '', workflowName: 'shop', publishVersion: '',
-  appLabels: {}, appAnnotations: {}, clusterVersion: { major: '1', minor: 36, gitVersion: 'v1.36.0', platform: 'linux/amd64' }, components: [{ name: 'web', type: 'webservice' }],
+  name: 'web',
+  appName: 'shop',
+  namespace: 'prod',
+  appRevision: 'shop-v1',
+  appRevisionNum: 1,
+  revision: 'web-v1',
+  cluster: 'local',
+  replicaKey: '',
+  workflowName: 'shop',
+  publishVersion: '',
+  appLabels: {},
+  appAnnotations: {},
+  clusterVersion: { major: '1', minor: 36, gitVersion: 'v1.36.0', platform: 'linux/amd64' },
+  components: [{ name: 'web', type: 'webservice' }],
 };
 
 const failed = (result: { readonly errors: readonly CueError[] }): boolean => result.errors.length > 0;
@@ -93,54 +109,75 @@ function traitRequest(dialect: Dialect, shelf: Shelf | undefined, type: string, 
 for (const dialect of DIALECTS) {
   for (const [type, table] of Object.entries(COMPONENTS[dialect])) {
     test(`${dialect}: ${type} renders what KubeVela's does, for ${table.length} sets of properties`, { skip }, async () => {
-      const differences = await Promise.all(table.map(async (properties) => {
-        const [expected, actual] = await both((shelf) => componentRequest(dialect, shelf, type, properties), dialect);
-        return same(expected, actual, JSON.stringify(properties));
-      }));
+      const differences = await Promise.all(
+        table.map(async (properties) => {
+          const [expected, actual] = await both((shelf) => componentRequest(dialect, shelf, type, properties), dialect);
+          return same(expected, actual, JSON.stringify(properties));
+        }),
+      );
       assertNone(differences.flat());
     });
   }
   for (const type of new Set(TRAITS[dialect].map((each) => each.type))) {
     const table = TRAITS[dialect].filter((each) => each.type === type);
     test(`${dialect}: trait ${type} does what KubeVela's does, for ${table.length} sets of properties`, { skip }, async () => {
-      const differences = await Promise.all(table.map(async ({ properties, on }) => {
-        const [expected, actual] = await both((shelf) => traitRequest(dialect, shelf, type, properties, on), dialect);
-        return same(expected, actual, JSON.stringify(properties));
-      }));
+      const differences = await Promise.all(
+        table.map(async ({ properties, on }) => {
+          const [expected, actual] = await both((shelf) => traitRequest(dialect, shelf, type, properties, on), dialect);
+          return same(expected, actual, JSON.stringify(properties));
+        }),
+      );
       assertNone(differences.flat());
     });
   }
 }
 
-test('1.1: policy env-binding renders what KubeVela\'s does', { skip }, async () => {
-  const differences = await Promise.all(ENV_BINDINGS.map(async (parameter) => {
-    const render = (shelf: Shelf | undefined): Promise<CueComponentResult> => cue.renderObject({ dialect: '1.1', template: templateOf(shelf, 'PolicyDefinition', 'env-binding'), parameter, context: CONTEXT });
-    return same(await render(theirs.get('1.1')), await render(ours.get('1.1')), JSON.stringify(parameter));
-  }));
+test("1.1: policy env-binding renders what KubeVela's does", { skip }, async () => {
+  const differences = await Promise.all(
+    ENV_BINDINGS.map(async (parameter) => {
+      const render = (shelf: Shelf | undefined): Promise<CueComponentResult> =>
+        cue.renderObject({ dialect: '1.1', template: templateOf(shelf, 'PolicyDefinition', 'env-binding'), parameter, context: CONTEXT });
+      return same(await render(theirs.get('1.1')), await render(ours.get('1.1')), JSON.stringify(parameter));
+    }),
+  );
   assertNone(differences.flat());
 });
 
 for (const dialect of DIALECTS) {
   test(`${dialect}: health and message are KubeVela's for ${STATUSES[dialect].length} live objects`, { skip }, async () => {
-    const differences = await Promise.all(STATUSES[dialect].map(async ({ type, properties, live }) => {
-      const tell = async (shelf: Shelf | undefined): Promise<unknown> => {
-        const kind = shelf?.has(`ComponentDefinition/${type}`) === true ? 'ComponentDefinition' : 'TraitDefinition';
-        const { status = {}, schematic } = specOf(shelf, kind, type);
-        const result = await cue.evaluateStatus({ dialect, ...(schematic?.cue?.template === undefined ? {} : { template: schematic.cue.template }), parameter: properties, context: { ...CONTEXT, ...live }, ...status });
-        return { healthy: result.healthy, message: result.message, ...(dialect === '1.1' ? { refused: failed(result) } : {}) };
-      };
-      const [expected, actual] = await Promise.all([tell(theirs.get(dialect)), tell(ours.get(dialect))]);
-      return equal(expected, actual) ? [] : [`${type} ${JSON.stringify(live)}\n  KubeVela's: ${JSON.stringify(expected)}\n  ours:       ${JSON.stringify(actual)}`];
-    }));
+    const differences = await Promise.all(
+      STATUSES[dialect].map(async ({ type, properties, live }) => {
+        const tell = async (shelf: Shelf | undefined): Promise<unknown> => {
+          const kind = shelf?.has(`ComponentDefinition/${type}`) === true ? 'ComponentDefinition' : 'TraitDefinition';
+          const { status = {}, schematic } = specOf(shelf, kind, type);
+          const result = await cue.evaluateStatus({
+            dialect,
+            ...(schematic?.cue?.template === undefined ? {} : { template: schematic.cue.template }),
+            parameter: properties,
+            context: { ...CONTEXT, ...live },
+            ...status,
+          });
+          return { healthy: result.healthy, message: result.message, ...(dialect === '1.1' ? { refused: failed(result) } : {}) };
+        };
+        const [expected, actual] = await Promise.all([tell(theirs.get(dialect)), tell(ours.get(dialect))]);
+        return equal(expected, actual)
+          ? []
+          : [`${type} ${JSON.stringify(live)}\n  KubeVela's: ${JSON.stringify(expected)}\n  ours:       ${JSON.stringify(actual)}`];
+      }),
+    );
     assertNone(differences.flat());
   });
 
   test(`${dialect}: steps make KubeVela's calls, for ${STEPS[dialect].length} sets of properties`, { skip }, async () => {
-    const differences = await Promise.all(STEPS[dialect].map(async ({ type, properties, answers = {} }) => {
-      const walk = (shelf: Shelf | undefined): Promise<unknown> => callsOf(dialect, templateOf(shelf, 'WorkflowStepDefinition', type), properties, answers);
-      const [expected, actual] = await Promise.all([walk(theirs.get(dialect)), walk(ours.get(dialect))]);
-      return equal(expected, actual) ? [] : [`${type} ${JSON.stringify(properties)}\n  KubeVela's: ${JSON.stringify(expected)}\n  ours:       ${JSON.stringify(actual)}`];
-    }));
+    const differences = await Promise.all(
+      STEPS[dialect].map(async ({ type, properties, answers = {} }) => {
+        const walk = (shelf: Shelf | undefined): Promise<unknown> => callsOf(dialect, templateOf(shelf, 'WorkflowStepDefinition', type), properties, answers);
+        const [expected, actual] = await Promise.all([walk(theirs.get(dialect)), walk(ours.get(dialect))]);
+        return equal(expected, actual)
+          ? []
+          : [`${type} ${JSON.stringify(properties)}\n  KubeVela's: ${JSON.stringify(expected)}\n  ours:       ${JSON.stringify(actual)}`];
+      }),
+    );
     assertNone(differences.flat());
   });
 }
@@ -150,7 +187,13 @@ async function callsOf(dialect: Dialect, template: string, parameter: CueJson, a
   const results: Record<string, CueObject> = {};
   const calls: Pick<CueStepCall, 'provider' | 'do' | 'params'>[] = [];
   for (let round = 0; round < 20; round += 1) {
-    const { next, done, errors } = await cue.evaluateStep({ dialect, template, parameter, context: { ...CONTEXT, name: 'shop', stepName: 'the-step', stepSessionID: 'abc', spanID: 's' }, results });
+    const { next, done, errors } = await cue.evaluateStep({
+      dialect,
+      template,
+      parameter,
+      context: { ...CONTEXT, name: 'shop', stepName: 'the-step', stepSessionID: 'abc', spanID: 's' },
+      results,
+    });
     if (next === undefined) return { calls, done, refused: errors.length > 0 };
     const { provider, do: action, params, missing } = next;
     calls.push({ provider, do: action, params });
@@ -201,14 +244,29 @@ function isKnown(dialect: Dialect, own: Shelf, component: ComponentSpec): boolea
 
 function recordedRequest(dialect: Dialect, shelf: Shelf, application: KubeObject, component: ComponentSpec): CueComponentRequest {
   const context = { ...CONTEXT, name: component.name, appName: application.metadata.name ?? '', namespace: application.metadata.namespace ?? 'default' };
-  const traits = (component.traits ?? []).map((trait) => ({ type: trait.type, template: templateOf(shelf, 'TraitDefinition', trait.type), parameter: trait.properties ?? null, context: { componentType: component.type } }));
-  return { dialect, component: { name: component.name, type: component.type, template: templateOf(shelf, 'ComponentDefinition', component.type) }, parameter: component.properties ?? null, context, traits };
+  const traits = (component.traits ?? []).map((trait) => ({
+    type: trait.type,
+    template: templateOf(shelf, 'TraitDefinition', trait.type),
+    parameter: trait.properties ?? null,
+    context: { componentType: component.type },
+  }));
+  return {
+    dialect,
+    component: { name: component.name, type: component.type, template: templateOf(shelf, 'ComponentDefinition', component.type) },
+    parameter: component.properties ?? null,
+    context,
+    traits,
+  };
 }
 
-test('where KubeVela\'s definitions make what no cluster takes, ours make what was meant', { skip }, async () => {
-  const render = async (type: string, properties: CueJson): Promise<CueComponentResult> => (await both((shelf) => traitRequest('1.10', shelf, type, properties, DEPLOYMENT), '1.10'))[1];
+test("where KubeVela's definitions make what no cluster takes, ours make what was meant", { skip }, async () => {
+  const render = async (type: string, properties: CueJson): Promise<CueComponentResult> =>
+    (await both((shelf) => traitRequest('1.10', shelf, type, properties, DEPLOYMENT), '1.10'))[1];
   const host = await render('storage', { hostPath: [{ name: 'h', mountPath: '/h', path: '/var' }] });
-  assert.deepEqual(podOf(host)['volumes'], [{ name: 'old', emptyDir: {} }, { name: 'hostpath-h', hostPath: { path: '/var', type: 'Directory' } }]);
+  assert.deepEqual(podOf(host)['volumes'], [
+    { name: 'old', emptyDir: {} },
+    { name: 'hostpath-h', hostPath: { path: '/var', type: 'Directory' } },
+  ]);
   const block = await render('storage', { pvc: [{ name: 'a', mountPath: '/dev/a', volumeMode: 'Block' }] });
   const [first] = podOf(block)['containers'] as readonly CueObject[];
   assert.deepEqual([first?.['volumeDevices'], first?.['volumeMounts']], [[{ name: 'pvc-a', devicePath: '/dev/a' }], [{ name: 'old', mountPath: '/old' }]]);

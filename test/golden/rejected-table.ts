@@ -50,8 +50,14 @@ export const REJECTED: Readonly<Record<string, Rejected>> = {
   'terraform-cloud-resource-provision-and-consume-application-rds': { cause: /ComponentDefinition "alibaba-rds"/, line: 'type: alibaba-rds' },
   'terraform-cloud-resource-provision-and-consume-application-sls-store': { cause: /ComponentDefinition "alibaba-sls-store"/, line: 'type: alibaba-sls-store' },
   'terraform-cloud-resource-provision-and-consume-application-vpc': { cause: /ComponentDefinition "alibaba-vpc"/, line: 'type: alibaba-vpc' },
-  'test-e2e-multicluster-test-testdata-app-app-bad-resource': { cause: /APIService test-bad-resource: metadata\.name: Invalid value/, line: '- name: topology' },
-  'test-e2e-multicluster-test-testdata-app-app-carrying-deploy-step-with-inline-policy': { cause: /WorkflowStepDefinition "inline-deploy"/, line: '- type: inline-deploy' },
+  'test-e2e-multicluster-test-testdata-app-app-bad-resource': {
+    cause: /APIService test-bad-resource: metadata\.name: Invalid value/,
+    line: '- name: topology',
+  },
+  'test-e2e-multicluster-test-testdata-app-app-carrying-deploy-step-with-inline-policy': {
+    cause: /WorkflowStepDefinition "inline-deploy"/,
+    line: '- type: inline-deploy',
+  },
   'test-e2e-multicluster-test-testdata-app-app-disconnection-test': { cause: /failed to get cluster disconnection-test: not found/, line: '- type: topology' },
   'test-e2e-test-testdata-app-app-replication': { cause: /ComponentDefinition "replica-webservice"/, line: 'type: replica-webservice' },
   'test-e2e-test-testdata-app-app10': { cause: /component test not found/, line: 'component: test' },
@@ -76,6 +82,14 @@ export const REJECTED: Readonly<Record<string, Rejected>> = {
 };
 
 export const OTHERS: Readonly<Record<string, Other>> = {
-  'component-alibaba-ack-0': { because: 'alibaba-ack is built in, for KubeVela an addon brings it', phase: 'runningWorkflow', says: /Provider default\/default is not there/ },
-  'workflowstep-request-0': { because: 'it asks a server on the Internet: with the answer KubeVela failed at its output, without it the call fails here', phase: 'workflowFailed', says: /api\.github\.com/ },
+  'component-alibaba-ack-0': {
+    because: 'alibaba-ack is built in, for KubeVela an addon brings it',
+    phase: 'runningWorkflow',
+    says: /Provider default\/default is not there/,
+  },
+  'workflowstep-request-0': {
+    because: 'it asks a server on the Internet: with the answer KubeVela failed at its output, without it the call fails here',
+    phase: 'workflowFailed',
+    says: /api\.github\.com/,
+  },
 };

@@ -30,7 +30,12 @@ function readCase(name: string): Case {
   const folder = join(CASES, SET.name, name);
   const [recorded] = documents(join(folder, 'expected.yaml'));
   const metadata = record(documents(join(folder, 'input.yaml')).find((document) => document['kind'] === 'Application')?.['metadata']);
-  return { name, lines: readFileSync(join(folder, 'input.yaml'), 'utf8').split('\n'), place: `${String(metadata['namespace'])}/${String(metadata['name'])}`, phase: String(recorded?.['phase']) };
+  return {
+    name,
+    lines: readFileSync(join(folder, 'input.yaml'), 'utf8').split('\n'),
+    place: `${String(metadata['namespace'])}/${String(metadata['name'])}`,
+    phase: String(recorded?.['phase']),
+  };
 }
 
 const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.map(record) : []);
@@ -40,10 +45,14 @@ async function left(hub: LabClient, place: string): Promise<readonly string[]> {
   const [namespace = '', name = ''] = place.split('/');
   const trackers = (await hub.list('resourcetrackers.core.oam.dev', `app.oam.dev/name=${name},app.oam.dev/namespace=${namespace}`)) as unknown as Fields[];
   const entries = trackers.flatMap((tracker) => listOf(record(tracker['spec'])['managedResources']));
-  const found = await Promise.all(entries.map(async ({ apiVersion, kind, name: object, namespace: inside }) => {
-    const live = await hub.find({ apiVersion, kind, metadata: { name: object, ...(inside === undefined ? {} : { namespace: inside }) } } as never).catch(() => undefined);
-    return live === undefined ? [] : [`${String(kind)} ${String(object)}`];
-  }));
+  const found = await Promise.all(
+    entries.map(async ({ apiVersion, kind, name: object, namespace: inside }) => {
+      const live = await hub
+        .find({ apiVersion, kind, metadata: { name: object, ...(inside === undefined ? {} : { namespace: inside }) } } as never)
+        .catch(() => undefined);
+      return live === undefined ? [] : [`${String(kind)} ${String(object)}`];
+    }),
+  );
   return found.flat();
 }
 
@@ -58,7 +67,8 @@ async function problemsOf(item: Case, hub: LabClient, repo: string): Promise<rea
   const expected = REJECTED[item.name];
   if (expected === undefined) return [...out, 'it is not in the table'];
   const ready = listOf(status['conditions']).find((condition) => condition['type'] === 'Ready');
-  if (ready?.['status'] !== 'False' || !expected.cause.test(String(ready['message']))) out.push(`condition Ready: ${String(expected.cause)} expected, ${JSON.stringify(ready)} found`);
+  if (ready?.['status'] !== 'False' || !expected.cause.test(String(ready['message'])))
+    out.push(`condition Ready: ${String(expected.cause)} expected, ${JSON.stringify(ready)} found`);
   const { output } = await command('git', ['--git-dir', repo, 'show', `lateen-status:applications/${item.place}.yaml`], repo);
   const [file] = parseDocuments(output, item.place).documents.map((document) => record(document.value));
   const said = listOf(file?.['diagnostics']).find((diagnostic) => diagnostic['severity'] === 'error' && expected.cause.test(String(diagnostic['message'])));
@@ -70,27 +80,42 @@ async function problemsOf(item: Case, hub: LabClient, repo: string): Promise<rea
   return out;
 }
 
-test('what KubeVela 1.10 refused is refused, at the same stage and for the same cause', { skip: existsSync(join(CASES, SET.name)) ? false : `${SET.name}: the folder of recorded cases is absent, skipped` }, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'lateen-golden-'));
-  await using lab = await useLab(['hub']);
-  const hub = lab.planes['hub'];
-  assert.ok(hub);
-  try {
-    const repo = await push(SET, directory);
-    await using _daemon = daemon(['run', '--repo', repo, '--kubeconfig', hub.kubeconfig, '--work-dir', join(directory, 'state')], directory);
-    const cases = readdirSync(join(CASES, SET.name)).sort().map(readCase);
-    const problems = new Map<string, readonly string[]>();
-    for (const endMs = Date.now() + 180_000; Date.now() < endMs; await sleep(3000)) {
-      for (const item of cases) if (problems.get(item.name)?.length !== 0) problems.set(item.name, await problemsOf(item, hub.client, repo).catch(notServedYet));
-      if (cases.every((item) => problems.get(item.name)?.length === 0)) break;
+test(
+  'what KubeVela 1.10 refused is refused, at the same stage and for the same cause',
+  { skip: existsSync(join(CASES, SET.name)) ? false : `${SET.name}: the folder of recorded cases is absent, skipped` },
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'lateen-golden-'));
+    await using lab = await useLab(['hub']);
+    const hub = lab.planes['hub'];
+    assert.ok(hub);
+    try {
+      const repo = await push(SET, directory);
+      await using _daemon = daemon(['run', '--repo', repo, '--kubeconfig', hub.kubeconfig, '--work-dir', join(directory, 'state')], directory);
+      const cases = readdirSync(join(CASES, SET.name)).sort().map(readCase);
+      const problems = new Map<string, readonly string[]>();
+      for (const endMs = Date.now() + 180_000; Date.now() < endMs; await sleep(3000)) {
+        for (const item of cases)
+          if (problems.get(item.name)?.length !== 0) problems.set(item.name, await problemsOf(item, hub.client, repo).catch(notServedYet));
+        if (cases.every((item) => problems.get(item.name)?.length === 0)) break;
+      }
+      const bad = [...problems].filter(([, lines]) => lines.length > 0);
+      for (const [name, lines] of bad) console.log(`differs: ${name}\n${lines.map((line) => `    ${line}`).join('\n')}`);
+      console.log(
+        `${SET.name}: ${cases.length - bad.length - Object.keys(OTHERS).length} of ${cases.length}, and ${Object.keys(OTHERS).length} otherwise by intent`,
+      );
+      const listed = [...Object.keys(REJECTED), ...Object.keys(OTHERS)];
+      assert.deepEqual(
+        bad.map(([name]) => name).filter((name) => listed.includes(name)),
+        [],
+        'cases of the table differ now',
+      );
+      assert.deepEqual(
+        listed.filter((name) => !cases.some((item) => item.name === name)),
+        [],
+        'the table names cases that are not there',
+      );
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
     }
-    const bad = [...problems].filter(([, lines]) => lines.length > 0);
-    for (const [name, lines] of bad) console.log(`differs: ${name}\n${lines.map((line) => `    ${line}`).join('\n')}`);
-    console.log(`${SET.name}: ${cases.length - bad.length - Object.keys(OTHERS).length} of ${cases.length}, and ${Object.keys(OTHERS).length} otherwise by intent`);
-    const listed = [...Object.keys(REJECTED), ...Object.keys(OTHERS)];
-    assert.deepEqual(bad.map(([name]) => name).filter((name) => listed.includes(name)), [], 'cases of the table differ now');
-    assert.deepEqual(listed.filter((name) => !cases.some((item) => item.name === name)), [], 'the table names cases that are not there');
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-});
+  },
+);

@@ -14,7 +14,10 @@ test('I1: one pass reads one commit, whatever is pushed meanwhile', async () => 
   const { report } = await world.pass(first);
   assert.ok(pushed);
   assert.deepEqual(configMaps(world), { a: { value: '1' }, b: { value: '1' } });
-  assert.deepEqual(report.applications.map((app) => app.appliedRevision), [first.sha, first.sha]);
+  assert.deepEqual(
+    report.applications.map((app) => app.appliedRevision),
+    [first.sha, first.sha],
+  );
   await world.pass();
   assert.deepEqual(configMaps(world), { a: { value: '2' }, c: { value: '2' } });
 });

@@ -32,7 +32,10 @@ test('I10: where the repository says `report`, drift is told and left', async ()
 });
 
 test('I10: the operator may have drift told and never put back, or put back whatever the repository says', async () => {
-  for (const [drift, said, value] of [['report', 'correct', 'theirs'], ['correct', 'report', '1']] as const) {
+  for (const [drift, said, value] of [
+    ['report', 'correct', 'theirs'],
+    ['correct', 'report', '1'],
+  ] as const) {
     const world = openWorld();
     world.doors = { drift };
     world.push({ 'lateen.yaml': `drift: ${said}\n`, 'a.json': application('a', { one: '1' }) });
@@ -67,7 +70,11 @@ test('I10: a field that was never ours is no drift, and nothing is written for i
   world.push({ 'a.json': application('a', { one: '1' }) });
   await world.settle();
   const before = applies(world);
-  edit(world, (object) => ({ ...object, data: { value: '1', theirs: 'x' }, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, 'somebody.example.com/note': 'x' } } }));
+  edit(world, (object) => ({
+    ...object,
+    data: { value: '1', theirs: 'x' },
+    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, 'somebody.example.com/note': 'x' } },
+  }));
   const { report } = await world.settle();
   assert.equal(applies(world), before);
   assert.deepEqual(configMaps(world)['one'], { value: '1', theirs: 'x' });
@@ -89,9 +96,15 @@ test('I10: an object that belongs to another application, or to nobody, is refus
 
 test('I10: a document takes over what is there without owning it before, and leaves it when it was never written', async () => {
   const world = openWorld();
-  world.hub.set(KEY, { ...JSON.parse(plain('ConfigMap', 'one')), data: { theirs: 'x' }, metadata: { name: 'one', namespace: 'default', uid: 'theirs', managedFields: [{ manager: 'kubectl' }] } } as KubeObject);
+  world.hub.set(KEY, {
+    ...JSON.parse(plain('ConfigMap', 'one')),
+    data: { theirs: 'x' },
+    metadata: { name: 'one', namespace: 'default', uid: 'theirs', managedFields: [{ manager: 'kubectl' }] },
+  } as KubeObject);
   world.push({ 'one.json': plain('ConfigMap', 'one') });
-  world.before = (kind) => { if (kind === 'apply') throw new Error('never written'); };
+  world.before = (kind) => {
+    if (kind === 'apply') throw new Error('never written');
+  };
   await world.pass();
   world.before = () => {};
   world.push({ 'one.json': null });
@@ -102,18 +115,26 @@ test('I10: a document takes over what is there without owning it before, and lea
 test('I10: there is one field manager name, for ever', () => {
   assert.equal(FIELD_MANAGER, 'lateen');
   const root = join(import.meta.dirname, '../../daemon');
-  const literals = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts')).flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(/(?:fieldManager: |FIELD_MANAGER = )'([^']*)'/g)].map((match) => match[1]));
+  const literals = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(/(?:fieldManager: |FIELD_MANAGER = )'([^']*)'/g)].map((match) => match[1]));
   assert.ok(literals.length > 0);
   assert.deepEqual([...new Set(literals)], ['lateen']);
   // What is delivered goes under that name; notes of controllers and acts of people are not deliveries.
-  const others = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && /CONTROLLER_MANAGER|PERSON_MANAGER/.test(readFileSync(join(root, path), 'utf8')));
+  const others = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.ts') && /CONTROLLER_MANAGER|PERSON_MANAGER/.test(readFileSync(join(root, path), 'utf8')),
+  );
   assert.deepEqual(others.sort(), ['lib/stamp.ts', 'steer-verbs.ts', 'transport/klusterlet.ts', 'transport/objects.ts']);
 });
 
 test('I10: a document that belongs to no application is put back or made again by a pass over the documents alone', async () => {
   const world = openWorld();
   const document = (kind: string, name: string, more: object): string => JSON.stringify({ ...(JSON.parse(plain(kind, name)) as object), ...more });
-  world.push({ 'one.json': document('ConfigMap', 'one', { data: { value: '1' } }), 'space.json': plain('Namespace', 'space'), 'app.json': application('a', { two: '2' }) });
+  world.push({
+    'one.json': document('ConfigMap', 'one', { data: { value: '1' } }),
+    'space.json': plain('Namespace', 'space'),
+    'app.json': application('a', { two: '2' }),
+  });
   await world.settle();
   world.push({ 'space.json': null });
   const kept = (await world.settle()).report.objects.find(({ key }) => key.kind === 'Namespace');
@@ -122,8 +143,17 @@ test('I10: a document that belongs to no application is put back or made again b
   const before = world.effects.length;
   const { report } = await world.passDocuments();
   assert.deepEqual(configMaps(world)['one'], { value: '1' });
-  assert.deepEqual(report.objects.map(({ key, drift, fault }) => [key.kind, drift, fault?.code]), [['ConfigMap', ['/data/value'], undefined], ['Namespace', [], 'plan/guard']]);
-  assert.deepEqual(world.effects.slice(before).filter((effect) => !effect.startsWith('push')), [`apply ${KEY}`]);
+  assert.deepEqual(
+    report.objects.map(({ key, drift, fault }) => [key.kind, drift, fault?.code]),
+    [
+      ['ConfigMap', ['/data/value'], undefined],
+      ['Namespace', [], 'plan/guard'],
+    ],
+  );
+  assert.deepEqual(
+    world.effects.slice(before).filter((effect) => !effect.startsWith('push')),
+    [`apply ${KEY}`],
+  );
   world.hub.delete(KEY);
   await world.passDocuments();
   assert.deepEqual(configMaps(world)['one'], { value: '1' });
@@ -137,10 +167,16 @@ test('I10: a document gets the label by which it is watched with one quiet apply
   assert.deepEqual(labels(), { 'lateen.dev/documents': 'default' });
   // As a version without that label has left it, or somebody who takes it off.
   edit(world, (object) => ({ ...object, metadata: { ...object.metadata, labels: {} } }));
-  assert.deepEqual((await world.plan()).plan?.objects.changes.map(({ action, fields }) => [action, fields]), [['keep', []]]);
+  assert.deepEqual(
+    (await world.plan()).plan?.objects.changes.map(({ action, fields }) => [action, fields]),
+    [['keep', []]],
+  );
   const before = world.effects.length;
   const { report } = await world.pass();
-  assert.deepEqual([labels(), report.objects.map(({ drift }) => drift), world.effects.slice(before)], [{ 'lateen.dev/documents': 'default' }, [[]], [`apply ${KEY}`]]);
+  assert.deepEqual(
+    [labels(), report.objects.map(({ drift }) => drift), world.effects.slice(before)],
+    [{ 'lateen.dev/documents': 'default' }, [[]], [`apply ${KEY}`]],
+  );
   await world.settle();
   assert.equal(world.effects.length, before + 1);
   // Whose value it is does not matter, and drift that is only told is not put back for its sake.

@@ -9,11 +9,20 @@ import { emptyMemory } from '../../daemon/pass.ts';
 import { openCue } from '../../daemon/render/cue/cue.ts';
 import { application, BOX, configMaps, definition, openWorld, plain, refusing } from './world.ts';
 
-const OTHERS = { 'box.json': definition('ComponentDefinition', 'box', BOX), 'b.json': application('b', { other: '1' }, { type: 'box' }), 'plain.json': plain('ConfigMap', 'plain') };
+const OTHERS = {
+  'box.json': definition('ComponentDefinition', 'box', BOX),
+  'b.json': application('b', { other: '1' }, { type: 'box' }),
+  'plain.json': plain('ConfigMap', 'plain'),
+};
 const arrived = (world: ReturnType<typeof openWorld>): readonly string[] => Object.keys(configMaps(world)).toSorted();
 
 test('I12: an application that cannot be read, rendered or applied holds up no other', async () => {
-  for (const bad of ['kind: [', application('a', { one: '1' }, { type: 'nonsense' }), application('a', { one: '1' }).replace('"components"', '"component"'), application('a', { one: '1' })]) {
+  for (const bad of [
+    'kind: [',
+    application('a', { one: '1' }, { type: 'nonsense' }),
+    application('a', { one: '1' }).replace('"components"', '"component"'),
+    application('a', { one: '1' }),
+  ]) {
     const world = openWorld();
     world.push({ ...OTHERS, 'a.yaml': bad });
     world.before = refusing('transport/invalid', (kind, subject) => kind === 'apply' && subject.endsWith('/one'));
@@ -24,19 +33,44 @@ test('I12: an application that cannot be read, rendered or applied holds up no o
 });
 
 test('I12: a template that never ends holds up no other, and neither does a failing call of one step', async () => {
-  await using cue = openCue({ clock: systemClock(), override: process.env['LATEEN_CUE_WASM'], cacheDirectory: process.env['XDG_CACHE_HOME'], limits: { timeoutMs: 1_500, workers: 1 } });
+  await using cue = openCue({
+    clock: systemClock(),
+    override: process.env['LATEEN_CUE_WASM'],
+    cacheDirectory: process.env['XDG_CACHE_HOME'],
+    limits: { timeoutMs: 1_500, workers: 1 },
+  });
   const world = openWorld();
   world.doors = { cue, http: () => Promise.reject(new Fault('workflow/unreachable', 'nobody is there')) };
   world.push({
     ...OTHERS,
-    'endless.json': definition('ComponentDefinition', 'endless', 'import "list"\nl: list.Range(0, 1000, 1)\noutput: a: [for a in l for b in l for c in l for d in l if a > 5000 {a}]\nparameter: {...}\n'),
+    'endless.json': definition(
+      'ComponentDefinition',
+      'endless',
+      'import "list"\nl: list.Range(0, 1000, 1)\noutput: a: [for a in l for b in l for c in l for d in l if a > 5000 {a}]\nparameter: {...}\n',
+    ),
     'a.json': application('a', { one: '1' }, { type: 'endless' }),
-    'tell.json': definition('WorkflowStepDefinition', 'tell', 'import "vela/http"\npost: http.#HTTPDo & {$params: {method: "POST", url: "http://127.0.0.1:1/"}}\nparameter: {}\n'),
-    'c.json': application('c', { three: '1' }, { steps: [{ name: 'tell', type: 'tell' }, { name: 'three', type: 'apply-component', properties: { component: 'three' } }] }),
+    'tell.json': definition(
+      'WorkflowStepDefinition',
+      'tell',
+      'import "vela/http"\npost: http.#HTTPDo & {$params: {method: "POST", url: "http://127.0.0.1:1/"}}\nparameter: {}\n',
+    ),
+    'c.json': application(
+      'c',
+      { three: '1' },
+      {
+        steps: [
+          { name: 'tell', type: 'tell' },
+          { name: 'three', type: 'apply-component', properties: { component: 'three' } },
+        ],
+      },
+    ),
   });
   const { report } = await world.pass();
   assert.deepEqual(arrived(world), ['other', 'plain']);
-  assert.deepEqual(report.applications.map((app) => app.fault?.code ?? app.phase), ['render/timeout', 'running', 'runningWorkflow']);
+  assert.deepEqual(
+    report.applications.map((app) => app.fault?.code ?? app.phase),
+    ['render/timeout', 'running', 'runningWorkflow'],
+  );
 });
 
 test('I12: objects that cannot be looked at hold up only the application that owns them', async () => {
@@ -55,15 +89,22 @@ test('I12: a document that is refused holds up no other document and no applicat
   world.before = refusing('transport/invalid', (kind, subject) => kind === 'apply' && subject.endsWith('/bad'));
   const { report } = await world.pass();
   assert.deepEqual(arrived(world), ['other', 'plain']);
-  assert.deepEqual(report.diagnostics.map((item) => [item.code, item.origin?.path]), [['transport/invalid', 'bad.json']]);
+  assert.deepEqual(
+    report.diagnostics.map((item) => [item.code, item.origin?.path]),
+    [['transport/invalid', 'bad.json']],
+  );
 });
 
 test('I12: an application whose time has come is not put off by another that has news all the time', async () => {
   const world = openWorld();
-  const pause = [{ name: 'pause', type: 'suspend', properties: { duration: '3s' } }, { name: 'one', type: 'apply-component', properties: { component: 'one' } }];
+  const pause = [
+    { name: 'pause', type: 'suspend', properties: { duration: '3s' } },
+    { name: 'one', type: 'apply-component', properties: { component: 'one' } },
+  ];
   const revision = world.push({ 'a.json': application('a', { one: '1' }, { steps: pause }), 'b.json': application('b', { two: '2' }) });
   const clock = {
-    now: () => world.nowMs, random: () => 0.5,
+    now: () => world.nowMs,
+    random: () => 0.5,
     sleep: (ms: number) => {
       world.nowMs += ms;
       return Promise.resolve();
@@ -74,7 +115,8 @@ test('I12: an application whose time has come is not put off by another that has
   const repo = { ...doors.repo, fetch: () => Promise.resolve(revision) } as unknown as Repo;
   let passes = 0;
   const loop = new Loop({ ...doors, repo, clock }, emptyMemory(createLoadCache()), {
-    resyncMs: 3_600_000, debounceMs: 20,
+    resyncMs: 3_600_000,
+    debounceMs: 20,
     onPass: () => {
       passes += 1;
       world.nowMs += 1_000;

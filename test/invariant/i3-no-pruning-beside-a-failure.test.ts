@@ -24,7 +24,10 @@ test('I3: a refused delete goes back into the inventory and is made later, also 
   world.before = refusing('transport/denied', (kind) => kind === 'delete');
   const { report } = await world.pass();
   assert.deepEqual(Object.keys(configMaps(world)).toSorted(), ['dropped', 'kept', 'last']);
-  assert.deepEqual(report.leaving.map((app) => [app.name, app.fault?.code]), [['leaving', 'transport/denied']]);
+  assert.deepEqual(
+    report.leaving.map((app) => [app.name, app.fault?.code]),
+    [['leaving', 'transport/denied']],
+  );
   assert.ok(world.branch.get('applications/default/leaving.yaml')?.includes('leaving: true'));
   world.before = () => {};
   world.restart();

@@ -10,13 +10,24 @@ const STEPS = [
   { name: 'tell', type: 'tell', properties: { url: 'http://127.0.0.1:1/tell' }, outputs: [{ name: 'answer', valueFrom: 'answer' }] },
   { name: 'two', type: 'apply-component', properties: { component: 'two' } },
 ];
-const FIRST = { 'tell.json': definition('WorkflowStepDefinition', 'tell', TELL), 'main.json': application('main', { one: '1', two: '1' }, { steps: STEPS }), 'other.json': application('other', { other: '1' }), 'plain.json': plain('ConfigMap', 'plain') };
+const FIRST = {
+  'tell.json': definition('WorkflowStepDefinition', 'tell', TELL),
+  'main.json': application('main', { one: '1', two: '1' }, { steps: STEPS }),
+  'other.json': application('other', { other: '1' }),
+  'plain.json': plain('ConfigMap', 'plain'),
+};
 const SECOND = { 'main.json': application('main', { one: '2' }), 'other.json': null, 'plain.json': null };
 
 /** Hub and branch without what differs between two runs of the same: ids, versions, times. */
 function endOf(world: World): string {
-  const objects = [...world.hub].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, object]) => [key, object['data'] !== undefined && object.kind === 'Secret' ? null : object]);
-  return JSON.stringify(JSON.parse(stableStringify([objects, [...world.branch].toSorted(([a], [b]) => (a < b ? -1 : 1))])), null, 1).replaceAll(/uid-\d+/g, 'UID').replaceAll(/"resourceVersion": "\d+"/g, '"VERSION"').replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replaceAll(/"id": "[a-z0-9]{10}"/g, '"ID"');
+  const objects = [...world.hub]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, object]) => [key, object['data'] !== undefined && object.kind === 'Secret' ? null : object]);
+  return JSON.stringify(JSON.parse(stableStringify([objects, [...world.branch].toSorted(([a], [b]) => (a < b ? -1 : 1))])), null, 1)
+    .replaceAll(/uid-\d+/g, 'UID')
+    .replaceAll(/"resourceVersion": "\d+"/g, '"VERSION"')
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replaceAll(/"id": "[a-z0-9]{10}"/g, '"ID"');
 }
 
 /** A world in which the n-th effect, counted from now, is the last one: it happens when `happens`, and then nothing more. */

@@ -5,10 +5,20 @@ import { planOf, told as toldOf } from './planning.ts';
 import { application, BOX, definition, openWorld, plain, type World } from './world.ts';
 
 const FILES: Readonly<Record<string, string>> = {
-  'box.json': definition('ComponentDefinition', 'box', BOX), 'a.json': application('a', { one: '1', two: '2', three: '3' }, { type: 'box' }), 'b.json': application('b', { four: '4', five: '5' }), 'c.json': application('c', { six: '6' }, { type: 'bx' }),
-  'z/plain.json': plain('ConfigMap', 'plain'), 'bad.yaml': 'kind: Deployment\n', 'ns.json': plain('Namespace', 'somewhere'),
+  'box.json': definition('ComponentDefinition', 'box', BOX),
+  'a.json': application('a', { one: '1', two: '2', three: '3' }, { type: 'box' }),
+  'b.json': application('b', { four: '4', five: '5' }),
+  'c.json': application('c', { six: '6' }, { type: 'bx' }),
+  'z/plain.json': plain('ConfigMap', 'plain'),
+  'bad.yaml': 'kind: Deployment\n',
+  'ns.json': plain('Namespace', 'somewhere'),
 };
-const NEXT: Readonly<Record<string, string | null>> = { 'a.json': application('a', { one: '2', three: '3' }, { type: 'box' }), 'b.json': null, 'ns.json': null, 'z/plain.json': null };
+const NEXT: Readonly<Record<string, string | null>> = {
+  'a.json': application('a', { one: '2', three: '3' }, { type: 'box' }),
+  'b.json': null,
+  'ns.json': null,
+  'z/plain.json': null,
+};
 
 /** The same commits, with files and answers in another order. */
 async function made(order: (names: readonly string[]) => readonly string[], seed: number): Promise<{ readonly world: World; readonly told: string }> {
@@ -16,15 +26,24 @@ async function made(order: (names: readonly string[]) => readonly string[], seed
   let state = seed;
   const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648;
   world.before = async () => {
-    for (let turns = Math.floor(random() * 6); turns > 0; turns -= 1) await new Promise((resolve) => { setImmediate(resolve); });
+    for (let turns = Math.floor(random() * 6); turns > 0; turns -= 1)
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
   };
-  const push = (files: Readonly<Record<string, string | null>>): void => void world.push(Object.fromEntries(order(Object.keys(files)).map((path) => [path, files[path] ?? null])));
+  const push = (files: Readonly<Record<string, string | null>>): void =>
+    void world.push(Object.fromEntries(order(Object.keys(files)).map((path) => [path, files[path] ?? null])));
   const told: string[] = [];
   for (const files of [FILES, NEXT]) {
     push(files);
     told.push(...toldOf(await planOf(world)));
     await world.settle();
-    told.push(stringify([...world.branch].toSorted(([a], [b]) => (a < b ? -1 : 1)), 1));
+    told.push(
+      stringify(
+        [...world.branch].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+        1,
+      ),
+    );
   }
   // What a commit is called depends on what came before it, not on what it holds.
   return { world, told: told.join('\n').replaceAll(/\b[0-9a-f]{10}(?:[0-9a-f]{30})?\b/g, 'SHA') };

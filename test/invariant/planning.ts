@@ -18,10 +18,29 @@ const pack = await readPack();
 export async function planOf(world: World, base: Revision | null = null): Promise<Comparison> {
   const { plan, ground, report } = await world.plan();
   if (plan === null || ground === undefined || report.revision === null) throw report.fault ?? new Error('no plan was made');
-  return compare({
-    repo: { tree: world.tree }, given: {}, cue, pack, redactor: createRedactor(), instance: '', budget: { countMax: 1000, shareMax: 1 }, drift: 'any', cloudPlan: () => [],
-    approvals: ({ catalog }) => Promise.resolve({ approvals: approvalsOf(catalog.approvals, world.nowMs), diagnostics: [] }),
-  }, { base, head: report.revision, live: { ...ground, plan, diagnostics: report.diagnostics, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)) }, message: '', revertOf: '', isTrusted: true }, new AbortController().signal);
+  return compare(
+    {
+      repo: { tree: world.tree },
+      given: {},
+      cue,
+      pack,
+      redactor: createRedactor(),
+      instance: '',
+      budget: { countMax: 1000, shareMax: 1 },
+      drift: 'any',
+      cloudPlan: () => [],
+      approvals: ({ catalog }) => Promise.resolve({ approvals: approvalsOf(catalog.approvals, world.nowMs), diagnostics: [] }),
+    },
+    {
+      base,
+      head: report.revision,
+      live: { ...ground, plan, diagnostics: report.diagnostics, isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)) },
+      message: '',
+      revertOf: '',
+      isTrusted: true,
+    },
+    new AbortController().signal,
+  );
 }
 
 /** The plan in every form that it is printed in. */

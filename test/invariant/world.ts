@@ -24,7 +24,12 @@ import { openCue } from '../../daemon/render/cue/cue.ts';
 
 const pack = await readPack();
 /** One for all tests: its idle threads do not keep the process alive. */
-export const cue = openCue({ clock: systemClock(), override: process.env['LATEEN_CUE_WASM'], cacheDirectory: process.env['XDG_CACHE_HOME'], limits: { timeoutMs: 60_000 } });
+export const cue = openCue({
+  clock: systemClock(),
+  override: process.env['LATEEN_CUE_WASM'],
+  cacheDirectory: process.env['XDG_CACHE_HOME'],
+  limits: { timeoutMs: 60_000 },
+});
 
 export interface World {
   /** Replaces files (null removes one) and makes a commit of it. */
@@ -77,7 +82,9 @@ export function openWorld(): World {
     world.atOnceMax = Math.max(world.atOnceMax, running);
     try {
       await world.before(kind, subject);
-      await new Promise((resolve) => { setImmediate(resolve); });
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       world.effects.push(`${kind} ${subject}`);
       const result = run();
       world.after(kind, subject);
@@ -95,7 +102,11 @@ export function openWorld(): World {
     const body = { ...object, ...(kept === undefined ? {} : { status: kept }) } as unknown as KubeObject;
     const { resourceVersion: _version, ...metadata } = { ...body.metadata, uid, generation: 1, managedFields: [{ manager: 'lateen' }] };
     const next = { ...body, metadata };
-    if (before !== undefined && equal({ ...before, metadata: { ...before.metadata, resourceVersion: undefined } }, { ...next, metadata: { ...metadata, resourceVersion: undefined } })) return before;
+    if (
+      before !== undefined &&
+      equal({ ...before, metadata: { ...before.metadata, resourceVersion: undefined } }, { ...next, metadata: { ...metadata, resourceVersion: undefined } })
+    )
+      return before;
     version += 1;
     const stored = { ...next, metadata: { ...metadata, resourceVersion: String(version) } } as unknown as KubeObject;
     world.hub.set(keyText(key), stored);
@@ -104,20 +115,27 @@ export function openWorld(): World {
   const local = (object: KubeObject): ObjectKey => keyOf(LOCAL, object);
 
   const transport: Transport = {
-    observe: (keys) => Promise.resolve(new Map(keys.map((key): [string, Observation] => {
-      const fault = world.unseen(key);
-      const live = world.hub.get(keyText(key));
-      return [keyText(key), fault !== null ? { fault } : live === undefined ? { absent: true } : { live }];
-    }))),
-    apply: ({ key, object }) => effect('apply', keyText(key), () => {
-      const before = world.hub.get(keyText(key));
-      const stored = put(key, object);
-      return { key, object: stored, changed: stored !== before, warnings: [] };
-    }),
-    remove: (key, uid) => effect('delete', keyText(key), () => {
-      if (world.hub.get(keyText(key))?.metadata.uid === uid) world.hub.delete(keyText(key));
-      return true;
-    }),
+    observe: (keys) =>
+      Promise.resolve(
+        new Map(
+          keys.map((key): [string, Observation] => {
+            const fault = world.unseen(key);
+            const live = world.hub.get(keyText(key));
+            return [keyText(key), fault !== null ? { fault } : live === undefined ? { absent: true } : { live }];
+          }),
+        ),
+      ),
+    apply: ({ key, object }) =>
+      effect('apply', keyText(key), () => {
+        const before = world.hub.get(keyText(key));
+        const stored = put(key, object);
+        return { key, object: stored, changed: stored !== before, warnings: [] };
+      }),
+    remove: (key, uid) =>
+      effect('delete', keyText(key), () => {
+        if (world.hub.get(keyText(key))?.metadata.uid === uid) world.hub.delete(keyText(key));
+        return true;
+      }),
     list: (_cluster, _version, kind) => Promise.resolve([...world.hub.values()].filter((object) => object.kind === kind)),
     isNamespaced: (_cluster, _version, kind) => Promise.resolve(guessNamespaced(kind)),
   };
@@ -138,32 +156,73 @@ export function openWorld(): World {
     repo: {
       tree: world.tree,
       statusFiles: () => Promise.resolve(new Map(world.branch)),
-      commit: (commit) => effect('push', commit.subject, () => {
-        for (const [path, content] of commit.files) {
-          if (content === null) world.branch.delete(path);
-          else world.branch.set(path, content);
-        }
-        world.commits.push(commit.subject);
-        return sha(commit.subject);
-      }),
+      commit: (commit) =>
+        effect('push', commit.subject, () => {
+          for (const [path, content] of commit.files) {
+            if (content === null) world.branch.delete(path);
+            else world.branch.set(path, content);
+          }
+          world.commits.push(commit.subject);
+          return sha(commit.subject);
+        }),
     },
-    transport, records, cue, members: NO_MEMBERS, controllers: NO_CONTROLLERS, given: {}, log: SILENT_LOG, pack, instance: '', budget: { countMax: 1000, shareMax: 1 }, pace: AT_ONCE, redactor: createRedactor(), drift: 'any',
+    transport,
+    records,
+    cue,
+    members: NO_MEMBERS,
+    controllers: NO_CONTROLLERS,
+    given: {},
+    log: SILENT_LOG,
+    pack,
+    instance: '',
+    budget: { countMax: 1000, shareMax: 1 },
+    pace: AT_ONCE,
+    redactor: createRedactor(),
+    drift: 'any',
     register: () => Promise.resolve({ available: true, message: '', changed: false }),
-    approvals: openApprovals({ repo: { tree: (revision) => Promise.resolve({ revision, files: [] }), broughtBy: () => Promise.resolve(null) }, clock: { now: () => world.nowMs, random: () => 0.5, sleep: () => Promise.resolve() }, approvers: null }),
-    http: (request) => effect('call', request.url, () => {
-      world.calls.push(request);
-      return { statusCode: 200, headers: {}, body: 'ok' };
+    approvals: openApprovals({
+      repo: { tree: (revision) => Promise.resolve({ revision, files: [] }), broughtBy: () => Promise.resolve(null) },
+      clock: { now: () => world.nowMs, random: () => 0.5, sleep: () => Promise.resolve() },
+      approvers: null,
     }),
+    http: (request) =>
+      effect('call', request.url, () => {
+        world.calls.push(request);
+        return { statusCode: 200, headers: {}, body: 'ok' };
+      }),
     clock: { now: () => world.nowMs, random: () => 0.5, sleep: () => Promise.resolve() },
-    hubFacts: () => Promise.resolve({ definitions: [...world.hub.values()].filter((object) => object.kind.endsWith('Definition') && object.apiVersion.startsWith('core.oam.dev/')), version: { major: '1', minor: 36, gitVersion: 'v1.36.3', platform: 'linux/amd64' } }),
+    hubFacts: () =>
+      Promise.resolve({
+        definitions: [...world.hub.values()].filter((object) => object.kind.endsWith('Definition') && object.apiVersion.startsWith('core.oam.dev/')),
+        version: { major: '1', minor: 36, gitVersion: 'v1.36.3', platform: 'linux/amd64' },
+      }),
     ...world.doors,
   });
 
   const world: World = {
-    hub: new Map(), branch: new Map(), commits: [], effects: [], calls: [], before: () => {}, after: () => {}, unseen: () => null, doors: {}, wired: doors, nowMs: Date.parse('2026-01-01T00:00:00Z'), atOnceMax: 0,
-    tree: (revision) => Promise.resolve({ revision, files: [...(trees.get(revision.sha) ?? [])].map(([path, text]) => ({ path, text, oid: sha(text), sizeBytes: text.length })).sort((a, b) => (a.path < b.path ? -1 : 1)) }),
+    hub: new Map(),
+    branch: new Map(),
+    commits: [],
+    effects: [],
+    calls: [],
+    before: () => {},
+    after: () => {},
+    unseen: () => null,
+    doors: {},
+    wired: doors,
+    nowMs: Date.parse('2026-01-01T00:00:00Z'),
+    atOnceMax: 0,
+    tree: (revision) =>
+      Promise.resolve({
+        revision,
+        files: [...(trees.get(revision.sha) ?? [])]
+          .map(([path, text]) => ({ path, text, oid: sha(text), sizeBytes: text.length }))
+          .sort((a, b) => (a.path < b.path ? -1 : 1)),
+      }),
     push: (changes) => {
-      files = new Map([...new Map<string, string | null>([...files, ...Object.entries(changes)])].filter((entry): entry is [string, string] => entry[1] !== null));
+      files = new Map(
+        [...new Map<string, string | null>([...files, ...Object.entries(changes)])].filter((entry): entry is [string, string] => entry[1] !== null),
+      );
       newest = { sha: sha(`${trees.size} ${[...files].join()}`), branch: 'main', author: 'Ada <ada@example.com>', subject: `commit ${trees.size}` };
       trees.set(newest.sha, files);
       return newest;
@@ -180,7 +239,9 @@ export function openWorld(): World {
       }
       throw new Error(`it never settles: ${world.effects.slice(-10).join('; ')}`);
     },
-    restart: () => { memory = emptyMemory(createLoadCache()); },
+    restart: () => {
+      memory = emptyMemory(createLoadCache());
+    },
   };
   return world;
 }
@@ -210,7 +271,8 @@ function recordsOf(objects: Iterable<KubeObject>): ReadonlyMap<string, Applicati
     const label = (name: string): string => object.metadata.labels?.[name] ?? '';
     const namespace = object.metadata.namespace ?? '';
     if (object.kind === 'Application') add(namespace, object.metadata.name ?? '', () => ({ application: object }));
-    else if (object.kind === 'ResourceTracker') add(label('app.oam.dev/namespace'), label('app.oam.dev/name'), (record) => ({ trackers: [...record.trackers, object] }));
+    else if (object.kind === 'ResourceTracker')
+      add(label('app.oam.dev/namespace'), label('app.oam.dev/name'), (record) => ({ trackers: [...record.trackers, object] }));
     else if (object.kind === 'ApplicationRevision') add(namespace, label('app.oam.dev/name'), (record) => ({ revisions: [...record.revisions, object] }));
     else if (object.kind === 'Secret' && label('lateen.dev/journal') !== '') add(namespace, label('lateen.dev/journal'), () => ({ journal: object }));
   }
@@ -221,30 +283,56 @@ function recordsOf(objects: Iterable<KubeObject>): ReadonlyMap<string, Applicati
 
 /** ConfigMaps of the default namespace on the hub, by name: what applications here consist of. */
 export function configMaps(world: World): Readonly<Record<string, unknown>> {
-  return Object.fromEntries([...world.hub.values()].filter((object) => object.kind === 'ConfigMap').map((object) => [object.metadata.name ?? '', object['data']]));
+  return Object.fromEntries(
+    [...world.hub.values()].filter((object) => object.kind === 'ConfigMap').map((object) => [object.metadata.name ?? '', object['data']]),
+  );
 }
 
 /** An Application of the default namespace whose components are ConfigMaps, by name. */
-export function application(name: string, components: Readonly<Record<string, string>>, more: { readonly type?: string; readonly steps?: readonly object[] } = {}): string {
-  const part = ([component, value]: readonly [string, string]): object => (more.type === undefined ? { name: component, type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: component }, data: { value } }] } } : { name: component, type: more.type, properties: { value } });
+export function application(
+  name: string,
+  components: Readonly<Record<string, string>>,
+  more: { readonly type?: string; readonly steps?: readonly object[] } = {},
+): string {
+  const part = ([component, value]: readonly [string, string]): object =>
+    more.type === undefined
+      ? {
+          name: component,
+          type: 'k8s-objects',
+          properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: component }, data: { value } }] },
+        }
+      : { name: component, type: more.type, properties: { value } };
   return JSON.stringify({
-    apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace: 'default' },
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name, namespace: 'default' },
     spec: { components: Object.entries(components).map(part), ...(more.steps === undefined ? {} : { workflow: { steps: more.steps } }) },
   });
 }
 
 /** A ComponentDefinition or WorkflowStepDefinition with this template. */
 export function definition(kind: 'ComponentDefinition' | 'WorkflowStepDefinition', name: string, template: string): string {
-  return JSON.stringify({ apiVersion: 'core.oam.dev/v1beta1', kind, metadata: { name, namespace: 'vela-system' }, spec: { ...(kind === 'ComponentDefinition' ? { workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } } } : {}), schematic: { cue: { template } } } });
+  return JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind,
+    metadata: { name, namespace: 'vela-system' },
+    spec: {
+      ...(kind === 'ComponentDefinition' ? { workload: { definition: { apiVersion: 'v1', kind: 'ConfigMap' } } } : {}),
+      schematic: { cue: { template } },
+    },
+  });
 }
 
 /** The template of a component that is a ConfigMap with one value. */
 export const BOX = 'output: {apiVersion: "v1", kind: "ConfigMap", data: value: parameter.value}\nparameter: value: string\n';
 
-export const plain = (kind: string, name: string, apiVersion = 'v1'): string => JSON.stringify({ apiVersion, kind, metadata: { name, ...(guessNamespaced(kind) ? { namespace: 'default' } : {}) } });
+export const plain = (kind: string, name: string, apiVersion = 'v1'): string =>
+  JSON.stringify({ apiVersion, kind, metadata: { name, ...(guessNamespaced(kind) ? { namespace: 'default' } : {}) } });
 
 export const approval = (spec: object): string => JSON.stringify({ apiVersion: 'lateen.dev/v1alpha1', kind: 'Approval', metadata: { name: 'consent' }, spec });
 
-export const refusing = (code: Code, wanted: (kind: Effect, subject: string) => boolean) => (kind: Effect, subject: string): void => {
-  if (wanted(kind, subject)) throw new Fault(code, `${kind} of ${subject} was refused`);
-};
+export const refusing =
+  (code: Code, wanted: (kind: Effect, subject: string) => boolean) =>
+  (kind: Effect, subject: string): void => {
+    if (wanted(kind, subject)) throw new Fault(code, `${kind} of ${subject} was refused`);
+  };

@@ -1,17 +1,17 @@
 // The command lines of a control plane's programs, as tried on Kubernetes 1.36.3, etcd 3.6.8 and kwok 0.8.0.
-import { join } from 'node:path'
-import type { LabBinaries, Program } from './build.ts'
+import { join } from 'node:path';
+import type { LabBinaries, Program } from './build.ts';
 
 /** What the programs of one control plane have in common. */
 export type PlanePlan = {
-  readonly directory: string
-  readonly binaries: LabBinaries
-  readonly apiPort: number
-  readonly etcdPort: number
-  readonly hasNodes: boolean
-  readonly isAudited: boolean
-  readonly apiServerFlags: readonly string[]
-}
+  readonly directory: string;
+  readonly binaries: LabBinaries;
+  readonly apiPort: number;
+  readonly etcdPort: number;
+  readonly hasNodes: boolean;
+  readonly isAudited: boolean;
+  readonly apiServerFlags: readonly string[];
+};
 
 /** Files of one control plane, below its folder. */
 export const planeFiles = (directory: string) =>
@@ -31,18 +31,18 @@ export const planeFiles = (directory: string) =>
     adminKey: join(directory, 'pki', 'admin.key'),
     tokenKey: join(directory, 'pki', 'token.key'),
     tokenPublicKey: join(directory, 'pki', 'token.pub'),
-  }) as const
+  }) as const;
 
 /** The arguments of one program. */
 export function argumentsOf(part: Program, plan: PlanePlan): readonly string[] {
-  return ARGUMENTS[part](plan, planeFiles(plan.directory))
+  return ARGUMENTS[part](plan, planeFiles(plan.directory));
 }
 
-type Files = ReturnType<typeof planeFiles>
+type Files = ReturnType<typeof planeFiles>;
 
 // The lab's controllers may ask more often than the 20 times a second that a cluster grants them: tests
 // wait for them, and there is nobody to protect.
-const RATE = ['--kube-api-qps=500', '--kube-api-burst=1000']
+const RATE = ['--kube-api-qps=500', '--kube-api-burst=1000'];
 
 const ARGUMENTS: Readonly<Record<Program, (plan: PlanePlan, files: Files) => readonly string[]>> = {
   etcd: (plan, files) => [
@@ -94,8 +94,8 @@ const ARGUMENTS: Readonly<Record<Program, (plan: PlanePlan, files: Files) => rea
     '--cidr=10.244.0.0/16',
     '--node-ip=127.0.0.1',
   ],
-}
+};
 
 function ownKubeconfig(files: Files): readonly string[] {
-  return [`--kubeconfig=${files.kubeconfig}`, `--authentication-kubeconfig=${files.kubeconfig}`, `--authorization-kubeconfig=${files.kubeconfig}`]
+  return [`--kubeconfig=${files.kubeconfig}`, `--authentication-kubeconfig=${files.kubeconfig}`, `--authorization-kubeconfig=${files.kubeconfig}`];
 }

@@ -45,14 +45,26 @@ const CLUSTER = 'cluster.open-cluster-management.io';
 
 /** A set `prod` that the namespace `default` may choose from. */
 export async function bindSet({ client }: ControlPlane): Promise<void> {
-  await client.apply({ apiVersion: `${CLUSTER}/v1beta2`, kind: 'ManagedClusterSet', metadata: { name: 'prod' }, spec: { clusterSelector: { selectorType: 'ExclusiveClusterSetLabel' } } });
-  await client.apply({ apiVersion: `${CLUSTER}/v1beta2`, kind: 'ManagedClusterSetBinding', metadata: { name: 'prod', namespace: 'default' }, spec: { clusterSet: 'prod' } });
+  await client.apply({
+    apiVersion: `${CLUSTER}/v1beta2`,
+    kind: 'ManagedClusterSet',
+    metadata: { name: 'prod' },
+    spec: { clusterSelector: { selectorType: 'ExclusiveClusterSetLabel' } },
+  });
+  await client.apply({
+    apiVersion: `${CLUSTER}/v1beta2`,
+    kind: 'ManagedClusterSetBinding',
+    metadata: { name: 'prod', namespace: 'default' },
+    spec: { clusterSet: 'prod' },
+  });
 }
 
 /** What a person does when OCM is to deliver to a cluster: labels, the annotation, and accepting it. Makes it when absent. */
 export async function acceptCluster({ client }: ControlPlane, name: string, purpose = name === 'm1' ? 'test' : 'handover'): Promise<void> {
   await client.apply({
-    apiVersion: `${CLUSTER}/v1`, kind: 'ManagedCluster', spec: { hubAcceptsClient: true },
+    apiVersion: `${CLUSTER}/v1`,
+    kind: 'ManagedCluster',
+    spec: { hubAcceptsClient: true },
     metadata: { name, labels: { purpose, [`${CLUSTER}/clusterset`]: 'prod' }, annotations: { 'lateen.dev/delivery': 'ocm' } },
   });
 }

@@ -55,10 +55,20 @@ const listen = async (): Promise<string> => `--listen=127.0.0.1:${await freePort
 function openDefinition(group: string, versions: readonly string[], kind: string, scope: 'Cluster' | 'Namespaced'): KubeInput {
   const plural = `${kind.toLowerCase()}s`;
   return {
-    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `${plural}.${group}`, annotations: { 'api-approved.kubernetes.io': 'unapproved, for tests' } },
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}`, annotations: { 'api-approved.kubernetes.io': 'unapproved, for tests' } },
     spec: {
-      group, scope, names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
-      versions: versions.map((name, at) => ({ name, served: true, storage: at === 0, subresources: { status: {} }, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } })),
+      group,
+      scope,
+      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
+      versions: versions.map((name, at) => ({
+        name,
+        served: true,
+        storage: at === 0,
+        subresources: { status: {} },
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      })),
     },
   };
 }
@@ -66,9 +76,12 @@ function openDefinition(group: string, versions: readonly string[], kind: string
 const ADDON = 'addon.open-cluster-management.io';
 const CLUSTER = 'cluster.open-cluster-management.io';
 const HUB_DEFINITIONS: readonly KubeInput[] = [
-  openDefinition(ADDON, ['v1beta1', 'v1alpha1'], 'ManagedClusterAddOn', 'Namespaced'), openDefinition(ADDON, ['v1beta1', 'v1alpha1'], 'ClusterManagementAddOn', 'Cluster'),
-  openDefinition(ADDON, ['v1beta1', 'v1alpha1'], 'AddOnDeploymentConfig', 'Namespaced'), openDefinition(ADDON, ['v1alpha1'], 'AddOnTemplate', 'Cluster'),
-  openDefinition(CLUSTER, ['v1alpha1'], 'AddOnPlacementScore', 'Namespaced'), openDefinition('work.open-cluster-management.io', ['v1alpha1'], 'ManifestWorkReplicaSet', 'Namespaced'),
+  openDefinition(ADDON, ['v1beta1', 'v1alpha1'], 'ManagedClusterAddOn', 'Namespaced'),
+  openDefinition(ADDON, ['v1beta1', 'v1alpha1'], 'ClusterManagementAddOn', 'Cluster'),
+  openDefinition(ADDON, ['v1beta1', 'v1alpha1'], 'AddOnDeploymentConfig', 'Namespaced'),
+  openDefinition(ADDON, ['v1alpha1'], 'AddOnTemplate', 'Cluster'),
+  openDefinition(CLUSTER, ['v1alpha1'], 'AddOnPlacementScore', 'Namespaced'),
+  openDefinition('work.open-cluster-management.io', ['v1alpha1'], 'ManifestWorkReplicaSet', 'Namespaced'),
 ];
 const MEMBER_DEFINITIONS: readonly KubeInput[] = [openDefinition(CLUSTER, ['v1alpha1'], 'ClusterClaim', 'Cluster')];
 
@@ -82,7 +95,9 @@ async function grantBootstrap(hub: LabClient): Promise<void> {
   const name = 'open-cluster-management:bootstrap';
   const apiGroup = 'rbac.authorization.k8s.io';
   await hub.apply({
-    apiVersion: `${apiGroup}/v1`, kind: 'ClusterRole', metadata: { name },
+    apiVersion: `${apiGroup}/v1`,
+    kind: 'ClusterRole',
+    metadata: { name },
     rules: [
       { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
       { apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests'], verbs: ['create', 'get', 'list', 'watch'] },
@@ -90,7 +105,13 @@ async function grantBootstrap(hub: LabClient): Promise<void> {
       { apiGroups: [CLUSTER], resources: ['managedclustersets/join'], verbs: ['create'] },
     ],
   });
-  await hub.apply({ apiVersion: `${apiGroup}/v1`, kind: 'ClusterRoleBinding', metadata: { name }, roleRef: { apiGroup, kind: 'ClusterRole', name }, subjects: [{ apiGroup, kind: 'Group', name: 'system:bootstrappers:managedcluster' }] });
+  await hub.apply({
+    apiVersion: `${apiGroup}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: { name },
+    roleRef: { apiGroup, kind: 'ClusterRole', name },
+    subjects: [{ apiGroup, kind: 'Group', name: 'system:bootstrappers:managedcluster' }],
+  });
 }
 
 export interface OcmHub extends AsyncDisposable {
@@ -115,9 +136,19 @@ export async function startOcmHub(bin: string, hub: ControlPlane): Promise<OcmHu
   stack.use(start(join(bin, 'registration'), ['controller', ...common, await listen()], join(directory, 'registration.log')));
   stack.use(start(join(bin, 'placement'), ['controller', ...common, await listen()], join(directory, 'placement.log')));
   const [port, probePort] = [await freePort(), await freePort()];
-  stack.use(start(join(bin, 'work'), ['webhook-server', `--kubeconfig=${hub.kubeconfig}`, `--port=${port}`, `--certdir=${directory}`, `--health-probe-port=${probePort}`, '--metrics-port=0'], join(directory, 'webhook.log')));
-  await until('OCM leads on the hub', async () => ((await hub.client.find(`leases/${HUB_NAMESPACE}/registration-controller-lock`))?.spec?.holderIdentity === undefined ? undefined : true), 60_000);
-  await until('OCM\'s webhook listens', async () => ((await fetch(`http://127.0.0.1:${probePort}/healthz`)).ok ? true : undefined), 60_000);
+  stack.use(
+    start(
+      join(bin, 'work'),
+      ['webhook-server', `--kubeconfig=${hub.kubeconfig}`, `--port=${port}`, `--certdir=${directory}`, `--health-probe-port=${probePort}`, '--metrics-port=0'],
+      join(directory, 'webhook.log'),
+    ),
+  );
+  await until(
+    'OCM leads on the hub',
+    async () => ((await hub.client.find(`leases/${HUB_NAMESPACE}/registration-controller-lock`))?.spec?.holderIdentity === undefined ? undefined : true),
+    60_000,
+  );
+  await until("OCM's webhook listens", async () => ((await fetch(`http://127.0.0.1:${probePort}/healthz`)).ok ? true : undefined), 60_000);
   await registerWebhook(hub.client, port, authority.certPem);
   const owned = stack.move();
   return { directory, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -136,19 +167,50 @@ export async function startAgent(bin: string, hub: ControlPlane, member: Control
   await define(member.client, MEMBER_DEFINITIONS, [AGENT_NAMESPACE]);
   const bootstrap = await hub.kubeconfigFor(`system:bootstrap:${name}`, ['system:bootstrappers:managedcluster']);
   await using stack = new AsyncDisposableStack();
-  const common = [`--kubeconfig=${member.kubeconfig}`, `--namespace=${AGENT_NAMESPACE}`, `--spoke-cluster-name=${name}`, '--agent-id=klusterlet-1', '--disable-leader-election'];
-  stack.use(start(join(bin, 'registration'), ['agent', ...common, `--bootstrap-kubeconfig=${bootstrap}`, `--hub-kubeconfig-dir=${hubDirectory}`, `--spoke-external-server-urls=${member.server}`, '--feature-gates=AddonManagement=false', '--cluster-healthcheck-period=5s', await listen()], join(directory, 'registration.log')));
+  const common = [
+    `--kubeconfig=${member.kubeconfig}`,
+    `--namespace=${AGENT_NAMESPACE}`,
+    `--spoke-cluster-name=${name}`,
+    '--agent-id=klusterlet-1',
+    '--disable-leader-election',
+  ];
+  stack.use(
+    start(
+      join(bin, 'registration'),
+      [
+        'agent',
+        ...common,
+        `--bootstrap-kubeconfig=${bootstrap}`,
+        `--hub-kubeconfig-dir=${hubDirectory}`,
+        `--spoke-external-server-urls=${member.server}`,
+        '--feature-gates=AddonManagement=false',
+        '--cluster-healthcheck-period=5s',
+        await listen(),
+      ],
+      join(directory, 'registration.log'),
+    ),
+  );
   await until(`${name} asks to join`, () => hub.client.find(`managedclusters/${name}`), 60_000);
   await accept();
-  await until(`${name} has its certificate`, async () => {
-    for (const request of await hub.client.list('certificatesigningrequests', `${NAME_LABEL}=${name}`)) {
-      if ((request.status?.conditions ?? []).length > 0) continue;
-      const conditions = [{ type: 'Approved', status: 'True', reason: 'ApprovedByTest', message: 'a person would look at it first' }];
-      await hub.client.replace({ ...request, status: { ...request.status, conditions } }, 'approval');
-    }
-    return existsSync(join(hubDirectory, 'kubeconfig')) ? true : undefined;
-  }, 120_000);
-  stack.use(start(join(bin, 'work'), ['agent', ...common, '--workload-source-driver=kube', `--workload-source-config=${join(hubDirectory, 'kubeconfig')}`, await listen()], join(directory, 'work.log')));
+  await until(
+    `${name} has its certificate`,
+    async () => {
+      for (const request of await hub.client.list('certificatesigningrequests', `${NAME_LABEL}=${name}`)) {
+        if ((request.status?.conditions ?? []).length > 0) continue;
+        const conditions = [{ type: 'Approved', status: 'True', reason: 'ApprovedByTest', message: 'a person would look at it first' }];
+        await hub.client.replace({ ...request, status: { ...request.status, conditions } }, 'approval');
+      }
+      return existsSync(join(hubDirectory, 'kubeconfig')) ? true : undefined;
+    },
+    120_000,
+  );
+  stack.use(
+    start(
+      join(bin, 'work'),
+      ['agent', ...common, '--workload-source-driver=kube', `--workload-source-config=${join(hubDirectory, 'kubeconfig')}`, await listen()],
+      join(directory, 'work.log'),
+    ),
+  );
   await untilAvailable(hub, name);
   const owned = stack.move();
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -168,11 +230,41 @@ export async function startKlusterlet(bin: string, member: ControlPlane): Promis
   const bootstrap = join(directory, 'bootstrap');
   writeFileSync(bootstrap, Buffer.from(secret['data'].kubeconfig, 'base64'), { mode: 0o600 });
   await using stack = new AsyncDisposableStack();
-  const common = [`--kubeconfig=${member.kubeconfig}`, `--namespace=${AGENT_NAMESPACE}`, `--spoke-cluster-name=${spec.clusterName}`, `--agent-id=${metadata['uid']}`, '--disable-leader-election'];
-  stack.use(start(join(bin, 'registration'), ['agent', ...common, `--bootstrap-kubeconfig=${bootstrap}`, `--hub-kubeconfig-dir=${hubDirectory}`, `--spoke-external-server-urls=${spec.externalServerURLs[0].url}`, '--feature-gates=AddonManagement=false', '--cluster-healthcheck-period=5s', await listen()], join(directory, 'registration.log')));
+  const common = [
+    `--kubeconfig=${member.kubeconfig}`,
+    `--namespace=${AGENT_NAMESPACE}`,
+    `--spoke-cluster-name=${spec.clusterName}`,
+    `--agent-id=${metadata['uid']}`,
+    '--disable-leader-election',
+  ];
+  stack.use(
+    start(
+      join(bin, 'registration'),
+      [
+        'agent',
+        ...common,
+        `--bootstrap-kubeconfig=${bootstrap}`,
+        `--hub-kubeconfig-dir=${hubDirectory}`,
+        `--spoke-external-server-urls=${spec.externalServerURLs[0].url}`,
+        '--feature-gates=AddonManagement=false',
+        '--cluster-healthcheck-period=5s',
+        await listen(),
+      ],
+      join(directory, 'registration.log'),
+    ),
+  );
   let isOver = false;
-  const work = until('the agent has its certificate', () => (isOver || existsSync(join(hubDirectory, 'kubeconfig')) ? true : undefined), 120_000).then(async () =>
-    isOver ? null : start(join(bin, 'work'), ['agent', ...common, '--workload-source-driver=kube', `--workload-source-config=${join(hubDirectory, 'kubeconfig')}`, await listen()], join(directory, 'work.log')), () => null);
+  const work = until('the agent has its certificate', () => (isOver || existsSync(join(hubDirectory, 'kubeconfig')) ? true : undefined), 120_000).then(
+    async () =>
+      isOver
+        ? null
+        : start(
+            join(bin, 'work'),
+            ['agent', ...common, '--workload-source-driver=kube', `--workload-source-config=${join(hubDirectory, 'kubeconfig')}`, await listen()],
+            join(directory, 'work.log'),
+          ),
+    () => null,
+  );
   stack.defer(async () => {
     isOver = true;
     await (await work)?.[Symbol.asyncDispose]();
@@ -183,6 +275,11 @@ export async function startKlusterlet(bin: string, member: ControlPlane): Promis
 
 /** Waits until a cluster is joined and available. */
 export async function untilAvailable(hub: ControlPlane, name: string): Promise<void> {
-  const is = (conditions: readonly { type: string; status: string }[] | undefined, type: string): boolean => conditions?.some((one) => one.type === type && one.status === 'True') === true;
-  await hub.client.until(`managedclusters/${name}`, (cluster) => is(cluster?.status?.conditions, 'ManagedClusterJoined') && is(cluster?.status?.conditions, 'ManagedClusterConditionAvailable'), { timeoutMs: 120_000 });
+  const is = (conditions: readonly { type: string; status: string }[] | undefined, type: string): boolean =>
+    conditions?.some((one) => one.type === type && one.status === 'True') === true;
+  await hub.client.until(
+    `managedclusters/${name}`,
+    (cluster) => is(cluster?.status?.conditions, 'ManagedClusterJoined') && is(cluster?.status?.conditions, 'ManagedClusterConditionAvailable'),
+    { timeoutMs: 120_000 },
+  );
 }

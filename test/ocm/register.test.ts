@@ -36,7 +36,12 @@ if (missing.length > 0) {
     let register: Register;
     let wanted: ClusterRegistration;
     let done: string[] = [];
-    const effects: Effects = { run: (kind, subject, effect) => { done.push(`${kind} ${subject}`); return effect(); } };
+    const effects: Effects = {
+      run: (kind, subject, effect) => {
+        done.push(`${kind} ${subject}`);
+        return effect();
+      },
+    };
     const messages: string[] = [];
 
     before(async () => {
@@ -49,26 +54,40 @@ if (missing.length > 0) {
       await installDefinitions(member, await readMemberDefinitions(CRDS), 'm1', freeEffects, clock, signal);
       stack.use(await startOcmHub(bin, lab.planes.hub));
       register = openRegister({ hub, effects, redactor, clock });
-      wanted = { name: 'm1', connection: await connectionOf(lab.planes.m1), labels: { purpose: 'test' }, clusterSet: 'prod', boundTo: ['default'], hubServer: '' };
+      wanted = {
+        name: 'm1',
+        connection: await connectionOf(lab.planes.m1),
+        labels: { purpose: 'test' },
+        clusterSet: 'prod',
+        boundTo: ['default'],
+        hubServer: '',
+      };
     });
     after(() => stack.disposeAsync());
 
-    test('from the member\'s connection alone it becomes accepted, joined and available', async (t) => {
+    test("from the member's connection alone it becomes accepted, joined and available", async (t) => {
       const from = performance.now();
       const first = await register(wanted, signal);
       assert.deepEqual([first.available, first.changed], [false, true]);
       t.diagnostic(`first call ${Math.round(performance.now() - from)} ms: ${done.length} effects`);
       stack.use(await startKlusterlet(bin, lab.planes.m1));
-      await until('the cluster is available', async () => {
-        const { available, message } = await register(wanted, signal);
-        if (messages.at(-1) !== message) messages.push(message);
-        return available ? true : undefined;
-      }, PATIENCE_MS);
+      await until(
+        'the cluster is available',
+        async () => {
+          const { available, message } = await register(wanted, signal);
+          if (messages.at(-1) !== message) messages.push(message);
+          return available ? true : undefined;
+        },
+        PATIENCE_MS,
+      );
       t.diagnostic(`available after ${Math.round(performance.now() - from)} ms`);
       t.diagnostic(messages.join(' | '));
       const cluster = await lab.planes.hub.client.get('managedclusters/m1');
       assert.equal(cluster.spec.hubAcceptsClient, true);
-      assert.deepEqual(cluster.spec.managedClusterClientConfigs.map(({ url }: { url: string }) => url), [lab.planes.m1.server]);
+      assert.deepEqual(
+        cluster.spec.managedClusterClientConfigs.map(({ url }: { url: string }) => url),
+        [lab.planes.m1.server],
+      );
       assert.ok(hasCondition(cluster, 'ManagedClusterJoined') && hasCondition(cluster, 'ManagedClusterConditionAvailable'));
       const labels = cluster.metadata['labels'];
       assert.deepEqual([labels['purpose'], labels[`${CLUSTER}/clusterset`], cluster.metadata['annotations']['lateen.dev/delivery']], ['test', 'prod', 'ocm']);
@@ -90,21 +109,33 @@ if (missing.length > 0) {
 
     test('a work reaches the member by it, and deleting the cluster takes work and klusterlet away again', async (t) => {
       const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'sent', namespace: 'default' }, data: { a: 'b' } };
-      await lab.planes.hub.client.create({ apiVersion: 'work.open-cluster-management.io/v1', kind: 'ManifestWork', metadata: { name: 'sent', namespace: 'm1' }, spec: { workload: { manifests: [map] } } });
+      await lab.planes.hub.client.create({
+        apiVersion: 'work.open-cluster-management.io/v1',
+        kind: 'ManifestWork',
+        metadata: { name: 'sent', namespace: 'm1' },
+        spec: { workload: { manifests: [map] } },
+      });
       await lab.planes.m1.client.until('configmaps/default/sent', (live) => live !== undefined, { timeoutMs: PATIENCE_MS });
       const doors = { hub, effects, redactor, clock };
       await lab.planes.hub.client.delete('managedclusters/m1');
       const controller = klusterletController(doors);
-      await until('the cluster is off the hub', async () => {
-        const cluster = await lab.planes.hub.client.find('managedclusters/m1');
-        if (cluster !== undefined) messages.push((await controller.turn(cluster, signal)).message);
-        return cluster === undefined ? true : undefined;
-      }, PATIENCE_MS);
+      await until(
+        'the cluster is off the hub',
+        async () => {
+          const cluster = await lab.planes.hub.client.find('managedclusters/m1');
+          if (cluster !== undefined) messages.push((await controller.turn(cluster, signal)).message);
+          return cluster === undefined ? true : undefined;
+        },
+        PATIENCE_MS,
+      );
       t.diagnostic([...new Set(messages)].join(' | '));
       const { m1, hub: plane } = lab.planes;
       assert.deepEqual([await plane.client.find('managedclusters/m1'), await m1.client.find('configmaps/default/sent')], [undefined, undefined]);
       assert.equal(await plane.client.find('secrets/vela-system/lateen-klusterlet-m1'), undefined);
-      assert.deepEqual([await m1.client.list('klusterlets'), await m1.client.find('secrets/open-cluster-management-agent/bootstrap-hub-kubeconfig')], [[], undefined]);
+      assert.deepEqual(
+        [await m1.client.list('klusterlets'), await m1.client.find('secrets/open-cluster-management-agent/bootstrap-hub-kubeconfig')],
+        [[], undefined],
+      );
       assert.ok(await m1.client.get('namespaces/open-cluster-management-agent'));
     });
   });

@@ -24,35 +24,55 @@ const ready = (status: StatusFile | null): string | undefined => status?.['condi
 const open = ({ hub, kubeconfig }: OcmGround, name: string): Promise<Scenario> => openScenario({ name, hub: hub.client, kubeconfig });
 
 /** An Application of KubeVela 1.10 for the member. */
-export const topologyApp = (name: string, components: readonly object[], cluster = 'm1'): string => `${JSON.stringify({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace: 'default' },
-  spec: {
-    components, policies: [{ name: 'where', type: 'topology', properties: { clusters: [cluster] } }],
-    workflow: { steps: [{ name: 'go', type: 'deploy', properties: { policies: ['where'] } }] },
-  },
-})}\n`;
+export const topologyApp = (name: string, components: readonly object[], cluster = 'm1'): string =>
+  `${JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      components,
+      policies: [{ name: 'where', type: 'topology', properties: { clusters: [cluster] } }],
+      workflow: { steps: [{ name: 'go', type: 'deploy', properties: { policies: ['where'] } }] },
+    },
+  })}\n`;
 
 /** An Application of KubeVela 1.1 whose environment is the cluster with a label. */
-const environmentApp = (name: string, purpose: string, image: string): string => `${JSON.stringify({
-  apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace: 'default' },
-  spec: {
-    components: [{ name, type: 'webservice', properties: { image, port: 80 }, traits: [{ type: 'expose', properties: { port: [80] } }] }],
-    policies: [{ name: `${name}-env`, type: 'env-binding', properties: { engine: 'ocm', created: false, envs: [{ name: 'prod', placement: { clusterSelector: { labels: { purpose } } } }] } }],
-    workflow: { steps: [{ name: 'go', type: 'deploy2cluster', properties: { env: 'prod', policy: `${name}-env`, component: name } }] },
-  },
-})}\n`;
+const environmentApp = (name: string, purpose: string, image: string): string =>
+  `${JSON.stringify({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      components: [{ name, type: 'webservice', properties: { image, port: 80 }, traits: [{ type: 'expose', properties: { port: [80] } }] }],
+      policies: [
+        {
+          name: `${name}-env`,
+          type: 'env-binding',
+          properties: { engine: 'ocm', created: false, envs: [{ name: 'prod', placement: { clusterSelector: { labels: { purpose } } } }] },
+        },
+      ],
+      workflow: { steps: [{ name: 'go', type: 'deploy2cluster', properties: { env: 'prod', policy: `${name}-env`, component: name } }] },
+    },
+  })}\n`;
 
 const webservice = (image: string): object => ({ name: 'web', type: 'webservice', properties: { image, ports: [{ port: 80, expose: true }] } });
 export const configMaps = (name: string, maps: Readonly<Record<string, string>>): object => ({
-  name, type: 'k8s-objects',
+  name,
+  type: 'k8s-objects',
   properties: { objects: Object.entries(maps).map(([map, text]) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: map }, data: { text } })) },
 });
 
 /** Notes when a work was first seen, first applied, and first told a value of its feedback; milliseconds since the first. */
-export async function timesOf(ground: OcmGround, accept: (work: KubeObject) => boolean, during: () => Promise<unknown>): Promise<{ readonly appliedMs: number; readonly feedbackMs: number }> {
+export async function timesOf(
+  ground: OcmGround,
+  accept: (work: KubeObject) => boolean,
+  during: () => Promise<unknown>,
+): Promise<{ readonly appliedMs: number; readonly feedbackMs: number }> {
   const stop = new AbortController();
   const at = { seen: NaN, applied: NaN, feedback: NaN };
-  const note = (what: keyof typeof at): void => { if (Number.isNaN(at[what])) at[what] = performance.now(); };
+  const note = (what: keyof typeof at): void => {
+    if (Number.isNaN(at[what])) at[what] = performance.now();
+  };
   const watching = (async () => {
     for await (const { type, object } of ground.hub.client.watch(`${works}/${ground.member.name}`, stop.signal)) {
       if (type === 'BOOKMARK' || type === 'ERROR' || !accept(object)) continue;
@@ -71,7 +91,10 @@ export async function timesOf(ground: OcmGround, accept: (work: KubeObject) => b
 }
 
 /** Health of what lies on the member, out of a status file. */
-const healthOf = (objects: readonly any[]): object => Object.fromEntries(objects.filter(({ kind }) => /^(?:ManifestWork|Deployment|Service)$/.test(kind)).map(({ kind, name, health }) => [`${kind} ${name}`, health]));
+const healthOf = (objects: readonly any[]): object =>
+  Object.fromEntries(
+    objects.filter(({ kind }) => /^(?:ManifestWork|Deployment|Service)$/.test(kind)).map(({ kind, name, health }) => [`${kind} ${name}`, health]),
+  );
 
 /** What KubeVela 1.1 put into the work of the tutorial. */
 function recordedWorkload(): unknown {
@@ -91,8 +114,12 @@ async function assertOnce(it: Scenario, code = 0, ...args: readonly string[]): P
 }
 
 /** Writes of what belongs to OCM: all of a cluster but its works' specs, sets, decisions, every status. */
-const notOurs = (writes: readonly Write[]): readonly string[] => [...new Set(writes.map(({ verb, path }) => `${verb} ${path}`))].filter((write) =>
-  /\/(?:managedclusters|managedclustersets|managedclustersetbindings|placementdecisions)(?:\/|$)|managed-cluster-lease|controller-lock|\/(?:placements|manifestworks)\/[^/]+\/|namespaces\/m\d$|\/namespaces\/m\d\/(?!manifestworks)/.test(write));
+const notOurs = (writes: readonly Write[]): readonly string[] =>
+  [...new Set(writes.map(({ verb, path }) => `${verb} ${path}`))].filter((write) =>
+    /\/(?:managedclusters|managedclustersets|managedclustersetbindings|placementdecisions)(?:\/|$)|managed-cluster-lease|controller-lock|\/(?:placements|manifestworks)\/[^/]+\/|namespaces\/m\d$|\/namespaces\/m\d\/(?!manifestworks)/.test(
+      write,
+    ),
+  );
 
 /** Registers the tests; the ground is asked for when they run. */
 export function ocmScenarios(ground: () => OcmGround): void {
@@ -100,7 +127,11 @@ export function ocmScenarios(ground: () => OcmGround): void {
     const { hub, member } = ground();
     await using it = await open(ground(), 'tutorial');
     await it.push({ 'app.yaml': readFileSync(TUTORIAL, 'utf8') });
-    const times = await timesOf(ground(), (work) => work.metadata.name === 'prod-env-prod-podinfo-server', () => assertOnce(it));
+    const times = await timesOf(
+      ground(),
+      (work) => work.metadata.name === 'prod-env-prod-podinfo-server',
+      () => assertOnce(it),
+    );
     t.diagnostic(`from work to applied ${times.appliedMs} ms, to feedback ${times.feedbackMs} ms`);
     const work = await hub.client.get(`${works}/m1/prod-env-prod-podinfo-server`);
     assert.deepEqual(work.spec.workload, recordedWorkload());
@@ -114,26 +145,40 @@ export function ocmScenarios(ground: () => OcmGround): void {
     assert.equal(ready(status), 'True', JSON.stringify(status));
     const cluster = await fileOf(it, 'clusters/m1.yaml');
     assert.equal(cluster?.['delivery'], 'ocm');
-    for (const objects of [status?.['objects'], cluster?.['applications'][0].objects]) assert.deepEqual(healthOf(objects), { 'ManifestWork prod-env-prod-podinfo-server': 'Current', 'Deployment podinfo-server': 'Current', 'Service podinfo-server': 'Current' });
+    for (const objects of [status?.['objects'], cluster?.['applications'][0].objects])
+      assert.deepEqual(healthOf(objects), {
+        'ManifestWork prod-env-prod-podinfo-server': 'Current',
+        'Deployment podinfo-server': 'Current',
+        'Service podinfo-server': 'Current',
+      });
     await it.push({ 'app.yaml': null });
     await assertOnce(it);
     await hub.client.gone(`${works}/m1/prod-env-prod-podinfo-server`);
     await member.client.gone('deployments/default/podinfo-server');
   });
 
-  test('health of a topology\'s component comes from feedback; that its objects exist is not enough', async (t: TestContext) => {
+  test("health of a topology's component comes from feedback; that its objects exist is not enough", async (t: TestContext) => {
     const { hub, member, holdFeedback } = ground();
     await using it = await open(ground(), 'topology');
     const mine = (work: KubeObject): boolean => work.metadata.name.startsWith('shop-web-');
-    const isReady = (revision: string): Promise<unknown> => until(`${revision} is Ready`, async () => {
-      const status = await it.status('shop', 'default');
-      return status?.['revision'] === revision && ready(status) === 'True' ? status : undefined;
-    }, PATIENCE_MS);
+    const isReady = (revision: string): Promise<unknown> =>
+      until(
+        `${revision} is Ready`,
+        async () => {
+          const status = await it.status('shop', 'default');
+          return status?.['revision'] === revision && ready(status) === 'True' ? status : undefined;
+        },
+        PATIENCE_MS,
+      );
     await it.push({ 'app.yaml': topologyApp('shop', [webservice('nginx:1.29')]) });
     holdFeedback?.(true);
     await using daemon = it.run();
     const times = await timesOf(ground(), mine, async () => {
-      const work = await until('a work that is available', async () => (await hub.client.list(`${works}/m1`)).find((one) => mine(one) && hasCondition(one, 'Available')), PATIENCE_MS);
+      const work = await until(
+        'a work that is available',
+        async () => (await hub.client.list(`${works}/m1`)).find((one) => mine(one) && hasCondition(one, 'Available')),
+        PATIENCE_MS,
+      );
       await member.client.until('deployments/default/web', (live) => live?.status?.readyReplicas === 1);
       if (holdFeedback !== null) {
         const told = await hub.client.until('applications.core.oam.dev/default/shop', (app) => app?.status?.services?.[0] !== undefined);
@@ -151,7 +196,10 @@ export function ocmScenarios(ground: () => OcmGround): void {
     t.diagnostic(`from push to Ready ${Math.round(performance.now() - from)} ms`);
     const change = performance.now();
     await member.client.patch('deployments/default/web', { spec: { replicas: 2 } });
-    const told = (work: KubeObject): boolean => work.status.resourceStatus.manifests.some((one: any) => one.statusFeedback.values?.some(({ name, fieldValue }: any) => name === 'status.readyReplicas' && fieldValue.integer === 2));
+    const told = (work: KubeObject): boolean =>
+      work.status.resourceStatus.manifests.some((one: any) =>
+        one.statusFeedback.values?.some(({ name, fieldValue }: any) => name === 'status.readyReplicas' && fieldValue.integer === 2),
+      );
     await until('the hub knows of the second replica', async () => (await hub.client.list(`${works}/m1`)).filter(mine).find(told), PATIENCE_MS);
     t.diagnostic(`from a change on the member to the hub ${Math.round(performance.now() - change)} ms`);
     await daemon.stop();
@@ -164,13 +212,41 @@ export function ocmScenarios(ground: () => OcmGround): void {
   test('a field that is left to others stays as they have it, also when the commit changes the rest', async () => {
     const { hub, member } = ground();
     await using it = await open(ground(), 'left');
-    const app = (color: string, ignored: string): string => topologyApp('left', [{ name: 'settings', type: 'k8s-objects', properties: { objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'left', annotations: { 'lateen.dev/ignore-fields': ignored } }, data: { color, size: '2' } }] } }]);
-    const isNow = (data: object): Promise<unknown> => until(`left is ${JSON.stringify(data)}`, async () => (isDeepStrictEqual((await member.client.find('configmaps/default/left'))?.data, data) ? true : undefined), PATIENCE_MS);
+    const app = (color: string, ignored: string): string =>
+      topologyApp('left', [
+        {
+          name: 'settings',
+          type: 'k8s-objects',
+          properties: {
+            objects: [
+              {
+                apiVersion: 'v1',
+                kind: 'ConfigMap',
+                metadata: { name: 'left', annotations: { 'lateen.dev/ignore-fields': ignored } },
+                data: { color, size: '2' },
+              },
+            ],
+          },
+        },
+      ]);
+    const isNow = (data: object): Promise<unknown> =>
+      until(
+        `left is ${JSON.stringify(data)}`,
+        async () => (isDeepStrictEqual((await member.client.find('configmaps/default/left'))?.data, data) ? true : undefined),
+        PATIENCE_MS,
+      );
     await it.push({ 'app.yaml': app('blue', '/data/size') });
     await assertOnce(it);
     await isNow({ color: 'blue', size: '2' });
     const [work] = (await hub.client.list(`${works}/m1`)).filter(({ metadata }) => metadata.name.startsWith('left-settings-'));
-    assert.deepEqual(work?.spec.manifestConfigs.map(({ resourceIdentifier, updateStrategy }: any) => [resourceIdentifier.name, updateStrategy.type, updateStrategy.serverSideApply.ignoreFields]), [['left', 'ServerSideApply', [{ condition: 'OnSpokePresent', jsonPointers: ['/data/size'] }]]]);
+    assert.deepEqual(
+      work?.spec.manifestConfigs.map(({ resourceIdentifier, updateStrategy }: any) => [
+        resourceIdentifier.name,
+        updateStrategy.type,
+        updateStrategy.serverSideApply.ignoreFields,
+      ]),
+      [['left', 'ServerSideApply', [{ condition: 'OnSpokePresent', jsonPointers: ['/data/size'] }]]],
+    );
     await member.client.patch('configmaps/default/left', { data: { size: '5' } });
     await it.push({ 'app.yaml': app('green', '/data/size') });
     await assertOnce(it);
@@ -183,20 +259,29 @@ export function ocmScenarios(ground: () => OcmGround): void {
     await member.client.gone('configmaps/default/left');
   });
 
-  test('what is too large for one work goes in several, whose names stay; what is too large by itself is refused in the API\'s own words', async () => {
+  test("what is too large for one work goes in several, whose names stay; what is too large by itself is refused in the API's own words", async () => {
     const { hub, member } = ground();
     await using it = await open(ground(), 'large');
-    const big = (text: string): object => configMaps('bulk', Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`bulk-${name}`, `${text}${name.repeat(150_000)}`])));
-    const names = async (): Promise<readonly string[]> => (await hub.client.list(`${works}/m1`)).map(({ metadata }) => metadata.name).filter((name) => name.startsWith('large-')).sort();
+    const big = (text: string): object =>
+      configMaps('bulk', Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`bulk-${name}`, `${text}${name.repeat(150_000)}`])));
+    const names = async (): Promise<readonly string[]> =>
+      (await hub.client.list(`${works}/m1`))
+        .map(({ metadata }) => metadata.name)
+        .filter((name) => name.startsWith('large-'))
+        .sort();
     await it.push({ 'app.yaml': topologyApp('large', [big('one')]) });
     await assertOnce(it);
     const before = await names();
     assert.ok(before.length >= 2, before.join());
-    assert.ok(before.slice(1).every((name) => name.startsWith(`${before[0] ?? ''}-`)), before.join());
+    assert.ok(
+      before.slice(1).every((name) => name.startsWith(`${before[0] ?? ''}-`)),
+      before.join(),
+    );
     await it.push({ 'app.yaml': topologyApp('large', [big('two')]) });
     await assertOnce(it);
     assert.deepEqual(await names(), before);
-    for (const name of ['a', 'b', 'c', 'd']) await member.client.until(`configmaps/default/bulk-${name}`, (live) => live?.data?.text.startsWith('two') === true);
+    for (const name of ['a', 'b', 'c', 'd'])
+      await member.client.until(`configmaps/default/bulk-${name}`, (live) => live?.data?.text.startsWith('two') === true);
     await it.push({ 'app.yaml': topologyApp('large', [configMaps('bulk', { 'bulk-a': 'x'.repeat(520_000) })]) });
     const ended = await it.once('--wait', '60s');
     assert.equal(ended.code, 1, ended.stdout + ended.stderr);
@@ -213,18 +298,30 @@ export function ocmScenarios(ground: () => OcmGround): void {
     const { hub, member } = ground();
     await using it = await open(ground(), 'partly');
     const map = (name: string, namespace: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { a: 'b' } });
-    await it.push({ 'app.yaml': topologyApp('partly', [{ name: 'maps', type: 'k8s-objects', properties: { objects: [map('good', 'default'), map('nowhere', 'not-there')] } }]) });
+    await it.push({
+      'app.yaml': topologyApp('partly', [
+        { name: 'maps', type: 'k8s-objects', properties: { objects: [map('good', 'default'), map('nowhere', 'not-there')] } },
+      ]),
+    });
     await using daemon = it.run();
     const words = /Failed to apply manifest: namespaces "not-there" not found/;
-    const status = await until('the agent\'s words in the status', async () => {
-      const now = await it.status('partly', 'default');
-      return words.test(String(now?.['objects']?.find(({ kind }: { kind: string }) => kind === 'ManifestWork')?.message)) ? now : undefined;
-    }, PATIENCE_MS);
+    const status = await until(
+      "the agent's words in the status",
+      async () => {
+        const now = await it.status('partly', 'default');
+        return words.test(String(now?.['objects']?.find(({ kind }: { kind: string }) => kind === 'ManifestWork')?.message)) ? now : undefined;
+      },
+      PATIENCE_MS,
+    );
     assert.equal(ready(status), 'False');
     assert.equal((await member.client.get('configmaps/default/good')).data.a, 'b');
     await it.push({ 'app.yaml': null });
     await member.client.gone('configmaps/default/good', { timeoutMs: PATIENCE_MS });
-    await until('the work is gone', async () => ((await hub.client.list(`${works}/m1`)).some(({ metadata }) => metadata.name.startsWith('partly-')) ? undefined : true), PATIENCE_MS);
+    await until(
+      'the work is gone',
+      async () => ((await hub.client.list(`${works}/m1`)).some(({ metadata }) => metadata.name.startsWith('partly-')) ? undefined : true),
+      PATIENCE_MS,
+    );
     await daemon.stop();
   });
 
@@ -232,10 +329,24 @@ export function ocmScenarios(ground: () => OcmGround): void {
     const { hub, user } = ground();
     const writes = (await hub.writes()).filter((write) => write.user === user);
     assert.deepEqual(notOurs(writes), []);
-    assert.ok(writes.some(({ verb, path }) => verb === 'patch' && /\/m1\/manifestworks\/[^/]+$/.test(path)), 'the log shows what it did write');
-    for (const object of [await hub.client.get('managedclusters/m1'), await hub.client.get('leases/m1/managed-cluster-lease'), ...(await hub.client.list(`${works}/m1`))]) {
-      const managers = (object.metadata['managedFields'] as { manager: string; subresource?: string; fieldsV1: object }[]).filter(({ manager }) => manager === 'lateen');
-      assert.ok(managers.every(({ subresource, fieldsV1 }) => object.kind === 'ManifestWork' && subresource === undefined && !JSON.stringify(fieldsV1).includes('f:finalizers')), object.kind);
+    assert.ok(
+      writes.some(({ verb, path }) => verb === 'patch' && /\/m1\/manifestworks\/[^/]+$/.test(path)),
+      'the log shows what it did write',
+    );
+    for (const object of [
+      await hub.client.get('managedclusters/m1'),
+      await hub.client.get('leases/m1/managed-cluster-lease'),
+      ...(await hub.client.list(`${works}/m1`)),
+    ]) {
+      const managers = (object.metadata['managedFields'] as { manager: string; subresource?: string; fieldsV1: object }[]).filter(
+        ({ manager }) => manager === 'lateen',
+      );
+      assert.ok(
+        managers.every(
+          ({ subresource, fieldsV1 }) => object.kind === 'ManifestWork' && subresource === undefined && !JSON.stringify(fieldsV1).includes('f:finalizers'),
+        ),
+        object.kind,
+      );
     }
   });
 
@@ -250,7 +361,14 @@ export function ocmScenarios(ground: () => OcmGround): void {
     const place = 'appliedmanifestworks.work.open-cluster-management.io';
     const seen = async (): Promise<unknown> => {
       const objects = [await client.get('deployments/default/moved'), await client.get('services/default/moved'), ...(await client.list(place))];
-      return objects.map(({ kind, metadata, status }) => [kind, metadata.name, metadata.uid, metadata['ownerReferences'], status?.evictionStartTime, status?.appliedResources]);
+      return objects.map(({ kind, metadata, status }) => [
+        kind,
+        metadata.name,
+        metadata.uid,
+        metadata['ownerReferences'],
+        status?.evictionStartTime,
+        status?.appliedResources,
+      ]);
     };
     const before = await seen();
     await using daemon = it.run();
@@ -259,13 +377,19 @@ export function ocmScenarios(ground: () => OcmGround): void {
     await until('the daemon has seen it', async () => ((await fileOf(it, 'clusters/m2.yaml'))?.['delivery'] === 'ocm' ? true : undefined), PATIENCE_MS);
     const [from, written] = [performance.now(), (await hub.writes()).length];
     await using _agent = await handOver(direct);
-    await client.until((await client.list(place))[0] ?? assert.fail('no record'), (record) => record?.spec.agentID === 'klusterlet-1', { timeoutMs: PATIENCE_MS });
+    await client.until((await client.list(place))[0] ?? assert.fail('no record'), (record) => record?.spec.agentID === 'klusterlet-1', {
+      timeoutMs: PATIENCE_MS,
+    });
     t.diagnostic(`from the start of the agent to its name in the record ${Math.round(performance.now() - from)} ms`);
     await it.push({ 'app.yaml': app('nginx:1.30') });
-    await until('the new image is Ready', async () => {
-      const status = await it.status('moved', 'default');
-      return status?.['revision'] === 'moved-v2' && ready(status) === 'True' ? true : undefined;
-    }, PATIENCE_MS);
+    await until(
+      'the new image is Ready',
+      async () => {
+        const status = await it.status('moved', 'default');
+        return status?.['revision'] === 'moved-v2' && ready(status) === 'True' ? true : undefined;
+      },
+      PATIENCE_MS,
+    );
     await daemon.stop();
     assert.equal((await client.get('deployments/default/moved')).spec.template.spec.containers[0].image, 'nginx:1.30');
     assert.deepEqual(await seen(), before);

@@ -17,12 +17,20 @@ export function webhookCertificate(): { readonly authority: KeyPair; readonly se
 /** Registers the webhook that answers on a port of loopback. */
 export async function registerWebhook(hub: LabClient, port: number, caPem: string): Promise<void> {
   await hub.apply({
-    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata: { name: 'manifestworkvalidators.admission.work.open-cluster-management.io' },
-    webhooks: [{
-      name: 'manifestworkvalidators.admission.work.open-cluster-management.io', admissionReviewVersions: ['v1beta1', 'v1'], failurePolicy: 'Fail', sideEffects: 'None', timeoutSeconds: 10,
-      clientConfig: { url: `https://127.0.0.1:${port}${PATH}`, caBundle: Buffer.from(caPem).toString('base64') },
-      rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: ['work.open-cluster-management.io'], apiVersions: ['*'], resources: ['manifestworks'] }],
-    }],
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: 'manifestworkvalidators.admission.work.open-cluster-management.io' },
+    webhooks: [
+      {
+        name: 'manifestworkvalidators.admission.work.open-cluster-management.io',
+        admissionReviewVersions: ['v1beta1', 'v1'],
+        failurePolicy: 'Fail',
+        sideEffects: 'None',
+        timeoutSeconds: 10,
+        clientConfig: { url: `https://127.0.0.1:${port}${PATH}`, caBundle: Buffer.from(caPem).toString('base64') },
+        rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: ['work.open-cluster-management.io'], apiVersions: ['*'], resources: ['manifestworks'] }],
+      },
+    ],
   });
 }
 
@@ -31,7 +39,11 @@ export async function playWebhook(hub: LabClient): Promise<AsyncDisposable> {
   const { authority, server: pair } = webhookCertificate();
   const server = createServer({ cert: pair.certPem, key: pair.keyPem }, (request, response) => {
     void request.toArray().then((chunks) => {
-      const { apiVersion, kind, request: asked } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString('utf8')) as { apiVersion: string; kind: string; request: { uid: string; object: any } };
+      const {
+        apiVersion,
+        kind,
+        request: asked,
+      } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString('utf8')) as { apiVersion: string; kind: string; request: { uid: string; object: any } };
       const bytes = (asked.object.spec.workload.manifests as object[]).reduce((sum, manifest) => sum + Buffer.byteLength(JSON.stringify(manifest)), 0);
       const status = bytes > LIMIT_BYTES ? { code: 400, message: `the size of manifests is ${bytes} bytes which exceeds the ${LIMIT_BYTES} limit` } : null;
       response.setHeader('content-type', 'application/json');
@@ -40,5 +52,10 @@ export async function playWebhook(hub: LabClient): Promise<AsyncDisposable> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await registerWebhook(hub, (server.address() as AddressInfo).port, authority.certPem);
-  return { [Symbol.asyncDispose]: async () => { server.closeAllConnections(); await new Promise((resolve) => server.close(resolve)); } };
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }

@@ -18,5 +18,8 @@ export function certificateRequest(subject: RequestSubject): { readonly pem: str
   const info = sequence(integer(Buffer.from([0])), sequence(...names), publicKey.export({ type: 'spki', format: 'der' }), tagged(0xa0));
   const whole = sequence(info, sequence(oid(ECDSA_WITH_SHA256)), bitString(sign('sha256', info, privateKey)));
   const lines = whole.toString('base64').match(/.{1,64}/g) ?? [];
-  return { pem: `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`, keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }) };
+  return {
+    pem: `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`,
+    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  };
 }

@@ -13,11 +13,20 @@ export interface CloudGround extends AsyncDisposable {
 
 /** The account of a cloud as a daemon reads it. */
 export const accountOf = (cloud: Cloud): Readonly<Record<string, string>> => ({
-  ALICLOUD_ACCESS_KEY: cloud.credentials.accessKeyId, ALICLOUD_SECRET_KEY: cloud.credentials.accessKeySecret, ALICLOUD_SECURITY_TOKEN: cloud.credentials.securityToken ?? '',
+  ALICLOUD_ACCESS_KEY: cloud.credentials.accessKeyId,
+  ALICLOUD_SECRET_KEY: cloud.credentials.accessKeySecret,
+  ALICLOUD_SECURITY_TOKEN: cloud.credentials.securityToken ?? '',
 });
 
 /** Flags that point a daemon at it, and make it look often. */
-export const flagsOf = (cloud: Cloud): readonly string[] => ['--cloud-endpoint', `http://${cloud.endpoint}`, '--cloud-poll', '200ms', '--cloud-outcome-window', '3s'];
+export const flagsOf = (cloud: Cloud): readonly string[] => [
+  '--cloud-endpoint',
+  `http://${cloud.endpoint}`,
+  '--cloud-poll',
+  '200ms',
+  '--cloud-outcome-window',
+  '3s',
+];
 
 /** The document that names the account, as the Initializer `terraform-alibaba` brings it. */
 export const PROVIDER = `apiVersion: terraform.core.oam.dev/v1beta1
@@ -33,9 +42,19 @@ spec:
 export async function useCloud(options: CloudOptions = {}): Promise<CloudGround> {
   const lab = await useLab(['hub', 'member']);
   try {
-    const cloud = await startCloud({ planes: Array.from({ length: 100 }, () => lab.planes.member), createMs: 500, deleteMs: 200, clusterQuota: 1000, vpcQuota: 1000, ...options });
+    const cloud = await startCloud({
+      planes: Array.from({ length: 100 }, () => lab.planes.member),
+      createMs: 500,
+      deleteMs: 200,
+      clusterQuota: 1000,
+      vpcQuota: 1000,
+      ...options,
+    });
     return {
-      lab, cloud, env: () => accountOf(cloud), args: flagsOf(cloud),
+      lab,
+      cloud,
+      env: () => accountOf(cloud),
+      args: flagsOf(cloud),
       [Symbol.asyncDispose]: async () => {
         await cloud.stop();
         await lab.stop();

@@ -55,7 +55,12 @@ export interface Daemon extends AsyncDisposable {
 /** Nothing of the person's own settings; the built evaluator is found where it always is. */
 function environment(): Record<string, string> {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', XDG_CACHE_HOME: cache, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(cache, 'lateen', 'node') };
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: '/nonexistent',
+    XDG_CACHE_HOME: cache,
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(cache, 'lateen', 'node'),
+  };
 }
 
 /** A daemon that lives for seconds gains nothing from an evaluator compiled twice: half of its CPU time goes there. */
@@ -65,7 +70,8 @@ const NODE_FLAGS = ['--liftoff-only'];
 export function startDaemon(args: readonly string[], options: DaemonOptions = {}): Daemon {
   const { crash } = options;
   const env = {
-    ...environment(), ...options.env,
+    ...environment(),
+    ...options.env,
     ...(crash?.cut === undefined ? {} : { RIG_CUT: `${crash.cut.when} ${crash.cut.effect} ${crash.cut.nth}` }),
     ...(crash?.traceFile === undefined ? {} : { RIG_TRACE: crash.traceFile }),
   };
@@ -74,7 +80,9 @@ export function startDaemon(args: readonly string[], options: DaemonOptions = {}
   let stderr = '';
   let heard: () => void = () => {};
   let isEnded = false;
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
     heard();
@@ -86,25 +94,36 @@ export function startDaemon(args: readonly string[], options: DaemonOptions = {}
       resolve({ code, signal, stdout, stderr });
     });
   });
-  const logs = (): readonly LogLine[] => stderr.split('\n').filter((line) => line.startsWith('{')).flatMap((line) => {
-    try {
-      return [JSON.parse(line) as LogLine];
-    } catch {
-      return []; // Half a line so far.
-    }
-  });
+  const logs = (): readonly LogLine[] =>
+    stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .flatMap((line) => {
+        try {
+          return [JSON.parse(line) as LogLine];
+        } catch {
+          return []; // Half a line so far.
+        }
+      });
   const end = (signal: NodeJS.Signals) => async (): Promise<Ended> => {
     if (!isEnded) child.kill(signal);
     return ended;
   };
   return {
-    pid: child.pid ?? -1, ended, logs, stdout: () => stdout, stderr: () => stderr, stop: end('SIGTERM'), kill: end('SIGKILL'),
+    pid: child.pid ?? -1,
+    ended,
+    logs,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    stop: end('SIGTERM'),
+    kill: end('SIGKILL'),
     untilLog: async (accept, timeoutMs = 30_000) => {
       const endMs = performance.now() + timeoutMs;
       for (;;) {
         const found = logs().find(accept);
         if (found !== undefined) return found;
-        if (isEnded || performance.now() > endMs) throw new Error(`the daemon ${isEnded ? 'has ended and' : ''} did not say so; it said:\n${stderr}\n${stdout}`);
+        if (isEnded || performance.now() > endMs)
+          throw new Error(`the daemon ${isEnded ? 'has ended and' : ''} did not say so; it said:\n${stderr}\n${stdout}`);
         await new Promise<void>((resolve) => {
           heard = resolve;
           setTimeout(resolve, 200).unref();
@@ -188,7 +207,19 @@ export async function openScenario(options: ScenarioOptions): Promise<Scenario> 
   const { bare, work } = await repoWithWorkTree(directory.path);
   if (options.withNamespace !== false) await hub.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   const statusBranch = instance === '' ? 'lateen-status' : `lateen-status-${instance}`;
-  const flags = ['--repo', bare.path, '--kubeconfig', options.kubeconfig, '--work-dir', join(directory.path, 'lateen'), ...(instance === '' ? [] : ['--instance', instance]), '--log-format', 'json', '--cue-workers', '1'];
+  const flags = [
+    '--repo',
+    bare.path,
+    '--kubeconfig',
+    options.kubeconfig,
+    '--work-dir',
+    join(directory.path, 'lateen'),
+    ...(instance === '' ? [] : ['--instance', instance]),
+    '--log-format',
+    'json',
+    '--cue-workers',
+    '1',
+  ];
   const daemons: Daemon[] = [];
   const read = async (path: string): Promise<StatusFile | null> => {
     const text = await bare.show(statusBranch, path);
@@ -196,7 +227,15 @@ export async function openScenario(options: ScenarioOptions): Promise<Scenario> 
   };
   const status = (name: string, inNamespace = namespace): Promise<StatusFile | null> => read(`applications/${inNamespace}/${name}.yaml`);
   return {
-    namespace, instance, statusBranch, directory: directory.path, bare, work, hub, flags, status,
+    namespace,
+    instance,
+    statusBranch,
+    directory: directory.path,
+    bare,
+    work,
+    hub,
+    flags,
+    status,
     repositoryStatus: () => read('repository.yaml'),
     push: async (files, message) => {
       const sha = await work.commit(files, message);
@@ -212,10 +251,19 @@ export async function openScenario(options: ScenarioOptions): Promise<Scenario> 
     },
     untilStatus: async (name, accept, timeoutMs = 30_000) => {
       let last: StatusFile | null = null;
-      const found = await until(`status of ${name}`, async () => {
-        last = await status(name);
-        return accept(last) ? { last } : undefined;
-      }, timeoutMs).catch((error: unknown) => { throw new Error(`${error instanceof Error ? error.message : ''}; last: ${JSON.stringify(last)?.slice(0, 3000)}; the daemon said:\n${daemons.map((daemon) => daemon.stderr().slice(-3000)).join('\n')}`, { cause: error }); });
+      const found = await until(
+        `status of ${name}`,
+        async () => {
+          last = await status(name);
+          return accept(last) ? { last } : undefined;
+        },
+        timeoutMs,
+      ).catch((error: unknown) => {
+        throw new Error(
+          `${error instanceof Error ? error.message : ''}; last: ${JSON.stringify(last)?.slice(0, 3000)}; the daemon said:\n${daemons.map((daemon) => daemon.stderr().slice(-3000)).join('\n')}`,
+          { cause: error },
+        );
+      });
       return found.last;
     },
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
@@ -225,7 +273,19 @@ export async function openScenario(options: ScenarioOptions): Promise<Scenario> 
 /** Everything of a namespace that somebody asked for, by `Kind/name`: nothing that a controller made by itself. */
 export async function objectsOf(hub: LabClient, namespace: string): Promise<ReadonlyMap<string, KubeObject>> {
   const found = new Map<string, KubeObject>();
-  const lists = await Promise.all(['deployments', 'services', 'configmaps', 'secrets', 'jobs', 'statefulsets', 'persistentvolumeclaims', 'applications.core.oam.dev', 'applicationrevisions.core.oam.dev'].map((kind) => hub.list(`${kind}/${namespace}`)));
+  const lists = await Promise.all(
+    [
+      'deployments',
+      'services',
+      'configmaps',
+      'secrets',
+      'jobs',
+      'statefulsets',
+      'persistentvolumeclaims',
+      'applications.core.oam.dev',
+      'applicationrevisions.core.oam.dev',
+    ].map((kind) => hub.list(`${kind}/${namespace}`)),
+  );
   for (const object of lists.flat()) {
     if (object.kind === 'ConfigMap' && object.metadata.name === 'kube-root-ca.crt') continue;
     found.set(`${object.kind}/${object.metadata.name}`, object);

@@ -16,9 +16,16 @@ const run = promisify(execFile);
 /** Nothing of the machine's own configuration, and the same author and committer everywhere. */
 function environment(): Record<string, string> {
   return {
-    PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C',
-    GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0',
-    GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com',
+    PATH: process.env['PATH'] ?? '',
+    HOME: '/nonexistent',
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_AUTHOR_NAME: 'Ada',
+    GIT_AUTHOR_EMAIL: 'ada@example.com',
+    GIT_COMMITTER_NAME: 'Ada',
+    GIT_COMMITTER_EMAIL: 'ada@example.com',
   };
 }
 
@@ -81,23 +88,35 @@ export function openBareRepo(directory: string): BareRepo {
     git: (...args) => git(directory, ...args),
     head,
     log: async (branch) => {
-      if (await head(branch) === null) return [];
+      if ((await head(branch)) === null) return [];
       const text = await git(directory, 'log', '-z', '--format=%H%x01%P%x01%an <%ae>%x01%s%x01%(trailers:only,unfold)', `refs/heads/${branch}`);
-      return text.split('\0').filter((entry) => entry !== '').map((entry) => {
-        const [sha = '', parents = '', author = '', subject = '', trailers = ''] = entry.split('\x01');
-        return {
-          sha, author, subject,
-          parents: parents.split(' ').filter((parent) => parent !== ''),
-          trailers: trailers.split('\n').filter((line) => line !== '').map((line): [string, string] => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]),
-        };
-      });
+      return text
+        .split('\0')
+        .filter((entry) => entry !== '')
+        .map((entry) => {
+          const [sha = '', parents = '', author = '', subject = '', trailers = ''] = entry.split('\x01');
+          return {
+            sha,
+            author,
+            subject,
+            parents: parents.split(' ').filter((parent) => parent !== ''),
+            trailers: trailers
+              .split('\n')
+              .filter((line) => line !== '')
+              .map((line): [string, string] => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]),
+          };
+        });
     },
     show: async (branch, path) => {
-      if (await head(branch) === null) return null;
+      if ((await head(branch)) === null) return null;
       const listed = await git(directory, 'ls-tree', '-z', '--full-tree', `refs/heads/${branch}`, '--', path);
       return listed === '' ? null : git(directory, 'cat-file', 'blob', `refs/heads/${branch}:${path}`);
     },
-    files: async (branch) => (await git(directory, 'ls-tree', '-r', '-z', '--name-only', `refs/heads/${branch}`)).split('\0').filter((path) => path !== '').sort(),
+    files: async (branch) =>
+      (await git(directory, 'ls-tree', '-r', '-z', '--name-only', `refs/heads/${branch}`))
+        .split('\0')
+        .filter((path) => path !== '')
+        .sort(),
   };
 }
 
@@ -119,7 +138,8 @@ export async function workTree(directory: string, remote: string, branch = 'main
   await git(directory, 'init', '--quiet', `--initial-branch=${branch}`, ...(/^[0-9a-f]{64}$/.test(format) ? ['--object-format=sha256'] : []), '.');
   await git(directory, 'remote', 'add', 'origin', remote);
   await git(directory, 'fetch', '--quiet', 'origin');
-  if ((await git(directory, 'branch', '--remotes', '--list', `origin/${branch}`)).trim() !== '') await git(directory, 'reset', '--quiet', '--hard', `origin/${branch}`);
+  if ((await git(directory, 'branch', '--remotes', '--list', `origin/${branch}`)).trim() !== '')
+    await git(directory, 'reset', '--quiet', '--hard', `origin/${branch}`);
   const commitAll = async (message: string): Promise<string> => {
     await git(directory, 'add', '--all');
     await git(directory, 'commit', '--quiet', '--allow-empty', '--message', message);
@@ -144,7 +164,9 @@ export async function workTree(directory: string, remote: string, branch = 'main
       await rename(join(directory, from), join(directory, to));
       return commitAll(`Rename ${from}`);
     },
-    push: async (...args) => { await git(directory, 'push', '--quiet', 'origin', ...(args.length > 0 ? args : [branch])); },
+    push: async (...args) => {
+      await git(directory, 'push', '--quiet', 'origin', ...(args.length > 0 ? args : [branch]));
+    },
   };
 }
 
@@ -165,7 +187,10 @@ export interface Signer {
 
 /** Whether a program can be run here. */
 export async function isInstalled(program: string): Promise<boolean> {
-  return run('sh', ['-c', `command -v ${program}`]).then(() => true, () => false);
+  return run('sh', ['-c', `command -v ${program}`]).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Makes an SSH key `<directory>/<name>`. */
@@ -173,23 +198,36 @@ export async function sshSigner(directory: string, name: string): Promise<Signer
   const file = join(directory, name);
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', file]);
   const { stdout } = await run('ssh-keygen', ['-l', '-f', `${file}.pub`]);
-  return { config: { 'gpg.format': 'ssh', 'user.signingKey': file }, fingerprint: stdout.split(' ')[1] ?? '', publicKey: (await readFile(`${file}.pub`, 'utf8')).trim() };
+  return {
+    config: { 'gpg.format': 'ssh', 'user.signingKey': file },
+    fingerprint: stdout.split(' ')[1] ?? '',
+    publicKey: (await readFile(`${file}.pub`, 'utf8')).trim(),
+  };
 }
 
 /** Makes a GPG key in a home of its own, `<directory>/<name>`; its agent ends with the scope. */
-export async function gpgSigner(directory: string, name: string, expires = 'never'): Promise<Signer & { readonly gpg: (...args: readonly string[]) => Promise<string>; readonly [Symbol.asyncDispose]: () => Promise<void> }> {
+export async function gpgSigner(
+  directory: string,
+  name: string,
+  expires = 'never',
+): Promise<Signer & { readonly gpg: (...args: readonly string[]) => Promise<string>; readonly [Symbol.asyncDispose]: () => Promise<void> }> {
   const home = join(directory, name);
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const gpg = async (...args: readonly string[]): Promise<string> => (await run('gpg', ['--homedir', home, '--batch', '--quiet', '--yes', '--passphrase', '', ...args])).stdout;
+  const gpg = async (...args: readonly string[]): Promise<string> =>
+    (await run('gpg', ['--homedir', home, '--batch', '--quiet', '--yes', '--passphrase', '', ...args])).stdout;
   await gpg('--quick-generate-key', `${name} <${name}@example.com>`, 'ed25519', 'sign', expires);
   const fingerprint = /^fpr:+([0-9A-F]+):/m.exec(await gpg('--list-keys', '--with-colons'))?.[1] ?? '';
   const program = join(home, 'run-gpg');
   await writeFile(program, `#!/bin/sh\nexec gpg --homedir '${home}' --batch "$@"\n`);
   await chmod(program, 0o755);
   return {
-    config: { 'gpg.format': 'openpgp', 'gpg.program': program, 'user.signingKey': fingerprint }, fingerprint, gpg,
+    config: { 'gpg.format': 'openpgp', 'gpg.program': program, 'user.signingKey': fingerprint },
+    fingerprint,
+    gpg,
     publicKey: await gpg('--armor', '--export', fingerprint),
-    [Symbol.asyncDispose]: async () => { await run('gpgconf', ['--homedir', home, '--kill', 'all']).catch(() => {}); },
+    [Symbol.asyncDispose]: async () => {
+      await run('gpgconf', ['--homedir', home, '--kill', 'all']).catch(() => {});
+    },
   };
 }
 
@@ -240,14 +278,24 @@ export async function httpGitServer(options: HttpGitOptions): Promise<HttpGitSer
       }
     })();
   });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const { port } = server.address() as AddressInfo;
   const state: HttpGitServer = {
-    port, requests, answer: null, onRequest: null, onPush: null,
+    port,
+    requests,
+    answer: null,
+    onRequest: null,
+    onPush: null,
     url: (repository) => `http://127.0.0.1:${port}/${repository}`,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
-      await new Promise<void>((resolve) => { server.close(() => { resolve(); }); });
+      await new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
     },
   };
   return state;
@@ -265,9 +313,18 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
   const header = (name: string): string => String(request.headers[name] ?? '');
   const backend = spawn('git', ['http-backend'], {
     env: {
-      ...environment(), GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1', REMOTE_USER: 'test', REMOTE_ADDR: '127.0.0.1',
-      PATH_INFO: decodeURIComponent(url.pathname), QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method ?? 'GET',
-      CONTENT_TYPE: header('content-type'), CONTENT_LENGTH: header('content-length'), HTTP_CONTENT_ENCODING: header('content-encoding'), GIT_PROTOCOL: header('git-protocol'),
+      ...environment(),
+      GIT_PROJECT_ROOT: root,
+      GIT_HTTP_EXPORT_ALL: '1',
+      REMOTE_USER: 'test',
+      REMOTE_ADDR: '127.0.0.1',
+      PATH_INFO: decodeURIComponent(url.pathname),
+      QUERY_STRING: url.search.slice(1),
+      REQUEST_METHOD: request.method ?? 'GET',
+      CONTENT_TYPE: header('content-type'),
+      CONTENT_LENGTH: header('content-length'),
+      HTTP_CONTENT_ENCODING: header('content-encoding'),
+      GIT_PROTOCOL: header('git-protocol'),
     },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
@@ -328,14 +385,26 @@ export async function findSshd(): Promise<SshdBinaries | string> {
   if (typeof found === 'string') return `NOT RUN: ${found}`;
   const { program, before } = launch(found);
   // Root asks for a user namespace; some containers have none.
-  return before.length === 0 || await run(program, [...before, 'true']).then(() => true, () => false) ? found : 'NOT RUN: sshd is not installed, and without user namespaces root cannot run an unpacked one';
+  return before.length === 0 ||
+    (await run(program, [...before, 'true']).then(
+      () => true,
+      () => false,
+    ))
+    ? found
+    : 'NOT RUN: sshd is not installed, and without user namespaces root cannot run an unpacked one';
 }
 
 /**
  * How an sshd is started. As root it wants a user `sshd` and a directory below /run, which only an installed one has: an
  * unpacked one runs in a user namespace where we are nobody special, and files of root are our own.
  */
-function launch({ sshd, unpacked }: SshdBinaries): { readonly program: string; readonly before: readonly string[]; readonly args: readonly string[]; readonly uid: number; readonly gid: number } {
+function launch({ sshd, unpacked }: SshdBinaries): {
+  readonly program: string;
+  readonly before: readonly string[];
+  readonly args: readonly string[];
+  readonly uid: number;
+  readonly gid: number;
+} {
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   if (unpacked === null || uid !== 0) return { program: sshd, before: [], args: [], uid, gid };
   const before = ['--user', '--map-user=1000', '--map-group=1000', '--'];
@@ -359,12 +428,28 @@ export async function sshGitServer(directory: string, binaries: SshdBinaries): P
   const port = await freePort();
   const said: string[] = [];
   const listen = async (hostKey: string): Promise<() => Promise<void>> => {
-    await writeFile(file('config'), [
-      `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${file(hostKey)}`, `AuthorizedKeysFile ${file('authorized')}`, 'PasswordAuthentication no',
-      'KbdInteractiveAuthentication no', 'UsePAM no', 'StrictModes no', 'PidFile none', `SetEnv PATH=${env['PATH']} GIT_CONFIG_NOSYSTEM=1`, '',
-    ].join('\n'));
+    await writeFile(
+      file('config'),
+      [
+        `Port ${port}`,
+        'ListenAddress 127.0.0.1',
+        `HostKey ${file(hostKey)}`,
+        `AuthorizedKeysFile ${file('authorized')}`,
+        'PasswordAuthentication no',
+        'KbdInteractiveAuthentication no',
+        'UsePAM no',
+        'StrictModes no',
+        'PidFile none',
+        `SetEnv PATH=${env['PATH']} GIT_CONFIG_NOSYSTEM=1`,
+        '',
+      ].join('\n'),
+    );
     const server = spawn(program, [...args, '-D', '-e', '-f', file('config')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    const ended = new Promise<void>((resolve) => { server.on('exit', () => { resolve(); }); });
+    const ended = new Promise<void>((resolve) => {
+      server.on('exit', () => {
+        resolve();
+      });
+    });
     let text = '';
     await new Promise<void>((resolve, reject) => {
       server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
@@ -375,7 +460,9 @@ export async function sshGitServer(directory: string, binaries: SshdBinaries): P
         if (lines.some((line) => line.includes('Server listening'))) resolve();
       });
       server.on('error', reject);
-      server.on('exit', () => { reject(new Error(`sshd ended: ${said.join('\n')}`)); });
+      server.on('exit', () => {
+        reject(new Error(`sshd ended: ${said.join('\n')}`));
+      });
     });
     return async () => {
       server.kill();
@@ -385,7 +472,10 @@ export async function sshGitServer(directory: string, binaries: SshdBinaries): P
   await writeFile(file('known_hosts'), `[127.0.0.1]:${port} ${(await readFile(file('host-key.pub'), 'utf8')).trim()}\n`);
   let stop = await listen('host-key');
   return {
-    port, keyFile: file('user-key'), knownHostsFile: file('known_hosts'), said: () => said,
+    port,
+    keyFile: file('user-key'),
+    knownHostsFile: file('known_hosts'),
+    said: () => said,
     url: (path) => `ssh://${binaries.unpacked === null ? userInfo().username : 'git'}@127.0.0.1:${port}${path}`,
     changeHostKey: async () => {
       await stop();
@@ -398,8 +488,14 @@ export async function sshGitServer(directory: string, binaries: SshdBinaries): P
 /** A port on loopback that nobody listens on. */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => { server.close(() => { resolve(); }); });
+  await new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
   return port;
 }

@@ -37,7 +37,15 @@ export async function registerMembers(hub: ControlPlane, members: readonly (read
   await prepareHub(client, await readDefinitions(CRDS), freeEffects, clock, signal);
   const doors = { hub: client, effects: freeEffects, redactor: createRedactor(), clock };
   for (const [plane, options] of members) {
-    const registration = { labels: {}, clusterSet: null, boundTo: [], leaseDurationSeconds: null, ...options, name: plane.name, connection: await connectionOf(plane) };
+    const registration = {
+      labels: {},
+      clusterSet: null,
+      boundTo: [],
+      leaseDurationSeconds: null,
+      ...options,
+      name: plane.name,
+      connection: await connectionOf(plane),
+    };
     await registerDirect(registration, doors, signal);
   }
 }
@@ -49,11 +57,17 @@ export async function registerMembers(hub: ControlPlane, members: readonly (read
  *     after(() => lab.stop())
  *     lab.planes.hub, lab.planes.m1, lab.planes.m2
  */
-export async function useMembers<const Name extends string>(members: Readonly<Record<Name, MemberOptions>>, options: Parameters<typeof useLab>[1] = {}): Promise<Lab<Name | 'hub'>> {
+export async function useMembers<const Name extends string>(
+  members: Readonly<Record<Name, MemberOptions>>,
+  options: Parameters<typeof useLab>[1] = {},
+): Promise<Lab<Name | 'hub'>> {
   const names = Object.keys(members) as Name[];
   const lab = await useLab<Name | 'hub'>(['hub', ...names], options);
   try {
-    await registerMembers(lab.planes.hub, names.map((name) => [lab.planes[name], members[name]] as const));
+    await registerMembers(
+      lab.planes.hub,
+      names.map((name) => [lab.planes[name], members[name]] as const),
+    );
     return lab;
   } catch (error) {
     await lab.stop();

@@ -6,13 +6,26 @@ const RBAC = 'rbac.authorization.k8s.io';
 const ALL = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 
 const role = (name: string, rules: readonly Rule[]): KubeInput => ({
-  apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name },
-  rules: rules.map(([apiGroups, resources, verbs, resourceNames]) => ({ apiGroups, resources, verbs, ...(resourceNames === undefined ? {} : { resourceNames }) })),
+  apiVersion: `${RBAC}/v1`,
+  kind: 'ClusterRole',
+  metadata: { name },
+  rules: rules.map(([apiGroups, resources, verbs, resourceNames]) => ({
+    apiGroups,
+    resources,
+    verbs,
+    ...(resourceNames === undefined ? {} : { resourceNames }),
+  })),
 });
 
 function binding(name: string, roleName: string, subject: { readonly kind: 'User' | 'Group'; readonly name: string }, namespace?: string): KubeInput {
   const metadata = namespace === undefined ? { name } : { name, namespace };
-  return { apiVersion: `${RBAC}/v1`, kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding', metadata, roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: roleName }, subjects: [{ apiGroup: RBAC, ...subject }] };
+  return {
+    apiVersion: `${RBAC}/v1`,
+    kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: roleName },
+    subjects: [{ apiGroup: RBAC, ...subject }],
+  };
 }
 
 /** The hub's controllers: what they write, and the roles that they give to clusters. */
@@ -40,10 +53,12 @@ grantHub.cluster = async (hub: LabClient, cluster: string): Promise<void> => {
   const name = `open-cluster-management:managedcluster:${cluster}`;
   if ((await hub.find(`clusterroles/${name}`)) !== undefined) return;
   const subject = { kind: 'Group', name: `system:open-cluster-management:${cluster}` } as const;
-  await hub.apply(role(name, [
-    [['cluster.open-cluster-management.io'], ['managedclusters'], ['get', 'list', 'watch', 'update'], [cluster]],
-    [['cluster.open-cluster-management.io'], ['managedclusters/status'], ['patch', 'update'], [cluster]],
-  ]));
+  await hub.apply(
+    role(name, [
+      [['cluster.open-cluster-management.io'], ['managedclusters'], ['get', 'list', 'watch', 'update'], [cluster]],
+      [['cluster.open-cluster-management.io'], ['managedclusters/status'], ['patch', 'update'], [cluster]],
+    ]),
+  );
   await hub.apply(binding(name, name, subject));
   for (const part of ['registration', 'work']) await hub.apply(binding(`${name}:${part}`, `open-cluster-management:managedcluster:${part}`, subject, cluster));
 };

@@ -32,15 +32,18 @@ function read(flags: Flags = {}, environment: Readonly<Record<string, string>> =
 
 describe('a setting', () => {
   const file = fileWith('interval: 3m\nbranch: of-file\ndelete-max: 7\ngit-name: Filed\n');
-  it('is the flag\'s before all others', () => {
+  it("is the flag's before all others", () => {
     assert.equal(read({ config: file, interval: '1m' }, { LATEEN_INTERVAL: '2m' }).intervalMs, 60_000);
   });
-  it('is the environment\'s before the file\'s', () => {
+  it("is the environment's before the file's", () => {
     assert.equal(read({ config: file }, { LATEEN_INTERVAL: '2m' }).intervalMs, 120_000);
   });
-  it('is the file\'s before the default', () => {
+  it("is the file's before the default", () => {
     const { intervalMs, branch, budget, identity } = read({ config: file });
-    assert.deepEqual([intervalMs, branch, budget, identity], [180_000, 'of-file', { countMax: 7, shareMax: 0.5 }, { name: 'Filed', email: 'lateen@localhost' }]);
+    assert.deepEqual(
+      [intervalMs, branch, budget, identity],
+      [180_000, 'of-file', { countMax: 7, shareMax: 0.5 }, { name: 'Filed', email: 'lateen@localhost' }],
+    );
   });
   it('is found in the file that the environment names', () => {
     assert.equal(read({}, { LATEEN_CONFIG: file }).branch, 'of-file');
@@ -58,13 +61,42 @@ describe('without any setting', () => {
   it('everything has a default', () => {
     const { environment: _environment, workDir, kubeconfig, cue, log: _log, ...rest } = config;
     assert.deepEqual(rest, {
-      repo: '.', branch: null, statusBranch: 'lateen-status', statusRepo: null, instance: '', context: null, inClusterHost: '',
-      git: { username: null, token: null, tokenFile: null, sshKeyFile: null, knownHostsFile: null, caFile: null }, allowedSchemes: ['https', 'ssh', 'file'], identity: { name: 'Lateen', email: 'lateen@localhost' },
+      repo: '.',
+      branch: null,
+      statusBranch: 'lateen-status',
+      statusRepo: null,
+      instance: '',
+      context: null,
+      inClusterHost: '',
+      git: { username: null, token: null, tokenFile: null, sshKeyFile: null, knownHostsFile: null, caFile: null },
+      allowedSchemes: ['https', 'ssh', 'file'],
+      identity: { name: 'Lateen', email: 'lateen@localhost' },
       status: { signing: null, skipCi: false, historyMax: 0, pace: { quietMs: 1_000, waitMaxMs: 5_000, perMinuteMax: 30 } },
-      trust: { verify: 'off', allowedSignersFile: null, revokedSignersFile: null, gpgKeysFile: null, approversFile: null, acceptRewrite: null, hubResume: 'allow' },
-      intervalMs: 30_000, budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloud: { credentials: null, endpoint: null, pollMs: 10_000, outcomeWindowMs: 600_000 }, values: {}, listen: null, hook: { secret: null, secretFile: null },
+      trust: {
+        verify: 'off',
+        allowedSignersFile: null,
+        revokedSignersFile: null,
+        gpgKeysFile: null,
+        approversFile: null,
+        acceptRewrite: null,
+        hubResume: 'allow',
+      },
+      intervalMs: 30_000,
+      budget: { countMax: 20, shareMax: 0.5 },
+      drift: 'any',
+      cloud: { credentials: null, endpoint: null, pollMs: 10_000, outcomeWindowMs: 600_000 },
+      values: {},
+      listen: null,
+      hook: { secret: null, secretFile: null },
     });
-    assert.deepEqual([workDir, kubeconfig, cue], [join(homedir(), '.local/state/lateen/default'), join(homedir(), '.kube/config'), { wasmFile: null, cacheDir: join(homedir(), '.cache/lateen'), timeoutMs: 10_000, memoryMaxBytes: 512 * 1024 * 1024, workers: null }]);
+    assert.deepEqual(
+      [workDir, kubeconfig, cue],
+      [
+        join(homedir(), '.local/state/lateen/default'),
+        join(homedir(), '.kube/config'),
+        { wasmFile: null, cacheDir: join(homedir(), '.cache/lateen'), timeoutMs: 10_000, memoryMaxBytes: 512 * 1024 * 1024, workers: null },
+      ],
+    );
   });
   it('nothing can be changed later', () => assert.throws(() => Object.assign(config, { repo: 'x' }), TypeError));
   it('every setting has a help of its own', () => {
@@ -75,12 +107,36 @@ describe('without any setting', () => {
 
 describe('what one setting means for another', () => {
   const CASES: readonly (readonly [string, Flags, Readonly<Record<string, string>>, (config: Config) => unknown, unknown])[] = [
-    ['an instance has a status branch of its own', { instance: 'north' }, {}, (config) => [config.statusBranch, config.workDir.endsWith('/lateen/north')], ['lateen-status-north', true]],
-    ['a signing key is an SSH key unless it is said to be another', { statusSigningKey: '/k' }, {}, (config) => config.status.signing, { file: '/k', format: 'ssh' }],
+    [
+      'an instance has a status branch of its own',
+      { instance: 'north' },
+      {},
+      (config) => [config.statusBranch, config.workDir.endsWith('/lateen/north')],
+      ['lateen-status-north', true],
+    ],
+    [
+      'a signing key is an SSH key unless it is said to be another',
+      { statusSigningKey: '/k' },
+      {},
+      (config) => config.status.signing,
+      { file: '/k', format: 'ssh' },
+    ],
     ['a status branch that is named is taken as it is', { instance: 'north', statusBranch: 'records' }, {}, (config) => config.statusBranch, 'records'],
-    ['directories follow XDG', {}, { XDG_STATE_HOME: '/s', XDG_CACHE_HOME: '/c' }, (config) => [config.workDir, config.cue.cacheDir], ['/s/lateen/default', '/c/lateen']],
+    [
+      'directories follow XDG',
+      {},
+      { XDG_STATE_HOME: '/s', XDG_CACHE_HOME: '/c' },
+      (config) => [config.workDir, config.cue.cacheDir],
+      ['/s/lateen/default', '/c/lateen'],
+    ],
     ['KUBECONFIG names the kubeconfig, the first of several', {}, { KUBECONFIG: '/a:/b' }, (config) => config.kubeconfig, '/a'],
-    ['in a Pod its own account is used', {}, { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, (config) => [config.kubeconfig, config.inClusterHost], [null, '10.0.0.1']],
+    [
+      'in a Pod its own account is used',
+      {},
+      { KUBERNETES_SERVICE_HOST: '10.0.0.1' },
+      (config) => [config.kubeconfig, config.inClusterHost],
+      [null, '10.0.0.1'],
+    ],
     ['a flag for the kubeconfig is taken in a Pod too', { kubeconfig: '/k' }, { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, (config) => config.kubeconfig, '/k'],
     ['a token comes from the environment alone', {}, { LATEEN_GIT_TOKEN: 't' }, (config) => config.git.token, 't'],
     ['an empty token is none', {}, { LATEEN_GIT_TOKEN: '' }, (config) => config.git.token, null],
@@ -93,7 +149,13 @@ describe('what one setting means for another', () => {
     ['a number of evaluators', { cueWorkers: '3' }, {}, (config) => config.cue.workers, 3],
     ['a form for the log', { logFormat: 'text', logLevel: 'debug' }, {}, (config) => config.log, { level: 'debug', pretty: true }],
     ['an operator may have all drift told only', { drift: 'report' }, {}, (config) => config.drift, 'report'],
-    ['the secret of the hook comes from the environment or a file', { hookSecretFile: '/s' }, { LATEEN_HOOK_SECRET: 'x' }, (config) => config.hook, { secret: 'x', secretFile: '/s' }],
+    [
+      'the secret of the hook comes from the environment or a file',
+      { hookSecretFile: '/s' },
+      { LATEEN_HOOK_SECRET: 'x' },
+      (config) => config.hook,
+      { secret: 'x', secretFile: '/s' },
+    ],
     ['JSON for the log', { logFormat: 'json' }, {}, (config) => config.log.pretty, false],
   ];
   for (const [title, flags, environment, pick, expected] of CASES) it(title, () => assert.deepEqual(pick(read(flags, environment)), expected));
@@ -127,9 +189,19 @@ describe('what cannot be used is refused by name', () => {
     ['a file that is no mapping', { config: fileWith('- interval\n') }, /is not a mapping of settings$/],
     ['a setting in the file that does not exist', { config: fileWith('intervall: 3m\n') }, /: there is no setting "intervall" \(did you mean "interval"\?\)$/],
     ['a setting in the file that is like none', { config: fileWith('frobnicate: 1\n') }, /: there is no setting "frobnicate"$/],
-    ['a setting in the file that is a mapping', { config: fileWith('git-schemes: {https: true}\n') }, /: the setting "git-schemes" takes a value, not a mapping$/],
+    [
+      'a setting in the file that is a mapping',
+      { config: fileWith('git-schemes: {https: true}\n') },
+      /: the setting "git-schemes" takes a value, not a mapping$/,
+    ],
   ];
   for (const [title, flags, message] of CASES) it(title, () => assert.throws(() => read(flags), { name: 'Fault', code: 'config/invalid', message }));
 });
 
-for (const [text, expected] of [['500ms', 500], ['1.5s', 1500], [' 5m ', 300_000], ['2h', 7_200_000]] as const) it(`${text} are ${expected} ms`, () => assert.equal(durationOf('x', text), expected));
+for (const [text, expected] of [
+  ['500ms', 500],
+  ['1.5s', 1500],
+  [' 5m ', 300_000],
+  ['2h', 7_200_000],
+] as const)
+  it(`${text} are ${expected} ms`, () => assert.equal(durationOf('x', text), expected));

@@ -16,19 +16,41 @@ function world(turn: (it: KubeObject) => Turn | Promise<Turn>, objects: KubeObje
   const news: string[] = [];
   const listed: string[] = [];
   const clock = { nowMs: 0 };
-  const controller: Controller = { apiVersion: 'v1', kind: 'Thing', isMine: (it) => it.metadata.name !== 'foreign', turn: async (it) => {
-    turns.push(it.metadata.name ?? '');
-    return turn(it);
-  } };
+  const controller: Controller = {
+    apiVersion: 'v1',
+    kind: 'Thing',
+    isMine: (it) => it.metadata.name !== 'foreign',
+    turn: async (it) => {
+      turns.push(it.metadata.name ?? '');
+      return turn(it);
+    },
+  };
   const controllers = openControllers({
-    hub: { list: async (_apiVersion, kind) => {
-      listed.push(kind);
-      return Promise.resolve(objects);
-    } }, controllers: [controller], log: SILENT_LOG, graceMs: 10, onNews: (key) => void news.push(key.name),
-    clock: { now: () => clock.nowMs, random: () => 0.5, sleep: (ms, signal) => new Promise((resolve, reject) => {
-      signal?.addEventListener('abort', () => { reject(new Error('stopped')); }, { once: true });
-      if (ms <= 10) setTimeout(resolve, ms);
-    }) },
+    hub: {
+      list: async (_apiVersion, kind) => {
+        listed.push(kind);
+        return Promise.resolve(objects);
+      },
+    },
+    controllers: [controller],
+    log: SILENT_LOG,
+    graceMs: 10,
+    onNews: (key) => void news.push(key.name),
+    clock: {
+      now: () => clock.nowMs,
+      random: () => 0.5,
+      sleep: (ms, signal) =>
+        new Promise((resolve, reject) => {
+          signal?.addEventListener(
+            'abort',
+            () => {
+              reject(new Error('stopped'));
+            },
+            { once: true },
+          );
+          if (ms <= 10) setTimeout(resolve, ms);
+        }),
+    },
   });
   return { controllers, turns, news, listed, clock };
 }
@@ -43,7 +65,13 @@ test('what another instance has delivered has no turn, nor what no controller ta
 
 test('a kind of which this instance has nothing is not asked for', async () => {
   const { controllers, listed } = world(() => DONE, [object('a')]);
-  await controllers.tend([{ ...keyOf(LOCAL, object('a')), kind: 'Other' }, { ...keyOf(LOCAL, object('a')), cluster: 'member' }], signal);
+  await controllers.tend(
+    [
+      { ...keyOf(LOCAL, object('a')), kind: 'Other' },
+      { ...keyOf(LOCAL, object('a')), cluster: 'member' },
+    ],
+    signal,
+  );
   assert.deepEqual(listed, []);
   await controllers.tend([keyOf(LOCAL, object('a'))], signal);
   assert.deepEqual(listed, ['Thing']);
@@ -76,7 +104,9 @@ test('a slow turn goes on behind the pass, and no second one is begun beside it'
   assert.deepEqual([turns.length, news.length], [1, 0]);
   slow.resolve({ ...DONE, changed: true });
   await slow.promise;
-  await new Promise((resolve) => { setImmediate(resolve); });
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
   assert.deepEqual(news, ['a']);
 });
 

@@ -19,15 +19,15 @@ const signed = (body: Buffer, atMs: number, id = 'd-1'): HookHeaders => {
 
 describe('a call of the hook', () => {
   const CASES: readonly (readonly [string, HookHeaders, readonly string[], boolean])[] = [
-    ['in GitHub\'s form is proven by the HMAC of its body', { 'x-hub-signature-256': `sha256=${hex(SECRET)}` }, [SECRET], true],
-    ['in GitHub\'s form with another secret is not', { 'x-hub-signature-256': `sha256=${hex('another-secret')}` }, [SECRET], false],
-    ['in GitHub\'s form over another body is not', { 'x-hub-signature-256': `sha256=${hex(SECRET, Buffer.from('{}'))}` }, [SECRET], false],
-    ['in GitHub\'s old form with SHA-1 is not', { 'x-hub-signature': `sha1=${createHmac('sha1', SECRET).update(BODY).digest('hex')}` }, [SECRET], false],
-    ['in Gitea\'s form is proven by the bare HMAC', { 'x-gitea-signature': hex(SECRET) }, [SECRET], true],
-    ['in Forgejo\'s form is proven by the bare HMAC', { 'x-forgejo-signature': hex(SECRET) }, [SECRET], true],
-    ['in GitLab\'s form is proven by its token', { 'x-gitlab-token': SECRET }, [SECRET], true],
-    ['in GitLab\'s form with a longer token is not', { 'x-gitlab-token': `${SECRET}x` }, [SECRET], false],
-    ['in GitLab\'s form with the beginning of the token is not', { 'x-gitlab-token': SECRET.slice(0, -1) }, [SECRET], false],
+    ["in GitHub's form is proven by the HMAC of its body", { 'x-hub-signature-256': `sha256=${hex(SECRET)}` }, [SECRET], true],
+    ["in GitHub's form with another secret is not", { 'x-hub-signature-256': `sha256=${hex('another-secret')}` }, [SECRET], false],
+    ["in GitHub's form over another body is not", { 'x-hub-signature-256': `sha256=${hex(SECRET, Buffer.from('{}'))}` }, [SECRET], false],
+    ["in GitHub's old form with SHA-1 is not", { 'x-hub-signature': `sha1=${createHmac('sha1', SECRET).update(BODY).digest('hex')}` }, [SECRET], false],
+    ["in Gitea's form is proven by the bare HMAC", { 'x-gitea-signature': hex(SECRET) }, [SECRET], true],
+    ["in Forgejo's form is proven by the bare HMAC", { 'x-forgejo-signature': hex(SECRET) }, [SECRET], true],
+    ["in GitLab's form is proven by its token", { 'x-gitlab-token': SECRET }, [SECRET], true],
+    ["in GitLab's form with a longer token is not", { 'x-gitlab-token': `${SECRET}x` }, [SECRET], false],
+    ["in GitLab's form with the beginning of the token is not", { 'x-gitlab-token': SECRET.slice(0, -1) }, [SECRET], false],
     ['that GitLab has signed is proven', signed(BODY, NOW_MS), [SIGNING], true],
     ['that GitLab has signed over another body is not', signed(Buffer.from('{}'), NOW_MS), [SIGNING], false],
     ['that GitLab has signed long ago is not', signed(BODY, NOW_MS - 6 * 60_000), [SIGNING], false],
@@ -39,7 +39,12 @@ describe('a call of the hook', () => {
     ['with an empty signature is not', { 'x-hub-signature-256': 'sha256=' }, [SECRET], false],
     ['is proven by any of the secrets', { 'x-gitlab-token': SECRET }, ['the-old-secret', SECRET], true],
     ['is proven by nothing where there is no secret', { 'x-gitlab-token': '' }, [], false],
-    ['with a bad signature beside a good token is proven by the token', { 'webhook-signature': 'v1,x', 'webhook-id': 'd', 'webhook-timestamp': String(NOW_MS / 1000), 'x-gitlab-token': SECRET }, [SECRET], true],
+    [
+      'with a bad signature beside a good token is proven by the token',
+      { 'webhook-signature': 'v1,x', 'webhook-id': 'd', 'webhook-timestamp': String(NOW_MS / 1000), 'x-gitlab-token': SECRET },
+      [SECRET],
+      true,
+    ],
   ];
   for (const [title, headers, secrets, expected] of CASES) it(title, () => assert.equal(isProven(headers, BODY, secrets, NOW_MS), expected));
 });
@@ -49,8 +54,12 @@ function standingClock(): Clock & { readonly move: (ms: number) => Promise<void>
   let nowMs = NOW_MS;
   const sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
   return {
-    now: () => nowMs, random: () => 0.5,
-    sleep: (ms) => new Promise((resolve) => { sleepers.push({ atMs: nowMs + ms, wake: resolve }); }),
+    now: () => nowMs,
+    random: () => 0.5,
+    sleep: (ms) =>
+      new Promise((resolve) => {
+        sleepers.push({ atMs: nowMs + ms, wake: resolve });
+      }),
     move: async (ms) => {
       nowMs += ms;
       for (const sleeper of sleepers.filter(({ atMs }) => atMs <= nowMs)) sleeper.wake();
@@ -62,7 +71,14 @@ function standingClock(): Clock & { readonly move: (ms: number) => Promise<void>
 function opened(secrets: () => Promise<readonly string[]> = () => Promise.resolve([SECRET])) {
   const clock = standingClock();
   let hints = 0;
-  const hook = openHook({ secrets, clock, signal: new AbortController().signal, onHint: () => { hints += 1; } });
+  const hook = openHook({
+    secrets,
+    clock,
+    signal: new AbortController().signal,
+    onHint: () => {
+      hints += 1;
+    },
+  });
   return { clock, hook, hints: () => hints };
 }
 
@@ -129,7 +145,16 @@ describe('the hook', () => {
 
 describe('the secrets of the hook', () => {
   it('stand one a line', () => assert.deepEqual(secretsIn(`${SECRET}\n\n  another-secret \r\n`, 'it'), [SECRET, 'another-secret']));
-  for (const [title, text, message] of [['must be there', ' \n', /^it holds no secret$/], ['must not be guessable', 'short\n', /^it holds a secret of fewer than 12 characters$/], ['are few', `${SECRET}\n`.repeat(9), /^it holds more than 8 secrets$/]] as const) {
-    it(title, () => assert.throws(() => secretsIn(text, 'it'), (error) => error instanceof Fault && error.code === 'config/invalid' && message.test(error.message)));
+  for (const [title, text, message] of [
+    ['must be there', ' \n', /^it holds no secret$/],
+    ['must not be guessable', 'short\n', /^it holds a secret of fewer than 12 characters$/],
+    ['are few', `${SECRET}\n`.repeat(9), /^it holds more than 8 secrets$/],
+  ] as const) {
+    it(title, () =>
+      assert.throws(
+        () => secretsIn(text, 'it'),
+        (error) => error instanceof Fault && error.code === 'config/invalid' && message.test(error.message),
+      ),
+    );
   }
 });

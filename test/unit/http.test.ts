@@ -15,14 +15,28 @@ import { temporaryDirectory } from '../rig/git.ts';
 import { report } from './status/reports.ts';
 
 const SECRET = 'a-secret-of-the-hook';
-const github = (body: string, id: string): Record<string, string> => ({ 'x-hub-signature-256': `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`, 'x-github-delivery': id });
+const github = (body: string, id: string): Record<string, string> => ({
+  'x-hub-signature-256': `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`,
+  'x-github-delivery': id,
+});
 
-describe('the hook\'s address', () => {
+describe("the hook's address", () => {
   const stop = new AbortController();
   let hints = 0;
   let server: HttpServer;
   before(async () => {
-    server = await serveHttp('127.0.0.1', 0, openHook({ secrets: () => Promise.resolve([SECRET]), onHint: () => { hints += 1; }, clock: systemClock(), signal: stop.signal }));
+    server = await serveHttp(
+      '127.0.0.1',
+      0,
+      openHook({
+        secrets: () => Promise.resolve([SECRET]),
+        onHint: () => {
+          hints += 1;
+        },
+        clock: systemClock(),
+        signal: stop.signal,
+      }),
+    );
   });
   after(async () => {
     stop.abort();
@@ -53,10 +67,12 @@ describe('the hook\'s address', () => {
   });
   it('stops reading what does not say how large it is and is too large', async () => {
     const chunk = Buffer.alloc(1 << 16);
-    const body = new ReadableStream({ pull: (() => {
-      let left = 40;
-      return (controller: ReadableStreamDefaultController) => ((left -= 1) < 0 ? controller.close() : controller.enqueue(chunk));
-    })() });
+    const body = new ReadableStream({
+      pull: (() => {
+        let left = 40;
+        return (controller: ReadableStreamDefaultController) => ((left -= 1) < 0 ? controller.close() : controller.enqueue(chunk));
+      })(),
+    });
     const response = await fetch(`http://127.0.0.1:${server.port}/hook`, { method: 'POST', body, duplex: 'half', headers: github('', 'd-6') });
     assert.deepEqual([response.status, await response.text()], [413, 'too large\n']);
   });
@@ -74,19 +90,28 @@ describe('the hook\'s address', () => {
   });
   it('is counted by outcome', async () => {
     const text = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
-    for (const [outcome, count] of [['accepted', 3], ['seen', 1], ['refused', 2], ['too-large', 2]] as const) assert.match(text, new RegExp(`^lateen_hooks_total\\{outcome="${outcome}"\\} ${count}$`, 'm'));
+    for (const [outcome, count] of [
+      ['accepted', 3],
+      ['seen', 1],
+      ['refused', 2],
+      ['too-large', 2],
+    ] as const)
+      assert.match(text, new RegExp(`^lateen_hooks_total\\{outcome="${outcome}"\\} ${count}$`, 'm'));
   });
 });
 
 it('without a secret there is no hook, and probes and metrics are there', async () => {
   await using server = await serveHttp('127.0.0.1', 0);
   const ask = async (path: string, method = 'GET'): Promise<number> => (await fetch(`http://127.0.0.1:${server.port}${path}`, { method })).status;
-  assert.deepEqual([await ask('/hook', 'POST'), await ask('/hook'), await ask('/livez'), await ask('/readyz'), await ask('/metrics')], [404, 404, 200, 503, 200]);
+  assert.deepEqual(
+    [await ask('/hook', 'POST'), await ask('/hook'), await ask('/livez'), await ask('/readyz'), await ask('/metrics')],
+    [404, 404, 200, 503, 200],
+  );
   server.onPass({ report: report([]), plan: null, pushed: null, pushFault: null, tellInMs: null }, 12);
   assert.equal(await ask('/readyz'), 200);
 });
 
-describe('the hook\'s secrets', () => {
+describe("the hook's secrets", () => {
   it('come from the file as it is now, and are known to the redactor', async () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, 'secret');
@@ -98,8 +123,12 @@ describe('the hook\'s secrets', () => {
     assert.deepEqual(await secrets?.(), ['a-newer-secret-of-it']);
     assert.equal(redactor.text(`${SECRET} a-newer-secret-of-it`), '*** ***');
     await rm(file);
-    await assert.rejects(async () => secrets?.(), (error) => error instanceof Fault && error.code === 'config/invalid' && /^--hook-secret-file: .* cannot be read$/.test(error.message));
+    await assert.rejects(
+      async () => secrets?.(),
+      (error) => error instanceof Fault && error.code === 'config/invalid' && /^--hook-secret-file: .* cannot be read$/.test(error.message),
+    );
   });
-  it('come from the environment beside it', async () => assert.deepEqual(await hookSecrets({ secret: SECRET, secretFile: null }, createRedactor())?.(), [SECRET]));
+  it('come from the environment beside it', async () =>
+    assert.deepEqual(await hookSecrets({ secret: SECRET, secretFile: null }, createRedactor())?.(), [SECRET]));
   it('are none without either', () => assert.equal(hookSecrets({ secret: null, secretFile: null }, createRedactor()), null));
 });

@@ -19,8 +19,12 @@ spec:
   appTemplate:
     spec:
       components:
-      - {name: ${name}, type: raw, properties: ${objects ?? `{apiVersion: v1, kind: ConfigMap, metadata: {name: ${name}, namespace: team}, data: {a: "1"}}`}}${steps === '' ? '' : `
-      workflow: {steps: [${steps}]}`}
+      - {name: ${name}, type: raw, properties: ${objects ?? `{apiVersion: v1, kind: ConfigMap, metadata: {name: ${name}, namespace: team}, data: {a: "1"}}`}}${
+        steps === ''
+          ? ''
+          : `
+      workflow: {steps: [${steps}]}`
+      }
   dependsOn: [${refs}]
 `;
 }
@@ -38,10 +42,20 @@ test('a chain of Initializers is a success after one pass, each made after those
   const world = openWorld();
   world.push({ 'a.yaml': initializer('a', { dependsOn: ['b'] }), 'b.yaml': initializer('b', { dependsOn: ['c'] }), 'c.yaml': initializer('c') });
   const { report } = await world.pass();
-  assert.deepEqual(report.initializers.map(({ name, phase }) => [name, phase]), [['a', 'success'], ['b', 'success'], ['c', 'success']]);
+  assert.deepEqual(
+    report.initializers.map(({ name, phase }) => [name, phase]),
+    [
+      ['a', 'success'],
+      ['b', 'success'],
+      ['c', 'success'],
+    ],
+  );
   const made = world.effects.filter((effect) => effect.startsWith('apply') && effect.includes('ConfigMap')).map((effect) => effect.split('/').at(-1));
   assert.deepEqual(made, ['c', 'b', 'a']);
-  assert.deepEqual(['a', 'b', 'c'].map((name) => phaseOnHub(world, name)), ['success', 'success', 'success']);
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((name) => phaseOnHub(world, name)),
+    ['success', 'success', 'success'],
+  );
   assert.equal(onHub(world, 'Application', 'a')?.metadata.annotations?.['app.oam.dev/initializer-name'], 'a');
 });
 
@@ -59,7 +73,10 @@ test('one that depends on what is not running waits, and says for what', async (
 
   world.push({ 'b.yaml': initializer('b') });
   const then = await world.settle();
-  assert.deepEqual(then.report.initializers.map(({ phase }) => phase), ['success', 'success']);
+  assert.deepEqual(
+    then.report.initializers.map(({ phase }) => phase),
+    ['success', 'success'],
+  );
   assert.notEqual(onHub(world, 'ConfigMap', 'a'), undefined);
 });
 
@@ -67,7 +84,10 @@ test('one that was made is kept going when what it depended on stops running', a
   const world = openWorld();
   world.push({ 'a.yaml': initializer('a', { dependsOn: ['b'] }), 'b.yaml': initializer('b') });
   await world.settle();
-  world.push({ 'b.yaml': initializer('b', { steps: '{name: halt, type: suspend}' }), 'a.yaml': initializer('a', { dependsOn: ['b'], objects: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: team}, data: {a: "2"}}' }) });
+  world.push({
+    'b.yaml': initializer('b', { steps: '{name: halt, type: suspend}' }),
+    'a.yaml': initializer('a', { dependsOn: ['b'], objects: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: team}, data: {a: "2"}}' }),
+  });
   await world.settle();
   assert.deepEqual(onHub(world, 'ConfigMap', 'a')?.['data'], { a: '2' });
 });
@@ -78,8 +98,15 @@ test('gone from Git it keeps everything and says so, until an Approval names it'
   await world.settle();
   world.push({ 'a.yaml': null, 'b.yaml': null });
   const kept = await world.settle();
-  assert.deepEqual(kept.report.leaving.map(({ name, fault }) => [name, fault?.code]), [['a', 'plan/guard'], ['b', 'plan/guard']]);
-  for (const name of ['a', 'b']) for (const kind of ['ConfigMap', 'Application', 'Initializer']) assert.notEqual(onHub(world, kind, name), undefined, `${kind} ${name}`);
+  assert.deepEqual(
+    kept.report.leaving.map(({ name, fault }) => [name, fault?.code]),
+    [
+      ['a', 'plan/guard'],
+      ['b', 'plan/guard'],
+    ],
+  );
+  for (const name of ['a', 'b'])
+    for (const kind of ['ConfigMap', 'Application', 'Initializer']) assert.notEqual(onHub(world, kind, name), undefined, `${kind} ${name}`);
 
   // What others depend on goes last, whoever was approved of first.
   world.push({ 'b-may-go.yaml': approval('Initializer', 'b') });
@@ -91,15 +118,26 @@ test('gone from Git it keeps everything and says so, until an Approval names it'
   world.push({ 'a-may-go.yaml': approval('Initializer', 'a') });
   const gone = await world.settle();
   assert.deepEqual(gone.report.leaving, []);
-  assert.deepEqual([...world.hub.values()].filter(({ kind }) => ['ConfigMap', 'Application', 'Initializer', 'ResourceTracker'].includes(kind)), []);
-  assert.deepEqual(world.effects.slice(before).filter((effect) => effect.startsWith('delete')).map((effect) => effect.split('/').at(-1)), ['a', 'b']);
+  assert.deepEqual(
+    [...world.hub.values()].filter(({ kind }) => ['ConfigMap', 'Application', 'Initializer', 'ResourceTracker'].includes(kind)),
+    [],
+  );
+  assert.deepEqual(
+    world.effects
+      .slice(before)
+      .filter((effect) => effect.startsWith('delete'))
+      .map((effect) => effect.split('/').at(-1)),
+    ['a', 'b'],
+  );
 });
 
 test('a broken one keeps what it made, and its dependants wait for nothing new', async () => {
   const world = openWorld();
   world.push({ 'a.yaml': initializer('a') });
   await world.settle();
-  world.push({ 'a.yaml': 'apiVersion: core.oam.dev/v1beta1\nkind: Initializer\nmetadata: {name: a, namespace: team}\nspec: {appTemplate: {spec: {components: nothing}}}\n' });
+  world.push({
+    'a.yaml': 'apiVersion: core.oam.dev/v1beta1\nkind: Initializer\nmetadata: {name: a, namespace: team}\nspec: {appTemplate: {spec: {components: nothing}}}\n',
+  });
   const { report } = await world.settle();
   assert.notEqual(onHub(world, 'ConfigMap', 'a'), undefined);
   assert.notEqual(onHub(world, 'Initializer', 'a'), undefined);
@@ -109,12 +147,22 @@ test('a broken one keeps what it made, and its dependants wait for nothing new',
 
 test('the cluster that it registered goes before the cloud cluster, and that before the account', async () => {
   const world = openWorld();
-  const objects = (kind: string, apiVersion: string, name: string): string => `{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: ${name}, namespace: team}}`;
-  const app = initializer('a', { objects: objects('Provider', 'terraform.core.oam.dev/v1beta1', 'p') }).replace('  dependsOn', `      - {name: c, type: raw, properties: ${objects('Configuration', 'terraform.core.oam.dev/v1beta1', 'c')}}\n      - {name: m, type: raw, properties: ${objects('ManagedCluster', 'cluster.open-cluster-management.io/v1', 'm')}}\n  dependsOn`);
+  const objects = (kind: string, apiVersion: string, name: string): string =>
+    `{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: ${name}, namespace: team}}`;
+  const app = initializer('a', { objects: objects('Provider', 'terraform.core.oam.dev/v1beta1', 'p') }).replace(
+    '  dependsOn',
+    `      - {name: c, type: raw, properties: ${objects('Configuration', 'terraform.core.oam.dev/v1beta1', 'c')}}\n      - {name: m, type: raw, properties: ${objects('ManagedCluster', 'cluster.open-cluster-management.io/v1', 'm')}}\n  dependsOn`,
+  );
   world.push({ 'a.yaml': app });
   await world.settle();
   const before = world.effects.length;
   world.push({ 'a.yaml': null, 'ok.yaml': approval('Initializer', 'a') });
   await world.settle();
-  assert.deepEqual(world.effects.slice(before).filter((effect) => effect.startsWith('delete')).map((effect) => effect.split('/').at(-1)), ['m', 'c', 'a']);
+  assert.deepEqual(
+    world.effects
+      .slice(before)
+      .filter((effect) => effect.startsWith('delete'))
+      .map((effect) => effect.split('/').at(-1)),
+    ['m', 'c', 'a'],
+  );
 });

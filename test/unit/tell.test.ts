@@ -9,8 +9,16 @@ import { application, journalOf, READY, report, statusOf } from './status/report
 
 const PACE: Pace = { quietMs: 1_000, waitMaxMs: 5_000, perMinuteMax: 100 };
 const never = new AbortController().signal;
-const MOVING: ApplicationReport['conditions'] = [{ type: 'Ready', status: 'False', reason: 'Wait', message: 'step web: running' }, { type: 'Reconciling', status: 'True', reason: 'Wait', message: '' }, { type: 'Stalled', status: 'False', reason: 'Wait', message: '' }];
-const FAILED: ApplicationReport['conditions'] = [{ type: 'Ready', status: 'False', reason: 'Failed', message: 'no' }, { type: 'Reconciling', status: 'False', reason: 'Failed', message: '' }, { type: 'Stalled', status: 'True', reason: 'Failed', message: 'no' }];
+const MOVING: ApplicationReport['conditions'] = [
+  { type: 'Ready', status: 'False', reason: 'Wait', message: 'step web: running' },
+  { type: 'Reconciling', status: 'True', reason: 'Wait', message: '' },
+  { type: 'Stalled', status: 'False', reason: 'Wait', message: '' },
+];
+const FAILED: ApplicationReport['conditions'] = [
+  { type: 'Ready', status: 'False', reason: 'Failed', message: 'no' },
+  { type: 'Reconciling', status: 'False', reason: 'Failed', message: '' },
+  { type: 'Stalled', status: 'True', reason: 'Failed', message: 'no' },
+];
 
 /** A remote that can be away, time that goes by hand, and an outbox. */
 function ground() {
@@ -20,7 +28,10 @@ function ground() {
     clock: { now: () => world.nowMs, random: () => 0, sleep: () => Promise.resolve() },
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} } as never,
     repo: {
-      statusFiles: () => { world.reads += 1; return world.isAway ? Promise.reject(new Fault('source/unreachable', 'away')) : Promise.resolve(new Map<string, string>()); },
+      statusFiles: () => {
+        world.reads += 1;
+        return world.isAway ? Promise.reject(new Fault('source/unreachable', 'away')) : Promise.resolve(new Map<string, string>());
+      },
       waits: () => Promise.resolve(world.held.length > 0),
       commit: (commit: StatusCommit) => {
         if (commit.files.size > 0) world.held.push(commit);
@@ -78,7 +89,12 @@ describe('while the remote is away', () => {
     const { world, at, subjects } = ground();
     await at(0, { phase: 'running' }, AT_ONCE);
     world.isAway = true;
-    for (const [ms, phase] of [[1, 'unhealthy'], [2, 'unhealthy'], [3, 'running']] as const) assert.equal((await at(ms, { phase }, AT_ONCE)).pushFault?.code, 'source/unreachable');
+    for (const [ms, phase] of [
+      [1, 'unhealthy'],
+      [2, 'unhealthy'],
+      [3, 'running'],
+    ] as const)
+      assert.equal((await at(ms, { phase }, AT_ONCE)).pushFault?.code, 'source/unreachable');
     world.isAway = false;
     assert.equal((await at(4, { phase: 'running' }, AT_ONCE)).pushFault, null);
     assert.deepEqual(subjects(), ['prod/shop: running', 'prod/shop: unhealthy', 'prod/shop: running']);

@@ -41,27 +41,40 @@ export function besidePasses(cue: CueEvaluator, idleCount: () => number, clock: 
       else return;
     }
   };
-  const inTurn = <Request, Result>(ask: (request: Request, call?: CueCallOptions) => Promise<Result>) => (request: Request, call?: CueCallOptions): Promise<Result> => new Promise((resolve, reject) => {
-    if (waiting.length >= WAITING_MAX) {
-      reject(new Fault('render/busy', `${waiting.length} evaluations wait already`));
-      return;
-    }
-    const job: Job = { isLong: false, run: async (isBorrowed) => {
-      const answer = isBorrowed ? borrowed(clock, call, (options) => ask(request, options)) : whileWanted(call, () => ask(request, call));
-      const isGivenUp = await answer.then(() => false, (error: unknown) => error === GIVEN_UP);
-      if (!isGivenUp) {
-        resolve(answer);
-        return;
-      }
-      job.isLong = true;
-      waiting.unshift(job);
-    } };
-    waiting.push(job);
-    next();
-  });
+  const inTurn =
+    <Request, Result>(ask: (request: Request, call?: CueCallOptions) => Promise<Result>) =>
+    (request: Request, call?: CueCallOptions): Promise<Result> =>
+      new Promise((resolve, reject) => {
+        if (waiting.length >= WAITING_MAX) {
+          reject(new Fault('render/busy', `${waiting.length} evaluations wait already`));
+          return;
+        }
+        const job: Job = {
+          isLong: false,
+          run: async (isBorrowed) => {
+            const answer = isBorrowed ? borrowed(clock, call, (options) => ask(request, options)) : whileWanted(call, () => ask(request, call));
+            const isGivenUp = await answer.then(
+              () => false,
+              (error: unknown) => error === GIVEN_UP,
+            );
+            if (!isGivenUp) {
+              resolve(answer);
+              return;
+            }
+            job.isLong = true;
+            waiting.unshift(job);
+          },
+        };
+        waiting.push(job);
+        next();
+      });
   return {
-    renderComponent: inTurn(cue.renderComponent.bind(cue)), renderObject: inTurn(cue.renderObject.bind(cue)), evaluateStatus: inTurn(cue.evaluateStatus.bind(cue)),
-    evaluateStep: inTurn(cue.evaluateStep.bind(cue)), evaluateExpression: inTurn(cue.evaluateExpression.bind(cue)), vet: inTurn(cue.vet.bind(cue)),
+    renderComponent: inTurn(cue.renderComponent.bind(cue)),
+    renderObject: inTurn(cue.renderObject.bind(cue)),
+    evaluateStatus: inTurn(cue.evaluateStatus.bind(cue)),
+    evaluateStep: inTurn(cue.evaluateStep.bind(cue)),
+    evaluateExpression: inTurn(cue.evaluateExpression.bind(cue)),
+    vet: inTurn(cue.vet.bind(cue)),
   };
 }
 
@@ -76,7 +89,12 @@ async function whileWanted<T>(call: CueCallOptions | undefined, ask: () => Promi
 async function borrowed<T>(clock: Clock, call: CueCallOptions | undefined, ask: (call: CueCallOptions) => Promise<T>): Promise<T> {
   call?.signal?.throwIfAborted();
   const [late, over] = [new AbortController(), new AbortController()];
-  clock.sleep(BORROWED_MAX_MS, over.signal).then(() => { late.abort(GIVEN_UP); }, () => {});
+  clock.sleep(BORROWED_MAX_MS, over.signal).then(
+    () => {
+      late.abort(GIVEN_UP);
+    },
+    () => {},
+  );
   try {
     return await ask({ ...call, signal: call?.signal === undefined ? late.signal : AbortSignal.any([late.signal, call.signal]) });
   } finally {

@@ -81,11 +81,22 @@ async function go(args: readonly string[], signal: AbortSignal | undefined): Pro
   // `env` sets four variables and hands on the rest, so that Go finds its caches and proxy.
   const child = spawn('env', command, { cwd: SHIM, stdio: ['ignore', 'ignore', 'pipe'], ...(signal === undefined ? {} : { signal }) });
   let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { errors = (errors + text).slice(-4_000); });
-  child.once('error', (cause) => { reject(new Fault('render/evaluator', 'Go could not be started', { cause, kind: 'denied' })); });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors = (errors + text).slice(-4_000);
+  });
+  child.once('error', (cause) => {
+    reject(new Fault('render/evaluator', 'Go could not be started', { cause, kind: 'denied' }));
+  });
   child.once('close', (code) => {
     if (code === 0) resolve();
-    else if (code === 127 || /No such file or directory/.test(errors)) reject(new Fault('render/evaluator', 'Go is not installed: it is needed once, to build the CUE evaluator (1.26 or newer, https://go.dev/dl), or name a built module with LATEEN_CUE_WASM', { kind: 'denied' }));
+    else if (code === 127 || /No such file or directory/.test(errors))
+      reject(
+        new Fault(
+          'render/evaluator',
+          'Go is not installed: it is needed once, to build the CUE evaluator (1.26 or newer, https://go.dev/dl), or name a built module with LATEEN_CUE_WASM',
+          { kind: 'denied' },
+        ),
+      );
     else reject(new Fault('render/evaluator', `go build failed: ${errors.trim().split('\n').slice(-5).join(' | ')}`, { kind: 'denied' }));
   });
   return promise;
@@ -102,7 +113,10 @@ async function lock(path: string, target: string, clock: Clock, signal: AbortSig
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const age = await stat(path).then((file) => clock.now() - file.mtimeMs, () => 0);
+    const age = await stat(path).then(
+      (file) => clock.now() - file.mtimeMs,
+      () => 0,
+    );
     const owner = Number(await readFile(path, 'utf8').catch(() => ''));
     if (age > LOCK_STALE_MS || (Number.isInteger(owner) && owner > 0 && !isAlive(owner))) await rm(path, { force: true });
     else await clock.sleep(LOCK_POLL_MS, signal);
@@ -120,7 +134,10 @@ function isAlive(pid: number): boolean {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false);
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 if (import.meta.main) {

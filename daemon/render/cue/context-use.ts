@@ -40,9 +40,18 @@ function narrowed(context: CueObject, uses: readonly (ReadonlySet<string> | null
 
 /** The same request with what its templates can see of the context. */
 export function seenByComponent(request: CueComponentRequest): CueComponentRequest {
-  const traits = request.traits.map((trait) => (trait.context === undefined ? trait : { ...trait, context: narrowed(trait.context, [contextUse(trait.template)]) }));
-  return { ...request, context: narrowed(request.context, [contextUse(request.component.template), ...request.traits.map(({ template }) => contextUse(template))]), traits };
+  const traits = request.traits.map((trait) =>
+    trait.context === undefined ? trait : { ...trait, context: narrowed(trait.context, [contextUse(trait.template)]) },
+  );
+  return {
+    ...request,
+    context: narrowed(request.context, [contextUse(request.component.template), ...request.traits.map(({ template }) => contextUse(template))]),
+    traits,
+  };
 }
 
 /** As {@link seenByComponent}, for a template without traits. */
-export const seenByObject = (request: CueObjectRequest): CueObjectRequest => ({ ...request, context: narrowed(request.context, [contextUse(request.template)]) });
+export const seenByObject = (request: CueObjectRequest): CueObjectRequest => ({
+  ...request,
+  context: narrowed(request.context, [contextUse(request.template)]),
+});

@@ -2,8 +2,19 @@
 import { hash } from 'node:crypto';
 import { deepFreeze, parseJson, stringify } from '../../lib/json.ts';
 import type {
-  CueCallOptions, CueComponentRequest, CueComponentResult, CueEvaluator, CueExpressionRequest, CueExpressionResult, CueObjectRequest, CueStatusRequest, CueStatusResult, CueStepRequest, CueStepResult,
-  CueVetRequest, CueVetResult,
+  CueCallOptions,
+  CueComponentRequest,
+  CueComponentResult,
+  CueEvaluator,
+  CueExpressionRequest,
+  CueExpressionResult,
+  CueObjectRequest,
+  CueStatusRequest,
+  CueStatusResult,
+  CueStepRequest,
+  CueStepResult,
+  CueVetRequest,
+  CueVetResult,
 } from '../../model/cue.ts';
 import { Fault } from '../../model/fault.ts';
 import type { Clock } from '../../model/ports.ts';
@@ -40,13 +51,20 @@ const CACHE_CHARACTERS = 64_000_000;
 export function openCue(options: CueOptions): Cue {
   const pool = new CuePool(() => evaluatorModule(options), options.clock, options.limits);
   const cache = resultCache(options.cacheCharactersMax ?? CACHE_CHARACTERS);
-  const ask = async <T>(op: string, request: object, subject: string, call: CueCallOptions | undefined): Promise<T> => answerOf<T>(await pool.call(stringify({ op, ...request }), { ...call, subject }), subject);
+  const ask = async <T>(op: string, request: object, subject: string, call: CueCallOptions | undefined): Promise<T> =>
+    answerOf<T>(await pool.call(stringify({ op, ...request }), { ...call, subject }), subject);
   const cached = async <T>(op: string, request: object, subject: string, call: CueCallOptions | undefined): Promise<T> => {
     const text = stringify({ op, ...request });
-    return cache.get(hash('sha256', text, 'base64url'), call?.signal, async () => pool.call(text, { ...call, subject }), (answer) => deepFreeze(answerOf<T>(answer, subject)));
+    return cache.get(
+      hash('sha256', text, 'base64url'),
+      call?.signal,
+      async () => pool.call(text, { ...call, subject }),
+      (answer) => deepFreeze(answerOf<T>(answer, subject)),
+    );
   };
   return {
-    renderComponent: (request: CueComponentRequest, call) => cached<CueComponentResult>('component', seenByComponent(request), `component ${request.component.name} (${request.component.type})`, call),
+    renderComponent: (request: CueComponentRequest, call) =>
+      cached<CueComponentResult>('component', seenByComponent(request), `component ${request.component.name} (${request.component.type})`, call),
     renderObject: (request: CueObjectRequest, call) => cached<CueComponentResult>('object', seenByObject(request), 'the template', call),
     evaluateStatus: (request: CueStatusRequest, call) => ask<CueStatusResult>('status', request, 'the status template', call),
     evaluateStep: (request: CueStepRequest, call) => ask<CueStepResult>('step', request, 'the step template', call),
@@ -108,7 +126,7 @@ function resultCache(charactersMax: number): ResultCache {
     if (running !== undefined) {
       try {
         hits += 1;
-        return await running.promise as T;
+        return (await running.promise) as T;
       } catch (error) {
         // Who asked first has given up; that is not our failure.
         if (running.signal?.aborted !== true || signal?.aborted === true) throw error;

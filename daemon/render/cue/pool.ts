@@ -105,7 +105,8 @@ export class CuePool implements AsyncDisposable {
   async call(request: string, options: PoolCall = {}): Promise<string> {
     const subject = options.subject ?? 'the template';
     options.signal?.throwIfAborted();
-    if (request.length > this.#limits.requestBytesMax) throw new Fault('render/memory', `${subject}: the request of ${request.length} characters is over the limit of ${this.#limits.requestBytesMax}`);
+    if (request.length > this.#limits.requestBytesMax)
+      throw new Fault('render/memory', `${subject}: the request of ${request.length} characters is over the limit of ${this.#limits.requestBytesMax}`);
     await this.#turn(options.signal);
     try {
       const slot = await this.#slot();
@@ -123,7 +124,16 @@ export class CuePool implements AsyncDisposable {
   figures(): PoolFigures {
     let memoryBytes = 0;
     for (const slot of this.#slots) memoryBytes += slot.memoryBytes;
-    return { workers: this.#slots.size, idle: this.#idle.length, waiting: this.#turns.length, free: Math.max(0, this.#limits.workers - this.#open), calls: this.#calls, killed: this.#killed, recycled: this.#recycled, memoryBytes };
+    return {
+      workers: this.#slots.size,
+      idle: this.#idle.length,
+      waiting: this.#turns.length,
+      free: Math.max(0, this.#limits.workers - this.#open),
+      calls: this.#calls,
+      killed: this.#killed,
+      recycled: this.#recycled,
+      memoryBytes,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -180,7 +190,13 @@ export class CuePool implements AsyncDisposable {
 
   async #start(module: WebAssembly.Module): Promise<Slot> {
     const start: WorkerStart = { module, responseBytesMax: this.#limits.responseBytesMax };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start, stdin: false, execArgv: [], env: {}, resourceLimits: { stackSizeMb: 8 } });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: start,
+      stdin: false,
+      execArgv: [],
+      env: {},
+      resourceLimits: { stackSizeMb: 8 },
+    });
     const slot: Slot = { worker, calls: 0, memoryBytes: 0 };
     this.#slots.add(slot);
     const ready = await this.#reply(slot, START_TIMEOUT_MS, undefined);
@@ -209,7 +225,8 @@ export class CuePool implements AsyncDisposable {
       await this.#end(slot);
       if (reply === 'timeout') throw new Fault('render/timeout', `${subject} did not end in ${timeoutMs} ms`);
       if (reply === 'cancelled') throw options.signal?.aborted === true ? options.signal.reason : new Fault('loop/cancelled', 'the evaluator is closed');
-      if (reply.reason === 'memory') throw new Fault('render/memory', `${subject} used more memory than the ${Math.round(this.#limits.memoryBytesMax / MIB)} MiB that it may`);
+      if (reply.reason === 'memory')
+        throw new Fault('render/memory', `${subject} used more memory than the ${Math.round(this.#limits.memoryBytesMax / MIB)} MiB that it may`);
       throw new Fault('render/evaluator', `the CUE evaluator crashed at ${subject} (${reply.message})`, { kind: 'invalid' });
     }
     slot.memoryBytes = reply.memoryBytes;
@@ -237,13 +254,22 @@ export class CuePool implements AsyncDisposable {
   #reply(slot: Slot, timeoutMs: number, signal: AbortSignal | undefined): Promise<WorkerReply | 'timeout' | 'cancelled'> {
     const { promise, resolve } = Promise.withResolvers<WorkerReply | 'timeout' | 'cancelled'>();
     const stop = new AbortController();
-    const cancelled = (): void => { resolve('cancelled'); };
-    const failed = (error: Error): void => { resolve({ kind: 'dead', reason: error.name === 'RangeError' ? 'memory' : 'crash', message: error.name }); };
+    const cancelled = (): void => {
+      resolve('cancelled');
+    };
+    const failed = (error: Error): void => {
+      resolve({ kind: 'dead', reason: error.name === 'RangeError' ? 'memory' : 'crash', message: error.name });
+    };
     slot.worker.once('message', resolve);
     slot.worker.once('error', failed);
     slot.worker.once('exit', cancelled);
     signal?.addEventListener('abort', cancelled, { once: true });
-    this.#clock.sleep(timeoutMs, stop.signal).then(() => { resolve('timeout'); }, () => undefined);
+    this.#clock.sleep(timeoutMs, stop.signal).then(
+      () => {
+        resolve('timeout');
+      },
+      () => undefined,
+    );
     return promise.finally(() => {
       stop.abort();
       slot.worker.off('message', resolve);

@@ -41,7 +41,9 @@ export function sandboxImports(module: WebAssembly.Module, memory: () => WebAsse
     environ_get: () => OK,
     environ_sizes_get: zeroCounts,
     sched_yield: () => OK,
-    proc_exit: (status: number) => { throw new ModuleExit(status); },
+    proc_exit: (status: number) => {
+      throw new ModuleExit(status);
+    },
     clock_time_get: (_id: number, _precision: bigint, result: number) => {
       view().setBigUint64(result, BigInt(Math.round(performance.now() * 1e6)), true);
       return OK;
@@ -75,7 +77,7 @@ export function sandboxImports(module: WebAssembly.Module, memory: () => WebAsse
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: namespace, name } of WebAssembly.Module.imports(module)) {
     const refused = name.startsWith('fd_') ? BAD_DESCRIPTOR : NOT_SUPPORTED;
-    (imports[namespace] ??= {})[name] = (provided[name]) ?? (() => refused);
+    (imports[namespace] ??= {})[name] = provided[name] ?? (() => refused);
   }
   return imports;
 }

@@ -27,7 +27,13 @@ const { module, responseBytesMax } = workerData as WorkerStart;
 // What Go's runtime says when it ends itself because memory, or its own stack in it, cannot grow.
 const EXHAUSTED = /out of memory|cannot allocate|stack exceeds|stack overflow/;
 let isExhausted = false;
-const imports = sandboxImports(module, () => evaluator.memory, (text) => { isExhausted ||= EXHAUSTED.test(text); });
+const imports = sandboxImports(
+  module,
+  () => evaluator.memory,
+  (text) => {
+    isExhausted ||= EXHAUSTED.test(text);
+  },
+);
 const evaluator = new WebAssembly.Instance(module, imports).exports as unknown as Evaluator;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

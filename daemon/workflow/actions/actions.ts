@@ -31,23 +31,56 @@ function existing(provider: Provider, name: string): Action {
 }
 
 /** KubeVela 1.10's provider op has two functions of one name, for objects and for configs; what is given tells which. */
-const either = (name: 'read' | 'list' | 'delete'): Action => (call, context) => {
-  const forConfig = !isRecord(call.params['value']) && !isRecord(call.params['resource']) && textOf(call.params['namespace']) !== '';
-  return existing(forConfig ? CONFIG : KUBE, name)(call, context);
-};
+const either =
+  (name: 'read' | 'list' | 'delete'): Action =>
+  (call, context) => {
+    const forConfig = !isRecord(call.params['value']) && !isRecord(call.params['resource']) && textOf(call.params['namespace']) !== '';
+    return existing(forConfig ? CONFIG : KUBE, name)(call, context);
+  };
 
 const { load: _load, export: _export, ...steering } = BUILTIN;
 
 const OP: Provider = {
-  ...KUBE, ...steering, ...OAM, ...HTTP, ...UTIL, ...TIME, ...METRICS, ...MULTICLUSTER, ...ENVIRONMENTS, ...EMAIL, ...TERRAFORM,
-  create: existing(CONFIG, 'create'), 'create-config': existing(CONFIG, 'create'), 'read-config': existing(CONFIG, 'read'), 'list-config': existing(CONFIG, 'list'), 'delete-config': existing(CONFIG, 'delete'),
-  read: either('read'), list: either('list'), delete: either('delete'),
+  ...KUBE,
+  ...steering,
+  ...OAM,
+  ...HTTP,
+  ...UTIL,
+  ...TIME,
+  ...METRICS,
+  ...MULTICLUSTER,
+  ...ENVIRONMENTS,
+  ...EMAIL,
+  ...TERRAFORM,
+  create: existing(CONFIG, 'create'),
+  'create-config': existing(CONFIG, 'create'),
+  'read-config': existing(CONFIG, 'read'),
+  'list-config': existing(CONFIG, 'list'),
+  'delete-config': existing(CONFIG, 'delete'),
+  read: either('read'),
+  list: either('list'),
+  delete: either('delete'),
 };
 
 const PROVIDERS: Readonly<Record<string, Provider>> = {
-  kube: KUBE, builtin: BUILTIN, oam: OAM, http: HTTP, util: UTIL, config: CONFIG, time: TIME, metrics: METRICS,
-  multicluster: { ...MULTICLUSTER, ...ENVIRONMENTS }, query: QUERY, ql: { ...QUERY, ...KUBE }, email: EMAIL, terraform: TERRAFORM, op: OP, lateen: LATEEN,
+  kube: KUBE,
+  builtin: BUILTIN,
+  oam: OAM,
+  http: HTTP,
+  util: UTIL,
+  config: CONFIG,
+  time: TIME,
+  metrics: METRICS,
+  multicluster: { ...MULTICLUSTER, ...ENVIRONMENTS },
+  query: QUERY,
+  ql: { ...QUERY, ...KUBE },
+  email: EMAIL,
+  terraform: TERRAFORM,
+  op: OP,
+  lateen: LATEEN,
 };
 
 /** Every call there is. What is not in it does not exist; what is not supported is in it and says so. */
-export const ACTIONS: Actions = new Map(Object.entries(PROVIDERS).flatMap(([provider, functions]) => Object.entries(functions).map(([name, action]) => [`${provider}.${name}`, action] as const)));
+export const ACTIONS: Actions = new Map(
+  Object.entries(PROVIDERS).flatMap(([provider, functions]) => Object.entries(functions).map(([name, action]) => [`${provider}.${name}`, action] as const)),
+);

@@ -38,7 +38,7 @@ function variableAt(path: string, context: StepContext): CueJson | undefined {
   const whole = context.variable(path);
   if (whole !== undefined) return whole;
   const [name = '', ...rest] = path.split('.');
-  return rest.reduce<CueJson | undefined>((value, field) => (isRecord(value) ? (value)[field] : undefined), context.variable(name));
+  return rest.reduce<CueJson | undefined>((value, field) => (isRecord(value) ? value[field] : undefined), context.variable(name));
 }
 
 /** Gets or puts a workflow variable. Getting one that nobody has set is an error. */

@@ -38,8 +38,11 @@ export async function templateNamed(reference: string, context: StepContext): Pr
   if ('absent' in seen) throw refusal(`the template does not exist: ConfigMap ${namespace}/config-template-${name}`);
   const { labels, annotations } = seen.live.metadata;
   return {
-    name, namespace, text: textOf(fieldsOf(seen.live['data'])['template']),
-    scope: labels?.['config.oam.dev/scope'] ?? '', sensitive: annotations?.['config.oam.dev/sensitive'] ?? 'false',
+    name,
+    namespace,
+    text: textOf(fieldsOf(seen.live['data'])['template']),
+    scope: labels?.['config.oam.dev/scope'] ?? '',
+    sensitive: annotations?.['config.oam.dev/sensitive'] ?? 'false',
   };
 }
 
@@ -50,10 +53,14 @@ export async function templateNamed(reference: string, context: StepContext): Pr
 export async function renderConfig(template: ConfigTemplate | null, params: CueObject, context: StepContext): Promise<ConfigParts> {
   if (template === null) return { template: '', output: {}, outputs: [], labels: {}, annotations: {} };
   for (const feature of ['nacos', 'validation']) {
-    if (new RegExp(`^\\s*${feature}\\s*:`, 'm').test(template.text)) throw new Fault('workflow/unsupported', `config template ${template.name}: ${feature} is not supported`);
+    if (new RegExp(`^\\s*${feature}\\s*:`, 'm').test(template.text))
+      throw new Fault('workflow/unsupported', `config template ${template.name}: ${feature} is not supported`);
   }
   const text = `${template.text}\ntemplate: parameter: ${stringify(params['config'] ?? {})}\nif template.output != _|_ {output: template.output}\nif template.outputs != _|_ {outputs: template.outputs}\n`;
-  const result = await context.cue.renderObject({ dialect: '1.10', template: text, parameter: {}, context: { name: textOf(params['name']), namespace: textOf(params['namespace']) } }, { signal: context.signal });
+  const result = await context.cue.renderObject(
+    { dialect: '1.10', template: text, parameter: {}, context: { name: textOf(params['name']), namespace: textOf(params['namespace']) } },
+    { signal: context.signal },
+  );
   if (result.errors.length > 0) throw cueFault(result.errors, `config template ${template.name}`);
   return {
     template: template.name,

@@ -19,7 +19,11 @@ const REFERENCES = 'objects-reference';
 
 const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 
-const secretRef = (params: CueObject): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: textOf(params['name']), namespace: textOf(params['namespace']) } });
+const secretRef = (params: CueObject): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: textOf(params['name']), namespace: textOf(params['namespace']) },
+});
 
 async function existing(params: CueObject, context: StepContext): Promise<KubeObject | null> {
   const seen = await look(secretRef(params), LOCAL, context);
@@ -100,10 +104,14 @@ const list: Action = async (call, context) => {
   if (template === '' || namespace === '') throw refusal('config.list needs template and namespace');
   const type = template.slice(template.indexOf('/') + 1);
   const secrets = await context.transport.list(LOCAL, 'v1', 'Secret', namespace, `${CATALOG}=${CATALOG_NAME},${TYPE}=${type}`, context.signal);
-  const configs = secrets.filter((secret) => !isSensitive(secret)).map((secret) => ({
-    name: secret.metadata.name ?? '', alias: secret.metadata.annotations?.['config.oam.dev/alias'] ?? '',
-    description: secret.metadata.annotations?.['config.oam.dev/description'] ?? '', config: jsonAt(secret, PROPERTIES) ?? {},
-  }));
+  const configs = secrets
+    .filter((secret) => !isSensitive(secret))
+    .map((secret) => ({
+      name: secret.metadata.name ?? '',
+      alias: secret.metadata.annotations?.['config.oam.dev/alias'] ?? '',
+      description: secret.metadata.annotations?.['config.oam.dev/description'] ?? '',
+      config: jsonAt(secret, PROPERTIES) ?? {},
+    }));
   return answer({ configs: configs.sort((a, b) => (a.name < b.name ? -1 : 1)) });
 };
 
@@ -114,7 +122,14 @@ const remove: Action = async (call: CueStepCall, context) => {
   if (secret.metadata.labels?.[CATALOG] !== CATALOG_NAME) throw refusal('found a secret but is not a config');
   for (const reference of listOf(jsonAt(secret, REFERENCES)).filter(isRecord)) {
     const { apiVersion, kind, name, namespace } = reference;
-    await context.delivery.remove(namedObjectFrom({ apiVersion: textOf(apiVersion), kind: textOf(kind), metadata: { name: textOf(name), namespace: textOf(namespace) || SYSTEM_NAMESPACE } }), LOCAL);
+    await context.delivery.remove(
+      namedObjectFrom({
+        apiVersion: textOf(apiVersion),
+        kind: textOf(kind),
+        metadata: { name: textOf(name), namespace: textOf(namespace) || SYSTEM_NAMESPACE },
+      }),
+      LOCAL,
+    );
   }
   await context.delivery.remove(secret, LOCAL);
   return answer({});

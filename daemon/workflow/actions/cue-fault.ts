@@ -3,7 +3,13 @@ import type { CueError } from '../../model/cue.ts';
 import { Fault, type Code } from '../../model/fault.ts';
 
 const CODE_OF: Readonly<Record<CueError['code'], Code>> = {
-  parse: 'render/cue', parameter: 'render/parameter', user: 'render/user', template: 'render/template', concrete: 'render/template', nonconcrete: 'render/template', unsupported: 'workflow/unsupported',
+  parse: 'render/cue',
+  parameter: 'render/parameter',
+  user: 'render/user',
+  template: 'render/template',
+  concrete: 'render/template',
+  nonconcrete: 'render/template',
+  unsupported: 'workflow/unsupported',
 };
 
 /** `spec.replicas: ` or `template line 3: ` or "", to stand before an error's message. */

@@ -14,21 +14,36 @@ const APP_PROTOCOLS: Readonly<Record<number, string>> = { 80: 'http', 8080: 'htt
 
 function endpointOf(object: KubeObject, owner: Owner, endpoint: Fields): CueObject {
   const { name, namespace, uid, resourceVersion } = object.metadata;
-  return cueObject({ endpoint, ref: { kind: object.kind, namespace, name, uid, apiVersion: object.apiVersion, resourceVersion }, cluster: owner.cluster, component: owner.component });
+  return cueObject({
+    endpoint,
+    ref: { kind: object.kind, namespace, name, uid, apiVersion: object.apiVersion, resourceVersion },
+    cluster: owner.cluster,
+    component: owner.component,
+  });
 }
 
 /** `nodeAddress` is asked for only where a Service opens ports on the nodes. */
 export async function serviceEndpoints(service: KubeObject, owner: Owner, nodeAddress: () => Promise<string>): Promise<readonly CueObject[]> {
   const spec = fieldsOf(service['spec']);
   const ports = listOf(spec['ports']).map(fieldsOf);
-  const at = (host: string, port: Fields, number: unknown, inner: boolean): CueObject => endpointOf(service, owner, {
-    protocol: textOf(port['protocol']) || 'TCP', appProtocol: APP_PROTOCOLS[Number(port['port'])] ?? '', host, port: Number(number),
-    portName: textOf(port['name']) || undefined, inner: inner || undefined,
-  });
+  const at = (host: string, port: Fields, number: unknown, inner: boolean): CueObject =>
+    endpointOf(service, owner, {
+      protocol: textOf(port['protocol']) || 'TCP',
+      appProtocol: APP_PROTOCOLS[Number(port['port'])] ?? '',
+      host,
+      port: Number(number),
+      portName: textOf(port['name']) || undefined,
+      inner: inner || undefined,
+    });
   switch (spec['type']) {
     case 'LoadBalancer': {
       const addresses = listOf(fieldsOf(fieldsOf(service['status'])['loadBalancer'])['ingress']).map(fieldsOf);
-      return ports.flatMap((port) => addresses.flatMap((address) => [textOf(address['hostname']), textOf(address['ip'])]).filter((host) => host !== '').map((host) => at(host, port, port['port'], false)));
+      return ports.flatMap((port) =>
+        addresses
+          .flatMap((address) => [textOf(address['hostname']), textOf(address['ip'])])
+          .filter((host) => host !== '')
+          .map((host) => at(host, port, port['port'], false)),
+      );
     }
     case 'NodePort': {
       const host = await nodeAddress();
@@ -48,13 +63,17 @@ export function ingressEndpoints(ingress: KubeObject, owner: Owner): readonly Cu
   const spec = fieldsOf(ingress['spec']);
   const annotations = ingress.metadata.annotations ?? {};
   const tls = listOf(spec['tls']).map((item) => listOf(fieldsOf(item)['hosts']));
-  return listOf(spec['rules']).map(fieldsOf).flatMap((rule) => {
-    const given = textOf(rule['host']);
-    const appProtocol = tls.some((hosts) => hosts.length === 0 || hosts.includes(given)) ? 'https' : 'http';
-    const port = Number(annotations[`ingress.controller/${appProtocol}-port`]) || (appProtocol === 'https' ? 443 : 80);
-    const host = given || (annotations['ingress.controller/host'] ?? '');
-    return listOf(fieldsOf(rule['http'])['paths']).map((path) => endpointOf(ingress, owner, { protocol: 'TCP', appProtocol, host, port, path: textOf(fieldsOf(path)['path']) || undefined }));
-  });
+  return listOf(spec['rules'])
+    .map(fieldsOf)
+    .flatMap((rule) => {
+      const given = textOf(rule['host']);
+      const appProtocol = tls.some((hosts) => hosts.length === 0 || hosts.includes(given)) ? 'https' : 'http';
+      const port = Number(annotations[`ingress.controller/${appProtocol}-port`]) || (appProtocol === 'https' ? 443 : 80);
+      const host = given || (annotations['ingress.controller/host'] ?? '');
+      return listOf(fieldsOf(rule['http'])['paths']).map((path) =>
+        endpointOf(ingress, owner, { protocol: 'TCP', appProtocol, host, port, path: textOf(fieldsOf(path)['path']) || undefined }),
+      );
+    });
 }
 
 const ROLES = ['node-role.kubernetes.io/gateway', 'node-role.kubernetes.io/worker'];
@@ -63,7 +82,9 @@ const ROLES = ['node-role.kubernetes.io/gateway', 'node-role.kubernetes.io/worke
 export function gatewayAddress(nodes: readonly KubeObject[]): string {
   const candidates = ROLES.map((role) => nodes.filter((node) => node.metadata.labels?.[role] !== undefined)).find((found) => found.length > 0) ?? nodes;
   const address = (node: KubeObject | undefined, type: string): string => {
-    const found = listOf(fieldsOf(node?.['status'])['addresses']).map(fieldsOf).find((item) => item['type'] === type);
+    const found = listOf(fieldsOf(node?.['status'])['addresses'])
+      .map(fieldsOf)
+      .find((item) => item['type'] === type);
     return textOf(found?.['address']);
   };
   return candidates.map((node) => address(node, 'ExternalIP')).find((ip) => ip !== '') ?? address(candidates[0], 'InternalIP');

@@ -1,6 +1,6 @@
 /** Go's ways of writing time: durations such as `1m30s`, and layouts such as `2006-01-02 15:04:05`. Pure. */
 
-const UNIT_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNIT_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** A Go duration in milliseconds; null when it is none. */
 export function goDurationMs(text: string): number | null {
@@ -29,37 +29,70 @@ const two = (n: number): string => String(n).padStart(2, '0');
 
 /** How one part is written (in UTC), and what is read for it. */
 function partOf(part: string): { readonly write: (at: Date) => string; readonly pattern: string } {
-  const digits = (write: (at: Date) => number, padded: boolean): ReturnType<typeof partOf> => ({ write: (at) => (padded ? two(write(at)) : String(write(at))), pattern: padded ? '\\d{2}' : '\\d{1,2}' });
+  const digits = (write: (at: Date) => number, padded: boolean): ReturnType<typeof partOf> => ({
+    write: (at) => (padded ? two(write(at)) : String(write(at))),
+    pattern: padded ? '\\d{2}' : '\\d{1,2}',
+  });
   const hour12 = (at: Date): number => at.getUTCHours() % 12 || 12;
   switch (part) {
-    case '2006': return { write: (at) => String(at.getUTCFullYear()).padStart(4, '0'), pattern: '\\d{4}' };
-    case '06': return digits((at) => at.getUTCFullYear() % 100, true);
-    case '01': case '1': return digits((at) => at.getUTCMonth() + 1, part === '01');
-    case 'January': return { write: (at) => MONTHS[at.getUTCMonth()] ?? '', pattern: MONTHS.join('|') };
-    case 'Jan': return { write: (at) => (MONTHS[at.getUTCMonth()] ?? '').slice(0, 3), pattern: MONTHS.map((month) => month.slice(0, 3)).join('|') };
-    case 'Monday': return { write: (at) => DAYS[at.getUTCDay()] ?? '', pattern: DAYS.join('|') };
-    case 'Mon': return { write: (at) => (DAYS[at.getUTCDay()] ?? '').slice(0, 3), pattern: DAYS.map((day) => day.slice(0, 3)).join('|') };
-    case '02': case '2': return digits((at) => at.getUTCDate(), part === '02');
-    case '_2': return { write: (at) => String(at.getUTCDate()).padStart(2, ' '), pattern: ' ?\\d{1,2}' };
-    case '15': return digits((at) => at.getUTCHours(), true);
-    case '03': case '3': return digits(hour12, part === '03');
-    case '04': case '4': return digits((at) => at.getUTCMinutes(), part === '04');
-    case '05': case '5': return digits((at) => at.getUTCSeconds(), part === '05');
-    case 'PM': return { write: (at) => (at.getUTCHours() < 12 ? 'AM' : 'PM'), pattern: 'AM|PM' };
-    case 'pm': return { write: (at) => (at.getUTCHours() < 12 ? 'am' : 'pm'), pattern: 'am|pm' };
-    case 'MST': return { write: () => 'UTC', pattern: 'UTC|GMT|Z' };
-    case 'Z07:00': case 'Z0700': return { write: () => 'Z', pattern: 'Z|[+-]\\d{2}:?\\d{2}' };
-    case '-07:00': return { write: () => '+00:00', pattern: '[+-]\\d{2}:\\d{2}' };
-    case '-0700': return { write: () => '+0000', pattern: '[+-]\\d{4}' };
-    case '-07': return { write: () => '+00', pattern: '[+-]\\d{2}' };
-    default: return fraction(part);
+    case '2006':
+      return { write: (at) => String(at.getUTCFullYear()).padStart(4, '0'), pattern: '\\d{4}' };
+    case '06':
+      return digits((at) => at.getUTCFullYear() % 100, true);
+    case '01':
+    case '1':
+      return digits((at) => at.getUTCMonth() + 1, part === '01');
+    case 'January':
+      return { write: (at) => MONTHS[at.getUTCMonth()] ?? '', pattern: MONTHS.join('|') };
+    case 'Jan':
+      return { write: (at) => (MONTHS[at.getUTCMonth()] ?? '').slice(0, 3), pattern: MONTHS.map((month) => month.slice(0, 3)).join('|') };
+    case 'Monday':
+      return { write: (at) => DAYS[at.getUTCDay()] ?? '', pattern: DAYS.join('|') };
+    case 'Mon':
+      return { write: (at) => (DAYS[at.getUTCDay()] ?? '').slice(0, 3), pattern: DAYS.map((day) => day.slice(0, 3)).join('|') };
+    case '02':
+    case '2':
+      return digits((at) => at.getUTCDate(), part === '02');
+    case '_2':
+      return { write: (at) => String(at.getUTCDate()).padStart(2, ' '), pattern: ' ?\\d{1,2}' };
+    case '15':
+      return digits((at) => at.getUTCHours(), true);
+    case '03':
+    case '3':
+      return digits(hour12, part === '03');
+    case '04':
+    case '4':
+      return digits((at) => at.getUTCMinutes(), part === '04');
+    case '05':
+    case '5':
+      return digits((at) => at.getUTCSeconds(), part === '05');
+    case 'PM':
+      return { write: (at) => (at.getUTCHours() < 12 ? 'AM' : 'PM'), pattern: 'AM|PM' };
+    case 'pm':
+      return { write: (at) => (at.getUTCHours() < 12 ? 'am' : 'pm'), pattern: 'am|pm' };
+    case 'MST':
+      return { write: () => 'UTC', pattern: 'UTC|GMT|Z' };
+    case 'Z07:00':
+    case 'Z0700':
+      return { write: () => 'Z', pattern: 'Z|[+-]\\d{2}:?\\d{2}' };
+    case '-07:00':
+      return { write: () => '+00:00', pattern: '[+-]\\d{2}:\\d{2}' };
+    case '-0700':
+      return { write: () => '+0000', pattern: '[+-]\\d{4}' };
+    case '-07':
+      return { write: () => '+00', pattern: '[+-]\\d{2}' };
+    default:
+      return fraction(part);
   }
 }
 
 /** `.000` is written with as many digits, `.999` without the zeros at its end. */
 function fraction(part: string): ReturnType<typeof partOf> {
   const write = (at: Date): string => {
-    const digits = String(at.getUTCMilliseconds()).padStart(3, '0').padEnd(part.length - 1, '0').slice(0, part.length - 1);
+    const digits = String(at.getUTCMilliseconds())
+      .padStart(3, '0')
+      .padEnd(part.length - 1, '0')
+      .slice(0, part.length - 1);
     const kept = part[1] === '9' ? digits.replace(/0+$/, '') : digits;
     return kept === '' ? '' : `${part[0]}${kept}`;
   };

@@ -26,12 +26,20 @@ export async function send(request: HttpRequest, context: StepContext): Promise<
     const words = networkWords(error);
     const what = `${request.method} ${originOf(request.url)}`;
     if (words !== null) throw new Fault('workflow/unreachable', `${what}: ${words}`, { cause: error });
-    throw new Fault('workflow/http', error instanceof Error && /timeout|abort/i.test(error.name) ? `${what}: no answer in ${request.timeoutMs / 1000} s` : `${what} failed`, { cause: error });
+    throw new Fault(
+      'workflow/http',
+      error instanceof Error && /timeout|abort/i.test(error.name) ? `${what}: no answer in ${request.timeoutMs / 1000} s` : `${what} failed`,
+      { cause: error },
+    );
   }
 }
 
 const NOT_SENT: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused', ENOTFOUND: 'the host does not exist', EAI_AGAIN: 'the host name could not be resolved', EHOSTUNREACH: 'the host cannot be reached', ENETUNREACH: 'the network cannot be reached',
+  ECONNREFUSED: 'the connection was refused',
+  ENOTFOUND: 'the host does not exist',
+  EAI_AGAIN: 'the host name could not be resolved',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
   UND_ERR_CONNECT_TIMEOUT: 'the connection could not be made in time',
 };
 
@@ -56,7 +64,8 @@ async function headersOf(request: CueObject, context: StepContext): Promise<Reco
   const headers: Record<string, readonly string[]> = {};
   for (const [name, value] of Object.entries(fieldsOf(request['header']))) headers[name] = [String(value)];
   if (Object.keys(headers).length === 0) headers['Content-Type'] = ['application/json'];
-  for (const item of listOf(request['headersFromSecret']).filter(isRecord)) headers[textOf(item['header'])] = [await secretValue(textOf(item['secret']), textOf(item['key']), context)];
+  for (const item of listOf(request['headersFromSecret']).filter(isRecord))
+    headers[textOf(item['header'])] = [await secretValue(textOf(item['secret']), textOf(item['key']), context)];
   return headers;
 }
 
@@ -78,8 +87,11 @@ function countAgainst(limiter: unknown, method: string, url: string, context: St
   if (periodMs === null) throw refusal(`invalid period "${textOf(limiter['period'])}"`);
   const name = `lateen/rate/${hashOf(`${method} ${url.split('?')[0]}`)}`;
   const now = context.clock.now();
-  const made = listOf(context.variable(name)).map(Number).filter((at) => at > now - periodMs);
-  if (made.length >= Number(limiter['limit'])) throw new Fault('workflow/unreachable', 'request exceeds the rate limiter', { retryAfterMs: Math.max(1, (made[0] ?? now) + periodMs - now) });
+  const made = listOf(context.variable(name))
+    .map(Number)
+    .filter((at) => at > now - periodMs);
+  if (made.length >= Number(limiter['limit']))
+    throw new Fault('workflow/unreachable', 'request exceeds the rate limiter', { retryAfterMs: Math.max(1, (made[0] ?? now) + periodMs - now) });
   context.setVariable(name, [...made, now]);
 }
 

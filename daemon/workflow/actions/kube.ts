@@ -25,7 +25,9 @@ const apply: Action = async (call, context) => {
 };
 
 const applyInParallel: Action = async (call, context) => {
-  const wanted = await Promise.all(listOf(call.params['value']).map((value) => wantedFor(namedObjectFrom(value as CueObject), textOf(call.params['cluster']), context)));
+  const wanted = await Promise.all(
+    listOf(call.params['value']).map((value) => wantedFor(namedObjectFrom(value as CueObject), textOf(call.params['cluster']), context)),
+  );
   return answer({ value: (await deliverAll(wanted, context)).map(liveObject) });
 };
 
@@ -71,7 +73,9 @@ function messageOf(error: unknown): string {
 
 /** `a=b,c=d` of `matchingLabels`. */
 function selectorOf(filter: unknown): string {
-  return Object.entries(fieldsOf(fieldsOf(filter)['matchingLabels'])).map(([key, value]) => `${key}=${String(value)}`).join(',');
+  return Object.entries(fieldsOf(fieldsOf(filter)['matchingLabels']))
+    .map(([key, value]) => `${key}=${String(value)}`)
+    .join(',');
 }
 
 /** Never fails. Which kind stands in `resource`; upstream's code reads `value`, so both do. The legacy call answers in `list`. */
@@ -80,7 +84,14 @@ const list: Action = async (call, context) => {
   const field = call.style === 'flat' ? 'list' : 'values';
   try {
     const { apiVersion, kind } = objectFrom(resource ?? value);
-    const items = await context.transport.list(clusterOf(call.params), apiVersion, kind, textOf(fieldsOf(filter)['namespace']), selectorOf(filter), context.signal);
+    const items = await context.transport.list(
+      clusterOf(call.params),
+      apiVersion,
+      kind,
+      textOf(fieldsOf(filter)['namespace']),
+      selectorOf(filter),
+      context.signal,
+    );
     return answer({ [field]: { apiVersion, kind: `${kind}List`, metadata: {}, items: items.map(liveObject) } });
   } catch (error) {
     return answer({ [field]: { items: [] }, err: messageOf(error) });
@@ -94,11 +105,13 @@ const list: Action = async (call, context) => {
 const remove: Action = async (call, context) => {
   const { value, filter } = call.params;
   const cluster = clusterOf(call.params);
-  if (isRecord(filter) && selectorOf(filter) === '') throw new Fault('workflow/unsupported', 'kube.delete with a filter that has no matchingLabels: it would delete every object of the kind');
+  if (isRecord(filter) && selectorOf(filter) === '')
+    throw new Fault('workflow/unsupported', 'kube.delete with a filter that has no matchingLabels: it would delete every object of the kind');
   try {
     if (isRecord(filter)) {
       const { apiVersion, kind } = objectFrom(value);
-      for (const found of await context.transport.list(cluster, apiVersion, kind, textOf(filter['namespace']), selectorOf(filter), context.signal)) await context.delivery.remove(found, cluster);
+      for (const found of await context.transport.list(cluster, apiVersion, kind, textOf(filter['namespace']), selectorOf(filter), context.signal))
+        await context.delivery.remove(found, cluster);
     } else {
       await context.delivery.remove(await placed(namedObjectFrom(value), cluster, context), cluster);
     }

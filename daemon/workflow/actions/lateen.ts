@@ -46,14 +46,18 @@ function registrationOf(params: CueObject): ClusterRegistration {
   if ((textOf(kubeconfig) === '') === !isRecord(connection)) throw refusal('lateen.register-cluster needs either kubeconfig, which is a text, or connection');
   const boundTo = listOf(params['boundTo']);
   const labels = fieldsOf(params['labels']);
-  if (![...boundTo, ...Object.values(labels)].every((value) => typeof value === 'string')) throw refusal('lateen.register-cluster: labels and boundTo are texts');
+  if (![...boundTo, ...Object.values(labels)].every((value) => typeof value === 'string'))
+    throw refusal('lateen.register-cluster: labels and boundTo are texts');
   const hubServer = textOf(params['hubServer']);
   const hubUrl = hubServer === '' ? '' : serverUrl(hubServer);
   if (hubUrl === null) throw refusal('lateen.register-cluster: hubServer is no https URL');
   return {
-    name, labels: labels as Readonly<Record<string, string>>, boundTo: boundTo as readonly string[],
+    name,
+    labels: labels as Readonly<Record<string, string>>,
+    boundTo: boundTo as readonly string[],
     connection: connectionOfText(isRecord(connection) ? fieldsAsText(connection) : readKubeconfigText(textOf(kubeconfig))),
-    clusterSet: textOf(params['clusterSet']) || null, hubServer: hubUrl,
+    clusterSet: textOf(params['clusterSet']) || null,
+    hubServer: hubUrl,
   };
 }
 
@@ -87,7 +91,9 @@ function ownPart({ name, labels, clusterSet }: ClusterRegistration, live: KubeOb
   const { finalizers = [] } = live.metadata;
   return {
     metadata: {
-      name, annotations: { [DELIVERY_ANNOTATION]: mode }, labels: { ...labels, ...(set === null ? {} : { [SET_LABEL]: set }) },
+      name,
+      annotations: { [DELIVERY_ANNOTATION]: mode },
+      labels: { ...labels, ...(set === null ? {} : { [SET_LABEL]: set }) },
       ...(mode === 'direct' && finalizers.length > 0 ? { finalizers } : {}),
     },
     spec: mode === 'direct' ? spec : { hubAcceptsClient: true },

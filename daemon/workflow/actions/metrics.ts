@@ -24,7 +24,8 @@ async function numberOf(query: string, endpoint: string, context: StepContext): 
   const result = fieldsOf(data)['result'];
   if (fieldsOf(data)['resultType'] === 'scalar') return String(listOf(result)[1]);
   const vector = listOf(result).filter(isRecord);
-  if (response.statusCode !== 200 || fieldsOf(data)['resultType'] !== 'vector') throw new Fault('workflow/http', `the query was answered with status ${response.statusCode} and no number`);
+  if (response.statusCode !== 200 || fieldsOf(data)['resultType'] !== 'vector')
+    throw new Fault('workflow/http', `the query was answered with status ${response.statusCode} and no number`);
   if (vector.length !== 1) throw refusal(`the query gives ${vector.length} results where it should give one`);
   return String(listOf(vector[0]?.['value'])[1]);
 }

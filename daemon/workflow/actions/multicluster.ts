@@ -28,7 +28,9 @@ const listClusters: Action = async (_call, context) => answer({ outputs: { clust
 const placements: Action = async (call, context) => {
   const { desired, clusters } = context;
   const others = new Set(desired.policies.filter((policy) => policy.type !== 'topology').map((policy) => policy.name));
-  const names = listOf(call.params['policies']).map(String).filter((name) => !others.has(name));
+  const names = listOf(call.params['policies'])
+    .map(String)
+    .filter((name) => !others.has(name));
   const found = desired.deployment(names, [], { clusters, ignoreTerraform: false }).placements;
   return answer({ placements: found.map(({ cluster, namespace }) => ({ cluster, namespace })) });
 };

@@ -28,14 +28,23 @@ async function applicationOf(call: { readonly params: CueObject }, context: Step
 
 /** A component as `load` gives it. KubeVela 1.10: without its inputs and outputs, which the step takes over. */
 function componentsOf(application: KubeObject): readonly CueObject[] {
-  return listOf(specOf(application)['components']).filter(isRecord).map(({ inputs: _inputs, outputs: _outputs, ...component }) => cueObject(component));
+  return listOf(specOf(application)['components'])
+    .filter(isRecord)
+    .map(({ inputs: _inputs, outputs: _outputs, ...component }) => cueObject(component));
 }
 
 const byName = (items: readonly CueObject[]): CueObject => Object.fromEntries(items.map((item) => [textOf(item['name']), item]));
 
 const load: Action = async (call, context) => answer({ value: byName(componentsOf(await applicationOf(call, context))) });
 const loadInOrder: Action = async (call, context) => answer({ value: componentsOf(await applicationOf(call, context)) });
-const loadPolicies: Action = async (call, context) => answer({ value: byName(listOf(specOf(await applicationOf(call, context))['policies']).filter(isRecord).map(cueObject)) });
+const loadPolicies: Action = async (call, context) =>
+  answer({
+    value: byName(
+      listOf(specOf(await applicationOf(call, context))['policies'])
+        .filter(isRecord)
+        .map(cueObject),
+    ),
+  });
 
 /**
  * The component that a call gives in `value`, rendered for the call's cluster and namespace. Properties may be others
@@ -48,21 +57,24 @@ async function renderedFor(params: CueObject, context: StepContext): Promise<Ren
   const own = componentsOf(desired.object).find((component) => component['name'] === name);
   if (own === undefined) throw refusal(name === '' ? 'value is no component' : `component ${name} not found in application`);
   for (const field of ['type', 'traits'] as const) {
-    if (!equal(value[field] ?? own[field] ?? [], own[field] ?? [])) throw new Fault('workflow/unsupported', `a step cannot change the ${field} of component ${name}, only its properties`);
+    if (!equal(value[field] ?? own[field] ?? [], own[field] ?? []))
+      throw new Fault('workflow/unsupported', `a step cannot change the ${field} of component ${name}, only its properties`);
   }
   const placement = placementIn(context, textOf(params['cluster']), textOf(params['namespace']));
   const same = equal(value['properties'] ?? {}, own['properties'] ?? {});
-  const rendered = await renderedIn(context, name, placement, same ? undefined : (value['properties'] as JsonObject | undefined) ?? {});
+  const rendered = await renderedIn(context, name, placement, same ? undefined : ((value['properties'] as JsonObject | undefined) ?? {}));
   return isRecord(params['patch']) ? withPatch(rendered, params['patch'], context) : rendered;
 }
 
 /** KubeVela 1.10: `patch` goes over the workload, after the traits. */
 async function withPatch(rendered: RenderedComponent, patch: CueObject, context: StepContext): Promise<RenderedComponent> {
-  const objects = await Promise.all(rendered.objects.map(async (wanted): Promise<Wanted> => {
-    if (wanted.trait !== '') return wanted;
-    const object = (await patched(cueObject(wanted.object), patch, context)) as unknown as KubeObject;
-    return { ...wanted, object, key: keyOf(wanted.key.cluster, object) };
-  }));
+  const objects = await Promise.all(
+    rendered.objects.map(async (wanted): Promise<Wanted> => {
+      if (wanted.trait !== '') return wanted;
+      const object = (await patched(cueObject(wanted.object), patch, context)) as unknown as KubeObject;
+      return { ...wanted, object, key: keyOf(wanted.key.cluster, object) };
+    }),
+  );
   return { ...rendered, objects };
 }
 
@@ -71,7 +83,10 @@ const applyComponent: Action = async (call, context) => {
   const outcome = await context.delivery.component(await renderedFor(call.params, context));
   if (outcome.fault !== null) throw outcome.fault;
   const outputs = Object.fromEntries(Object.entries(outcome.outputs).map(([name, object]) => [name, liveObject(object)]));
-  const value = cueObject({ output: outcome.output === null ? undefined : liveObject(outcome.output), outputs: Object.keys(outputs).length === 0 ? undefined : outputs });
+  const value = cueObject({
+    output: outcome.output === null ? undefined : liveObject(outcome.output),
+    outputs: Object.keys(outputs).length === 0 ? undefined : outputs,
+  });
   if (outcome.health.healthy || call.params['waitHealthy'] === false) return { kind: 'result', value };
   return { kind: 'wait', message: 'wait healthy', value, retryAfterMs: HEALTH_INTERVAL_MS };
 };

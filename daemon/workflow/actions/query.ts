@@ -31,20 +31,35 @@ async function managedBy(app: Fields, context: StepContext): Promise<readonly Ma
 }
 
 function managedOf(entry: Fields, tracker: KubeObject): Managed {
-  const key = { cluster: textOf(entry['cluster']) || LOCAL, apiVersion: textOf(entry['apiVersion']), kind: textOf(entry['kind']), namespace: textOf(entry['namespace']), name: textOf(entry['name']) };
+  const key = {
+    cluster: textOf(entry['cluster']) || LOCAL,
+    apiVersion: textOf(entry['apiVersion']),
+    kind: textOf(entry['kind']),
+    namespace: textOf(entry['namespace']),
+    name: textOf(entry['name']),
+  };
   return { key, component: textOf(entry['component']), trait: textOf(entry['trait']), fields: entry, tracker };
 }
 
 function passes({ key, component }: Managed, filter: Fields): boolean {
   const components = listOf(filter['components']);
   const is = (field: string, value: string): boolean => textOf(filter[field]) === '' || filter[field] === value;
-  return is('cluster', key.cluster) && is('clusterNamespace', key.namespace) && is('kind', key.kind) && is('apiVersion', key.apiVersion) && (components.length === 0 || components.includes(component));
+  return (
+    is('cluster', key.cluster) &&
+    is('clusterNamespace', key.namespace) &&
+    is('kind', key.kind) &&
+    is('apiVersion', key.apiVersion) &&
+    (components.length === 0 || components.includes(component))
+  );
 }
 
 /** The live ones among them. One that is gone, or cannot be read, is left out. KubeVela 1.10. */
 async function liveOf(managed: readonly Managed[], context: StepContext): Promise<readonly { readonly managed: Managed; readonly live: KubeObject }[]> {
   if (managed.length === 0) return [];
-  const seen = await context.transport.observe(managed.map((item) => item.key), context.signal);
+  const seen = await context.transport.observe(
+    managed.map((item) => item.key),
+    context.signal,
+  );
   return managed.flatMap((item) => {
     const observation = seen.get(keyText(item.key));
     return observation !== undefined && 'live' in observation ? [{ managed: item, live: observation.live }] : [];
@@ -55,26 +70,46 @@ const publishVersion = (tracker: KubeObject): string => tracker.metadata.annotat
 
 /** A query that answers `list`, and `err` instead of failing. */
 function query(find: (app: Fields, context: StepContext) => Promise<readonly CueObject[]>): Action {
-  return complete(async (call, context) => {
-    try {
-      return answer({ list: await find(fieldsOf(call.params['app']), context) });
-    } catch (error) {
-      const fault = toFault(error);
-      if (isFatal(fault)) throw fault;
-      return answer({ list: [], err: fault.message });
-    }
-  }, ['list', 'err']);
+  return complete(
+    async (call, context) => {
+      try {
+        return answer({ list: await find(fieldsOf(call.params['app']), context) });
+      } catch (error) {
+        const fault = toFault(error);
+        if (isFatal(fault)) throw fault;
+        return answer({ list: [], err: fault.message });
+      }
+    },
+    ['list', 'err'],
+  );
 }
 
-const resources = query(async (app, context) => (await liveOf(await managedBy(app, context), context)).map(({ managed, live }) => ({
-  cluster: managed.key.cluster, component: managed.component, revision: publishVersion(managed.tracker), object: liveObject(live),
-})));
+const resources = query(async (app, context) =>
+  (await liveOf(await managedBy(app, context), context)).map(({ managed, live }) => ({
+    cluster: managed.key.cluster,
+    component: managed.component,
+    revision: publishVersion(managed.tracker),
+    object: liveObject(live),
+  })),
+);
 
-const applied = query(async (app, context) => (await managedBy(app, context)).map(({ key, component, trait, fields, tracker }) => ({
-  name: key.name, namespace: key.namespace, cluster: key.cluster, component, trait, kind: key.kind, apiVersion: key.apiVersion,
-  uid: textOf(fields['uid']), resourceVersion: textOf(fields['resourceVersion']), publishVersion: publishVersion(tracker), deployVersion: '',
-  revision: tracker.metadata.labels?.['app.oam.dev/appRevision'] ?? '', latest: tracker.metadata.labels?.['app.oam.dev/appRevision'] === context.desired.revision.name,
-})));
+const applied = query(async (app, context) =>
+  (await managedBy(app, context)).map(({ key, component, trait, fields, tracker }) => ({
+    name: key.name,
+    namespace: key.namespace,
+    cluster: key.cluster,
+    component,
+    trait,
+    kind: key.kind,
+    apiVersion: key.apiVersion,
+    uid: textOf(fields['uid']),
+    resourceVersion: textOf(fields['resourceVersion']),
+    publishVersion: publishVersion(tracker),
+    deployVersion: '',
+    revision: tracker.metadata.labels?.['app.oam.dev/appRevision'] ?? '',
+    latest: tracker.metadata.labels?.['app.oam.dev/appRevision'] === context.desired.revision.name,
+  })),
+);
 
 /** Where the application's Services and Ingresses can be reached. */
 const endpoints = query(async (app, context) => {
@@ -85,7 +120,10 @@ const endpoints = query(async (app, context) => {
     return known;
   };
   const found: CueObject[] = [];
-  for (const { managed, live } of await liveOf((await managedBy(app, context)).filter(({ key }) => isService(key) || isIngress(key)), context)) {
+  for (const { managed, live } of await liveOf(
+    (await managedBy(app, context)).filter(({ key }) => isService(key) || isIngress(key)),
+    context,
+  )) {
     const owner = { cluster: managed.key.cluster, component: managed.component };
     found.push(...(isService(managed.key) ? await serviceEndpoints(live, owner, () => nodeAddress(owner.cluster)) : ingressEndpoints(live, owner)));
   }

@@ -40,7 +40,12 @@ export async function wantedFor(object: KubeObject, cluster: string, context: St
   const whole = await placed(object, target, context);
   const { desired } = context;
   const given = whole.metadata.labels ?? {};
-  const from = { origin: null, component: textOf(given['app.oam.dev/component']), trait: textOf(given['trait.oam.dev/type']), output: textOf(given['trait.oam.dev/resource']) };
+  const from = {
+    origin: null,
+    component: textOf(given['app.oam.dev/component']),
+    trait: textOf(given['trait.oam.dev/type']),
+    output: textOf(given['trait.oam.dev/resource']),
+  };
   if (desired.dialect === '1.1') return { key: keyOf(target, whole), object: whole, ...from, rules: { ...PLAIN_RULES, takeOver: true } };
   const labels = {
     ...given,
@@ -66,10 +71,17 @@ export async function deliverAll(wanted: readonly Wanted[], context: StepContext
  */
 export async function patched(base: CueObject, patch: CueJson, context: StepContext): Promise<CueObject> {
   const name = textOf((base['metadata'] as CueObject | undefined)?.['name']);
-  const result = await context.cue.renderComponent({
-    dialect: context.desired.dialect, component: { name, type: '', template: '' }, parameter: null, context: { name }, output: base,
-    traits: [{ type: 'patch', template: `patch: ${stringify(patch)}`, parameter: null }],
-  }, { signal: context.signal });
+  const result = await context.cue.renderComponent(
+    {
+      dialect: context.desired.dialect,
+      component: { name, type: '', template: '' },
+      parameter: null,
+      context: { name },
+      output: base,
+      traits: [{ type: 'patch', template: `patch: ${stringify(patch)}`, parameter: null }],
+    },
+    { signal: context.signal },
+  );
   if (result.errors.length > 0 || result.output === null) throw cueFault(result.errors, `the patch of ${textOf(base['kind'])} ${name}`);
   return result.output;
 }

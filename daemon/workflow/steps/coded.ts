@@ -18,42 +18,60 @@ const applyComponent: Coded = async (context, found) => {
   const spec = context.desired.componentSpecs.find((component) => component.name === name);
   if (spec === undefined) throw new Fault('load/reference', `component ${name} not found`);
   const component = withInputsOf(context, spec);
-  const rendered = await renderedIn(context, component === spec ? name : component, placementIn(context, text(properties['cluster']), text(properties['namespace'])), component === spec ? undefined : component.properties);
+  const rendered = await renderedIn(
+    context,
+    component === spec ? name : component,
+    placementIn(context, text(properties['cluster']), text(properties['namespace'])),
+    component === spec ? undefined : component.properties,
+  );
   const outcome = await context.delivery.component(rendered);
   found(serviceKey(outcome.health), outcome.health);
   if (outcome.fault !== null) throw outcome.fault;
   // KubeVela 1.1 goes on as soon as it is applied; health is looked at when all steps are through.
-  if (!outcome.health.healthy && context.desired.dialect === '1.10') return { kind: 'wait', message: 'wait healthy', outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS };
+  if (!outcome.health.healthy && context.desired.dialect === '1.10')
+    return { kind: 'wait', message: 'wait healthy', outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS };
   return { ...DONE, ...(await outputsOf(context, context.step.outputs, outcome)) };
 };
 
 /** The component with the step's inputs, which were put below `value`, over what the Application says: a list keeps its other items. */
 function withInputsOf(context: StepContext, spec: ComponentRef): ComponentRef {
   const { step, properties } = context;
-  const paths = step.inputs.map((input) => parsePath(input.parameterKey)).filter(([first, second]) => first === 'value' && (second === 'properties' || second === 'traits'));
+  const paths = step.inputs
+    .map((input) => parsePath(input.parameterKey))
+    .filter(([first, second]) => first === 'value' && (second === 'properties' || second === 'traits'));
   if (paths.length === 0) return spec;
-  const filled = paths.reduce<Json>((target, path) => setPath(target, path.slice(1), valueAt(properties, path)), { properties: spec.properties, traits: spec.traits as unknown as Json });
+  const filled = paths.reduce<Json>((target, path) => setPath(target, path.slice(1), valueAt(properties, path)), {
+    properties: spec.properties,
+    traits: spec.traits as unknown as Json,
+  });
   const { properties: own, traits } = filled as unknown as Pick<ComponentRef, 'properties' | 'traits'>;
   return { ...spec, properties: own, traits };
 }
 
-const valueAt = (value: Json, path: readonly (string | number)[]): Json => path.reduce<Json>((at, part) => (at as JsonObject | null)?.[String(part)] ?? null, value);
+const valueAt = (value: Json, path: readonly (string | number)[]): Json =>
+  path.reduce<Json>((at, part) => (at as JsonObject | null)?.[String(part)] ?? null, value);
 
 /** Every component at once, or those that no step names (apply-remaining). KubeVela: legacy steps. */
-const applyAll = (names: (context: StepContext) => readonly string[]): Coded => async (context, found) => {
-  const waiting: string[] = [];
-  for (const name of names(context)) {
-    const outcome = await context.delivery.component(await renderedIn(context, name, placementIn(context, '', ''), undefined));
-    found(serviceKey(outcome.health), outcome.health);
-    if (outcome.fault !== null) throw outcome.fault;
-    if (!outcome.health.healthy) waiting.push(name);
-  }
-  return waiting.length > 0 && context.desired.dialect === '1.10' ? { kind: 'wait', message: 'wait healthy', outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS } : DONE;
-};
+const applyAll =
+  (names: (context: StepContext) => readonly string[]): Coded =>
+  async (context, found) => {
+    const waiting: string[] = [];
+    for (const name of names(context)) {
+      const outcome = await context.delivery.component(await renderedIn(context, name, placementIn(context, '', ''), undefined));
+      found(serviceKey(outcome.health), outcome.health);
+      if (outcome.fault !== null) throw outcome.fault;
+      if (!outcome.health.healthy) waiting.push(name);
+    }
+    return waiting.length > 0 && context.desired.dialect === '1.10'
+      ? { kind: 'wait', message: 'wait healthy', outputs: {}, retryAfterMs: HEALTH_INTERVAL_MS }
+      : DONE;
+  };
 
 function remaining(context: StepContext): readonly string[] {
   const exceptions = (context.properties as JsonObject | null)?.['exceptions'];
-  const named = new Set<string>(Array.isArray(exceptions) ? exceptions.filter((item): item is string => typeof item === 'string') : Object.keys((exceptions ?? {}) as object));
+  const named = new Set<string>(
+    Array.isArray(exceptions) ? exceptions.filter((item): item is string => typeof item === 'string') : Object.keys((exceptions ?? {}) as object),
+  );
   for (const step of context.desired.steps) if (step.type === 'apply-component') named.add(text(step.properties['component']));
   return context.desired.componentSpecs.map((component) => component.name).filter((name) => !named.has(name));
 }
@@ -98,4 +116,3 @@ export function runCoded(context: StepContext, found: (key: string, health: Serv
   if (run === undefined) throw new Fault('loop/bug', `step type ${context.step.type} is not coded`);
   return run(context, found);
 }
-

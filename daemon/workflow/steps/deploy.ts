@@ -31,18 +31,30 @@ type State = { readonly kind: 'healthy' | 'unhealthy' } | { readonly kind: 'faul
 const placeKey = (placement: PlacementRef, replicaKey: string): string => `${placement.cluster}/${placement.namespace}/${replicaKey}`;
 const texts = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : []);
 const recordOf = (value: unknown): JsonObject => (isRecord(value) ? (value as JsonObject) : {});
-const inlineOf = (value: unknown): readonly PolicyRef[] => (Array.isArray(value) ? value.map(recordOf).map((policy) => ({ name: typeof policy['name'] === 'string' ? policy['name'] : '', type: String(policy['type'] ?? ''), properties: recordOf(policy['properties']) })) : []);
+const inlineOf = (value: unknown): readonly PolicyRef[] =>
+  Array.isArray(value)
+    ? value.map(recordOf).map((policy) => ({
+        name: typeof policy['name'] === 'string' ? policy['name'] : '',
+        type: String(policy['type'] ?? ''),
+        properties: recordOf(policy['properties']),
+      }))
+    : [];
 
 export const deploy: Coded = async (context, found) => {
   const properties = recordOf(context.properties);
   if (properties['auto'] === false && !context.resumed) return { kind: 'suspend', message: 'Suspended by field suspend', outputs: {} };
   const parallelism = properties['parallelism'] === undefined ? PARALLELISM : Number(properties['parallelism']);
   if (parallelism < 1) throw new Fault('render/policy', 'parallelism cannot be smaller than 1');
-  const { components, placements } = context.desired.deployment(texts(properties['policies']), inlineOf(properties['inlinePolicies']), { clusters: context.clusters, ignoreTerraform: properties['ignoreTerraformComponent'] !== false });
-  const tasks = components.flatMap((component) => placements.map((place): Task => {
-    const placement = { ...place, replicaKey: component.replicaKey };
-    return { key: `${placeKey(placement, component.replicaKey)}/${component.name}`, component, placement };
-  }));
+  const { components, placements } = context.desired.deployment(texts(properties['policies']), inlineOf(properties['inlinePolicies']), {
+    clusters: context.clusters,
+    ignoreTerraform: properties['ignoreTerraformComponent'] !== false,
+  });
+  const tasks = components.flatMap((component) =>
+    placements.map((place): Task => {
+      const placement = { ...place, replicaKey: component.replicaKey };
+      return { key: `${placeKey(placement, component.replicaKey)}/${component.name}`, component, placement };
+    }),
+  );
   const states = await runTasks(context, tasks, parallelism, found);
   const faults = tasks.flatMap((task) => {
     const state = states.get(task.key);
@@ -53,7 +65,13 @@ export const deploy: Coded = async (context, found) => {
   if (refused !== undefined) throw new Fault(refused.fault.code, errorText(refused.task, refused.fault), { cause: refused.fault, kind: refused.fault.kind });
   const messages = tasks.flatMap((task) => messageOf(task, states.get(task.key)));
   if (messages.length === 0) return DONE;
-  return { kind: 'wait', message: messages.join(','), outputs: {}, retryAfterMs: faults.length > 0 ? 2 * HEALTH_INTERVAL_MS : HEALTH_INTERVAL_MS, isIncomplete: tasks.some((task) => !states.has(task.key)) };
+  return {
+    kind: 'wait',
+    message: messages.join(','),
+    outputs: {},
+    retryAfterMs: faults.length > 0 ? 2 * HEALTH_INTERVAL_MS : HEALTH_INTERVAL_MS,
+    isIncomplete: tasks.some((task) => !states.has(task.key)),
+  };
 };
 
 const errorText = (task: Task, fault: Fault): string => `error encountered in cluster ${task.placement.cluster}: ${fault.message}`;
@@ -65,39 +83,53 @@ function messageOf(task: Task, state: State | undefined): readonly string[] {
 }
 
 /** What became of each task, by its key; those that wait for another are not among them. */
-async function runTasks(context: StepContext, tasks: readonly Task[], parallelism: number, found: (key: string, health: ServiceHealth) => void): Promise<ReadonlyMap<string, State>> {
+async function runTasks(
+  context: StepContext,
+  tasks: readonly Task[],
+  parallelism: number,
+  found: (key: string, health: ServiceHealth) => void,
+): Promise<ReadonlyMap<string, State>> {
   const states = new Map<string, State>();
   const given = new Map<string, CueJson>();
   /** An output of the same place, of the same copy or of what is not copied; else one of the workflow's. */
-  const valueOf = (task: Task, from: string): CueJson | undefined => given.get(`${placeKey(task.placement, task.component.replicaKey)}|${from}`) ?? given.get(`${placeKey(task.placement, '')}|${from}`) ?? context.variable(from);
+  const valueOf = (task: Task, from: string): CueJson | undefined =>
+    given.get(`${placeKey(task.placement, task.component.replicaKey)}|${from}`) ??
+    given.get(`${placeKey(task.placement, '')}|${from}`) ??
+    context.variable(from);
   const isReady = (task: Task): boolean => {
-    const healthy = (name: string): boolean => [task.component.replicaKey, ''].some((replica) => states.get(`${placeKey(task.placement, replica)}/${name}`)?.kind === 'healthy');
+    const healthy = (name: string): boolean =>
+      [task.component.replicaKey, ''].some((replica) => states.get(`${placeKey(task.placement, replica)}/${name}`)?.kind === 'healthy');
     return task.component.dependsOn.every(healthy) && task.component.inputs.every((input) => valueOf(task, input.from) !== undefined);
   };
   for (;;) {
     const ready = tasks.filter((task) => !states.has(task.key) && isReady(task));
     if (ready.length === 0) return states;
-    await mapLimit(ready, parallelism, async (task) => {
-      try {
-        const properties = withInputs(task, (from) => valueOf(task, from));
-        const rendered = await renderedIn(context, task.component, task.placement, properties);
-        const outcome = await context.delivery.component(rendered, 'placement');
-        found(task.key, outcome.health);
-        if (outcome.fault !== null) {
-          states.set(task.key, { kind: 'fault', fault: outcome.fault });
-          return;
+    await mapLimit(
+      ready,
+      parallelism,
+      async (task) => {
+        try {
+          const properties = withInputs(task, (from) => valueOf(task, from));
+          const rendered = await renderedIn(context, task.component, task.placement, properties);
+          const outcome = await context.delivery.component(rendered, 'placement');
+          found(task.key, outcome.health);
+          if (outcome.fault !== null) {
+            states.set(task.key, { kind: 'fault', fault: outcome.fault });
+            return;
+          }
+          if (outcome.health.healthy) {
+            const { outputs } = await outputsOf(context, task.component.outputs, outcome);
+            for (const [name, value] of Object.entries(outputs)) given.set(`${placeKey(task.placement, task.component.replicaKey)}|${name}`, value);
+          }
+          states.set(task.key, { kind: outcome.health.healthy ? 'healthy' : 'unhealthy' });
+        } catch (error) {
+          const fault = toFault(error);
+          if (endsTurn(fault) || fault.kind === 'bug') throw fault;
+          states.set(task.key, { kind: 'fault', fault });
         }
-        if (outcome.health.healthy) {
-          const { outputs } = await outputsOf(context, task.component.outputs, outcome);
-          for (const [name, value] of Object.entries(outputs)) given.set(`${placeKey(task.placement, task.component.replicaKey)}|${name}`, value);
-        }
-        states.set(task.key, { kind: outcome.health.healthy ? 'healthy' : 'unhealthy' });
-      } catch (error) {
-        const fault = toFault(error);
-        if (endsTurn(fault) || fault.kind === 'bug') throw fault;
-        states.set(task.key, { kind: 'fault', fault });
-      }
-    }, context.signal);
+      },
+      context.signal,
+    );
   }
 }
 
@@ -105,5 +137,9 @@ async function runTasks(context: StepContext, tasks: readonly Task[], parallelis
 function withInputs(task: Task, valueOf: (from: string) => CueJson | undefined): Json | undefined {
   const { inputs, properties } = task.component;
   if (inputs.length === 0) return undefined;
-  return inputs.reduce<Json>((target, { from, parameterKey }) => (parameterKey === '' ? target : setPath(target, parsePath(parameterKey.replace(/^properties\./, '')), (valueOf(from) ?? null))), properties);
+  return inputs.reduce<Json>(
+    (target, { from, parameterKey }) =>
+      parameterKey === '' ? target : setPath(target, parsePath(parameterKey.replace(/^properties\./, '')), valueOf(from) ?? null),
+    properties,
+  );
 }

@@ -25,18 +25,29 @@ export function decisionOf(environment: Environment, namespace: string, clusters
     if (choice.cluster === LOCAL || clusters.members.some((member) => member.name === choice.cluster)) return { cluster: choice.cluster };
     return { waiting: `no matched cluster for ${where}: there is no cluster ${choice.cluster}` };
   }
-  const labels = Object.entries(choice.labels).map(([key, value]) => `${key}=${value}`).join(', ');
+  const labels = Object.entries(choice.labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
   const decisions = clusters.decisions(namespace, choice.placement);
-  if (decisions === null) return { waiting: `fail to get PlacementDecision for ${where}: Placement ${namespace}/${choice.placement} (${labels}) is not decided yet` };
+  if (decisions === null)
+    return { waiting: `fail to get PlacementDecision for ${where}: Placement ${namespace}/${choice.placement} (${labels}) is not decided yet` };
   const [cluster] = decisions;
-  return cluster === undefined ? { waiting: `no matched cluster for ${where}: no cluster has the labels ${labels} (Placement ${namespace}/${choice.placement})` } : { cluster };
+  return cluster === undefined
+    ? { waiting: `no matched cluster for ${where}: no cluster has the labels ${labels} (Placement ${namespace}/${choice.placement})` }
+    : { cluster };
 }
 
 /** Whether a klusterlet applies there: its feedback is all that tells how objects are. */
 const isKlusterlets = (cluster: string, { members }: Clusters): boolean => members.some(({ name, mode }) => name === cluster && mode === 'ocm');
 
 /** Delivers one environment, or one component of it. The works of a finished run that are no longer asked for are pruned. */
-export async function deliverEnvironment(desired: DesiredApplication, environment: Environment, cluster: string, component: string | null, doors: { readonly delivery: Delivery; readonly clusters: Clusters }): Promise<readonly Delivered[]> {
+export async function deliverEnvironment(
+  desired: DesiredApplication,
+  environment: Environment,
+  cluster: string,
+  component: string | null,
+  doors: { readonly delivery: Delivery; readonly clusters: Clusters },
+): Promise<readonly Delivered[]> {
   return doors.delivery.deliver(environmentObjects(desired, environment, cluster, component, isKlusterlets(cluster, doors.clusters)), 'placement');
 }
 
@@ -44,7 +55,10 @@ export async function deliverEnvironment(desired: DesiredApplication, environmen
 const deployAsTopology: Coded = async (context, found) => {
   const properties = (context.properties ?? {}) as JsonObject;
   const parallelism = properties['parallel'] === false ? { parallelism: 1 } : {};
-  return deploy({ ...context, properties: { ...parallelism, inlinePolicies: environmentPolicies(context.desired.policies, properties) as unknown as Json } }, found);
+  return deploy(
+    { ...context, properties: { ...parallelism, inlinePolicies: environmentPolicies(context.desired.policies, properties) as unknown as Json } },
+    found,
+  );
 };
 
 export const deployEnvironment: Coded = async (context, found) => {
@@ -52,7 +66,8 @@ export const deployEnvironment: Coded = async (context, found) => {
   const properties = (context.properties ?? {}) as JsonObject;
   const { desired, clusters, delivery } = context;
   const environment = desired.environments.find((item) => item.policy === properties['policy'] && item.name === properties['env']);
-  if (environment === undefined) throw new Fault('load/reference', `there is no environment ${text(properties['env'])} in an env-binding policy ${text(properties['policy'])}`);
+  if (environment === undefined)
+    throw new Fault('load/reference', `there is no environment ${text(properties['env'])} in an env-binding policy ${text(properties['policy'])}`);
   const component = text(properties['component']) || null;
   const meant = environment.components.filter((item) => component === null || item.name === component);
   if (meant.length === 0) throw new Fault('load/reference', `component ${component ?? ''} not found`);
@@ -71,5 +86,12 @@ export const deployEnvironment: Coded = async (context, found) => {
 /** KubeVela 1.1 looks at no cluster: what is sent counts as healthy. */
 function wellOn(rendered: RenderedComponent, cluster: string) {
   const well = { healthy: true, message: '', details: {} };
-  return { ...well, name: rendered.name, namespace: rendered.namespace, cluster, workload: rendered.workload, traits: rendered.traits.map((trait) => ({ ...well, type: trait.type })) };
+  return {
+    ...well,
+    name: rendered.name,
+    namespace: rendered.namespace,
+    cluster,
+    workload: rendered.workload,
+    traits: rendered.traits.map((trait) => ({ ...well, type: trait.type })),
+  };
 }

@@ -14,7 +14,10 @@ export function placementIn(context: Pick<StepContext, 'clusters'>, cluster: str
   const { members } = context.clusters;
   const member = members.find((item) => item.name === cluster);
   if (member === undefined) {
-    const near = didYouMean(cluster, members.map((item) => item.name));
+    const near = didYouMean(
+      cluster,
+      members.map((item) => item.name),
+    );
     throw new Fault('render/no-cluster', `failed to get cluster ${cluster}: not found${near === undefined ? '' : ` (did you mean "${near}"?)`}`);
   }
   return { cluster, namespace, replicaKey: '', member };
@@ -24,7 +27,12 @@ export function placementIn(context: Pick<StepContext, 'clusters'>, cluster: str
  * A component for a placement, in the form that its cluster takes: objects, or ManifestWorks where OCM applies.
  * Throws render/*, and why the cluster cannot be used.
  */
-export async function renderedIn(context: StepContext, component: string | ComponentRef, placement: PlacementRef, properties: Json | undefined): Promise<RenderedComponent> {
+export async function renderedIn(
+  context: StepContext,
+  component: string | ComponentRef,
+  placement: PlacementRef,
+  properties: Json | undefined,
+): Promise<RenderedComponent> {
   const { desired } = context;
   const { member } = placement;
   if (member !== undefined && member.fault !== null) throw member.fault;

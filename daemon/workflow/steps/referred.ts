@@ -16,14 +16,19 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
  */
 export async function withReferred(context: Pick<StepContext, 'desired' | 'transport' | 'signal'>, component: ComponentRef): Promise<Json> {
   const properties = isRecord(component.properties) ? component.properties : {};
-  if (Array.isArray(properties['urls']) && properties['urls'].length > 0) throw new Fault('workflow/unsupported', `component ${component.name}: objects from urls are not fetched; put them into the repository`);
+  if (Array.isArray(properties['urls']) && properties['urls'].length > 0)
+    throw new Fault('workflow/unsupported', `component ${component.name}: objects from urls are not fetched; put them into the repository`);
   const selectors = (Array.isArray(properties['objects']) ? properties['objects'] : []).filter(isRecord) as readonly JsonObject[];
   const found = (await Promise.all(selectors.map((selector) => select(context, component.name, selector)))).flat();
   const each = new Map(found.map((object) => [keyText(keyOf(LOCAL, object)), bare(object)]));
   return { objects: [...each.values()] as unknown as Json };
 }
 
-async function select({ desired, transport, signal }: Pick<StepContext, 'desired' | 'transport' | 'signal'>, component: string, selector: JsonObject): Promise<readonly KubeObject[]> {
+async function select(
+  { desired, transport, signal }: Pick<StepContext, 'desired' | 'transport' | 'signal'>,
+  component: string,
+  selector: JsonObject,
+): Promise<readonly KubeObject[]> {
   const [resource, name] = [text(selector['resource']), text(selector['name'])];
   const labels = isRecord(selector['labelSelector']) ? selector['labelSelector'] : null;
   if (resource === '') throw new Fault('workflow/step-failed', `component ${component}: resource is not set, e.g. "configmap"`);
@@ -34,7 +39,16 @@ async function select({ desired, transport, signal }: Pick<StepContext, 'desired
   const namespace = text(selector['namespace']) || desired.namespace;
   const isNamespaced = (await transport.isNamespaced(cluster, kind.apiVersion, kind.kind, signal)) !== false;
   if (labels !== null) {
-    const listed = await transport.list(cluster, kind.apiVersion, kind.kind, isNamespaced ? namespace : '', Object.entries(labels).map(([key, value]) => `${key}=${String(value)}`).join(','), signal);
+    const listed = await transport.list(
+      cluster,
+      kind.apiVersion,
+      kind.kind,
+      isNamespaced ? namespace : '',
+      Object.entries(labels)
+        .map(([key, value]) => `${key}=${String(value)}`)
+        .join(','),
+      signal,
+    );
     return listed.map((object) => ({ ...object, ...kind })).toSorted((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
   }
   const key = keyOf(cluster, { ...kind, metadata: { name: name || component, ...(isNamespaced ? { namespace } : {}) } });
@@ -45,14 +59,28 @@ async function select({ desired, transport, signal }: Pick<StepContext, 'desired
 }
 
 /** What a server or who applies keeps on an object, and what is only right where it is. */
-const KEPT_BY_OTHERS = /^(?:oam\.dev\/(?:render-hash|kubevela-version)|app\.oam\.dev\/last-applied-|kubectl\.kubernetes\.io\/last-applied-configuration|lateen\.dev\/)/;
+const KEPT_BY_OTHERS =
+  /^(?:oam\.dev\/(?:render-hash|kubevela-version)|app\.oam\.dev\/last-applied-|kubectl\.kubernetes\.io\/last-applied-configuration|lateen\.dev\/)/;
 
 function bare({ metadata, status: _status, ...rest }: KubeObject): KubeObject {
-  const kept = (all: Readonly<Record<string, string>> | undefined): Record<string, string> => Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => !KEPT_BY_OTHERS.test(name)));
+  const kept = (all: Readonly<Record<string, string>> | undefined): Record<string, string> =>
+    Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => !KEPT_BY_OTHERS.test(name)));
   const [labels, annotations] = [kept(metadata.labels), kept(metadata.annotations)];
-  const spec = rest.kind === 'Service' && rest.apiVersion === 'v1' && isRecord(rest['spec']) && rest['spec']['clusterIP'] !== 'None' ? { spec: withoutAddress(rest['spec']) } : {};
+  const spec =
+    rest.kind === 'Service' && rest.apiVersion === 'v1' && isRecord(rest['spec']) && rest['spec']['clusterIP'] !== 'None'
+      ? { spec: withoutAddress(rest['spec']) }
+      : {};
   const { name, namespace } = metadata;
-  return { ...rest, ...spec, metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(Object.keys(labels).length === 0 ? {} : { labels }), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) } } as KubeObject;
+  return {
+    ...rest,
+    ...spec,
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(Object.keys(labels).length === 0 ? {} : { labels }),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    },
+  } as KubeObject;
 }
 
 function withoutAddress(spec: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -28,10 +28,18 @@ export const HEALTH_INTERVAL_MS = 500;
 export const serviceKey = (health: ServiceHealth): string => `${health.cluster}/${health.namespace}/${health.name}`;
 
 /** `output.…`, `outputs.<name>.…`, `context.…` or an expression over them. KubeVela 1.10: outputs of a component. */
-export async function outputsOf(context: StepContext, asked: ComponentRef['outputs'], outcome: Pick<ComponentOutcome, 'output' | 'outputs'>): Promise<{ readonly outputs: Record<string, CueJson>; readonly outputErrors: Record<string, string> }> {
+export async function outputsOf(
+  context: StepContext,
+  asked: ComponentRef['outputs'],
+  outcome: Pick<ComponentOutcome, 'output' | 'outputs'>,
+): Promise<{ readonly outputs: Record<string, CueJson>; readonly outputErrors: Record<string, string> }> {
   const outputs: Record<string, CueJson> = {};
   const outputErrors: Record<string, string> = {};
-  const scope = { context: stepContextObject(context.desired), output: (outcome.output ?? {}) as unknown as CueJson, outputs: outcome.outputs as unknown as CueJson };
+  const scope = {
+    context: stepContextObject(context.desired),
+    output: (outcome.output ?? {}) as unknown as CueJson,
+    outputs: outcome.outputs as unknown as CueJson,
+  };
   for (const { name, valueFrom } of asked) {
     const result = await context.cue.evaluateExpression({ expression: valueFrom, scope });
     if (result.error === undefined) outputs[name] = result.value;

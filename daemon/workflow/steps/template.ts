@@ -41,7 +41,10 @@ const ANSWERS_CHARS_MAX = 16 * 1024 * 1024;
 export async function runTemplate(context: StepContext, actions: Actions): Promise<TemplateResult> {
   const { step, desired, cue, properties, signal } = context;
   const request = {
-    dialect: desired.dialect, template: step.template ?? '', parameter: cueJson(properties), context: await templateContext(context),
+    dialect: desired.dialect,
+    template: step.template ?? '',
+    parameter: cueJson(properties),
+    context: await templateContext(context),
     outputs: step.outputs.map(({ name, valueFrom }) => ({ name, path: valueFrom })),
   };
   const walk: Walk = { results: {}, chars: 0, message: '', waits: false, retryAfterMs: undefined };
@@ -98,7 +101,8 @@ function take(walk: Walk, call: CueStepCall, outcome: Outcome): TemplateResult['
 function keep(walk: Walk, call: CueStepCall, value: CueObject): void {
   const chars = stringify(value).length;
   walk.chars += chars;
-  if (chars > ANSWER_CHARS_MAX || walk.chars > ANSWERS_CHARS_MAX) throw new Fault('workflow/limit', `${nameOf(call)} at ${call.path} gives ${Math.round(chars / 1024)} KiB, more than a step may hold`);
+  if (chars > ANSWER_CHARS_MAX || walk.chars > ANSWERS_CHARS_MAX)
+    throw new Fault('workflow/limit', `${nameOf(call)} at ${call.path} gives ${Math.round(chars / 1024)} KiB, more than a step may hold`);
   walk.results[call.path] = value;
 }
 
@@ -106,7 +110,13 @@ function resultOf(kind: TemplateResult['kind'], walk: Walk, evaluated: CueStepRe
   const gives = kind === 'succeeded' || (kind === 'break' && dialect === '1.10');
   const errors = Object.entries(gives ? evaluated.outputErrors : {}).map(([name, error]) => [name, `${whereOf(error)}${error.message}`] as const);
   const retryAfterMs = kind === 'wait' || kind === 'suspend' ? walk.retryAfterMs : undefined;
-  return { kind, message: walk.message, outputs: gives ? evaluated.outputs : {}, outputErrors: Object.fromEntries(errors), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return {
+    kind,
+    message: walk.message,
+    outputs: gives ? evaluated.outputs : {},
+    outputErrors: Object.fromEntries(errors),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 /** What only the hub knows of the Application's metadata. */
@@ -125,11 +135,23 @@ export async function templateContext(context: StepContext): Promise<CueObject> 
   }
   const annotations = metadata.annotations ?? {};
   return cueObject({
-    name: desired.name, namespace: desired.namespace, appName: desired.name, appRevision: desired.revision.name, appRevisionNum: desired.revision.number,
-    workflowName: annotations['app.oam.dev/workflowName'] ?? '', publishVersion: annotations['app.oam.dev/publishVersion'] ?? '',
-    appLabels: metadata.labels ?? {}, appAnnotations: annotations, revision: '', replicaKey: '', cluster: '',
+    name: desired.name,
+    namespace: desired.namespace,
+    appName: desired.name,
+    appRevision: desired.revision.name,
+    appRevisionNum: desired.revision.number,
+    workflowName: annotations['app.oam.dev/workflowName'] ?? '',
+    publishVersion: annotations['app.oam.dev/publishVersion'] ?? '',
+    appLabels: metadata.labels ?? {},
+    appAnnotations: annotations,
+    revision: '',
+    replicaKey: '',
+    cluster: '',
     components: isRecord(desired.object['spec']) ? (desired.object['spec']['components'] ?? []) : [],
-    stepName: step.name, stepGroupName: group, stepSessionID: stepId, spanID: stepId,
+    stepName: step.name,
+    stepGroupName: group,
+    stepSessionID: stepId,
+    spanID: stepId,
   });
 }
 

@@ -17,17 +17,31 @@ interface Asked {
 function held(idleCount: (running: number) => number, clock: Clock = systemClock()) {
   const asked: Asked[] = [];
   let running = 0;
-  const inner: CueEvaluator = { ...cue, renderComponent: ({ component }, call) => new Promise<CueComponentResult>((resolve, reject) => {
-    running += 1;
-    asked.push({ name: component.name, signal: call?.signal, answer: () => resolve({ output: null, outputs: [], errors: [], warnings: [], unknownParameters: [] }) });
-    call?.signal?.addEventListener('abort', () => reject(call.signal?.reason as Error));
-  }).finally(() => { running -= 1; }) };
+  const inner: CueEvaluator = {
+    ...cue,
+    renderComponent: ({ component }, call) =>
+      new Promise<CueComponentResult>((resolve, reject) => {
+        running += 1;
+        asked.push({
+          name: component.name,
+          signal: call?.signal,
+          answer: () => resolve({ output: null, outputs: [], errors: [], warnings: [], unknownParameters: [] }),
+        });
+        call?.signal?.addEventListener('abort', () => reject(call.signal?.reason as Error));
+      }).finally(() => {
+        running -= 1;
+      }),
+  };
   const shared = besidePasses(inner, () => idleCount(running), clock);
-  const ask = (name: string, signal?: AbortSignal): Promise<unknown> => shared.renderComponent({ ...requestFor(''), component: { name, type: 'thing', template: '' } }, signal === undefined ? undefined : { signal });
+  const ask = (name: string, signal?: AbortSignal): Promise<unknown> =>
+    shared.renderComponent({ ...requestFor(''), component: { name, type: 'thing', template: '' } }, signal === undefined ? undefined : { signal });
   return { asked, ask, names: () => asked.map(({ name }) => name) };
 }
 
-const soon = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const soon = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 describe('calls beside the passes', () => {
   it('go one by one while no thread is idle, in their order', async () => {
@@ -65,7 +79,13 @@ describe('calls beside the passes', () => {
     const { asked, ask } = held((running) => 2 - running, hasty);
     const [first, second] = [ask('a'), ask('slow')];
     await soon();
-    assert.deepEqual(asked.map(({ name, signal }) => [name, signal === undefined]), [['a', true], ['slow', false]]);
+    assert.deepEqual(
+      asked.map(({ name, signal }) => [name, signal === undefined]),
+      [
+        ['a', true],
+        ['slow', false],
+      ],
+    );
     while (asked[1]?.signal?.aborted !== true) await soon();
     asked[0]?.answer();
     await first;

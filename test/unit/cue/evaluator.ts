@@ -6,7 +6,13 @@ import { openCue, type Cue } from '../../../daemon/render/cue/cue.ts';
 
 /** An evaluator of one's own, for tests of limits. */
 export function openTestCue(limits: Partial<PoolLimits> = {}, cacheCharactersMax = 1_000_000): Cue {
-  return openCue({ clock: systemClock(), override: process.env['LATEEN_CUE_WASM'], cacheDirectory: process.env['XDG_CACHE_HOME'], limits: { timeoutMs: 60_000, ...limits }, cacheCharactersMax });
+  return openCue({
+    clock: systemClock(),
+    override: process.env['LATEEN_CUE_WASM'],
+    cacheDirectory: process.env['XDG_CACHE_HOME'],
+    limits: { timeoutMs: 60_000, ...limits },
+    cacheCharactersMax,
+  });
 }
 
 /** Its idle threads do not keep the process alive, so nobody has to close it. */
@@ -27,8 +33,12 @@ export function component(template: string, setup: Setup = {}): Promise<CueCompo
 
 export function requestFor(template: string, setup: Setup = {}): CueComponentRequest {
   return {
-    dialect: setup.dialect ?? '1.10', component: { name: 'web', type: 'thing', template }, parameter: setup.parameter ?? null,
-    context: { name: 'web', namespace: 'apps', appName: 'shop', ...setup.context }, traits: setup.traits ?? [], ...(setup.output === undefined ? {} : { output: setup.output }),
+    dialect: setup.dialect ?? '1.10',
+    component: { name: 'web', type: 'thing', template },
+    parameter: setup.parameter ?? null,
+    context: { name: 'web', namespace: 'apps', appName: 'shop', ...setup.context },
+    traits: setup.traits ?? [],
+    ...(setup.output === undefined ? {} : { output: setup.output }),
   };
 }
 

@@ -29,7 +29,7 @@ describe('limits of the evaluator', () => {
     assert.equal(cue.figures().killed, 1);
   });
 
-  it('a template that eats memory is killed at the module\'s own maximum', async () => {
+  it("a template that eats memory is killed at the module's own maximum", async () => {
     await using cue = openTestCue({ memoryBytesMax: 64 * 1_048_576, workers: 1 });
     for (const template of [GREEDY, HUGE]) assert.equal(await code(cue.renderComponent(requestFor(template))), 'render/memory');
     assert.deepEqual((await cue.renderComponent(requestFor(FINE))).output, { a: 'web' });
@@ -50,7 +50,10 @@ describe('limits of the evaluator', () => {
     waiting.abort(new Error('not wanted any more'));
     running.abort(new Error('not wanted either'));
     const results = await Promise.allSettled(calls);
-    assert.deepEqual(results.map((result) => result.status === 'rejected' && (result.reason as Error).message), ['not wanted either', 'not wanted any more']);
+    assert.deepEqual(
+      results.map((result) => result.status === 'rejected' && (result.reason as Error).message),
+      ['not wanted either', 'not wanted any more'],
+    );
     assert.deepEqual((await cue.renderComponent(requestFor(FINE))).output, { a: 'web' });
   });
 
@@ -109,7 +112,10 @@ describe('limits of the evaluator', () => {
     const { openCue } = await import('../../../daemon/render/cue/cue.ts');
     const { systemClock } = await import('../../../daemon/lib/retry.ts');
     await using cue = openCue({ clock: systemClock(), override: '/nonexistent/cue.wasm' });
-    await assert.rejects(cue.renderComponent(requestFor(FINE)), (error) => error instanceof Fault && error.code === 'render/evaluator' && error.message.includes('/nonexistent/cue.wasm'));
+    await assert.rejects(
+      cue.renderComponent(requestFor(FINE)),
+      (error) => error instanceof Fault && error.code === 'render/evaluator' && error.message.includes('/nonexistent/cue.wasm'),
+    );
   });
 });
 

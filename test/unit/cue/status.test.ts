@@ -4,7 +4,12 @@ import type { CueStatusRequest } from '../../../daemon/model/cue.ts';
 import { cue } from './evaluator.ts';
 
 function status(request: Partial<CueStatusRequest>): ReturnType<typeof cue.evaluateStatus> {
-  return cue.evaluateStatus({ dialect: '1.10', parameter: null, context: { name: 'web', output: { spec: { replicas: 2 }, status: { readyReplicas: 2 } }, outputs: {} }, ...request });
+  return cue.evaluateStatus({
+    dialect: '1.10',
+    parameter: null,
+    context: { name: 'web', output: { spec: { replicas: 2 }, status: { readyReplicas: 2 } }, outputs: {} },
+    ...request,
+  });
 }
 
 describe('health and status', () => {
@@ -13,13 +18,20 @@ describe('health and status', () => {
   });
 
   it('reads isHealth and message', async () => {
-    const result = await status({ healthPolicy: 'isHealth: context.output.spec.replicas == context.output.status.readyReplicas', customStatus: 'message: "Ready:\\(context.output.status.readyReplicas)/\\(parameter.of)"', parameter: { of: 2 } });
+    const result = await status({
+      healthPolicy: 'isHealth: context.output.spec.replicas == context.output.status.readyReplicas',
+      customStatus: 'message: "Ready:\\(context.output.status.readyReplicas)/\\(parameter.of)"',
+      parameter: { of: 2 },
+    });
     assert.deepEqual(result, { healthy: true, message: 'Ready:2/2', details: {}, errors: [] });
   });
 
   it('is unhealthy with a reason when a field is not there yet', async () => {
     const { healthy, errors } = await status({ healthPolicy: 'isHealth: context.output.status.phase == "Running"' });
-    assert.deepEqual([healthy, errors.map(({ code, path, message }) => [code, path, message])], [false, [['nonconcrete', ['isHealth'], 'undefined field: phase']]]);
+    assert.deepEqual(
+      [healthy, errors.map(({ code, path, message }) => [code, path, message])],
+      [false, [['nonconcrete', ['isHealth'], 'undefined field: phase']]],
+    );
   });
 
   it('is unhealthy when the template is no CUE', async () => {
@@ -44,12 +56,19 @@ a_name_of_thirty_two_characters_: 1`,
   });
 
   it('1.1: there are no details', async () => {
-    const result = await status({ dialect: '1.1', details: 'a: 1', healthPolicy: 'isHealth: len(context.output.status.ip) > 0', context: { output: { status: { ip: '10.0.0.1' } } } });
+    const result = await status({
+      dialect: '1.1',
+      details: 'a: 1',
+      healthPolicy: 'isHealth: len(context.output.status.ip) > 0',
+      context: { output: { status: { ip: '10.0.0.1' } } },
+    });
     assert.deepEqual(result, { healthy: true, message: '', details: {}, errors: [] });
   });
 
   it('gives the message although another field of the template has no value', async () => {
-    const { message } = await status({ customStatus: 'let a = context.output.status.nothing\nif a != _|_ {message: "yes"}\nif a == _|_ {message: "no"}\nother: context.output.status.nothing' });
+    const { message } = await status({
+      customStatus: 'let a = context.output.status.nothing\nif a != _|_ {message: "yes"}\nif a == _|_ {message: "no"}\nother: context.output.status.nothing',
+    });
     assert.equal(message, 'no');
   });
 });
@@ -69,7 +88,12 @@ describe('expressions', () => {
     });
   }
 
-  for (const [title, expression, code] of [['an unknown name', 'nothing.x', 'parse'], ['no CUE', 'a b c', 'parse'], ['a missing field', 'inputs.other', 'nonconcrete'], ['an unknown package', 'import "vela/nothing"\nnothing', 'unsupported']] as const) {
+  for (const [title, expression, code] of [
+    ['an unknown name', 'nothing.x', 'parse'],
+    ['no CUE', 'a b c', 'parse'],
+    ['a missing field', 'inputs.other', 'nonconcrete'],
+    ['an unknown package', 'import "vela/nothing"\nnothing', 'unsupported'],
+  ] as const) {
     it(`${title} is an error`, async () => {
       assert.equal((await cue.evaluateExpression({ expression, scope })).error?.code, code);
     });
@@ -78,24 +102,40 @@ describe('expressions', () => {
 
 describe('checking a template by itself', () => {
   it('names its parameters, which of them are required, and its imports', async () => {
-    const result = await cue.vet({ kind: 'component', template: 'import "strings"\noutput: a: strings.ToUpper(parameter.image) + context.name\nparameter: {\n\timage: string\n\tport: *80 | int\n\tcmd?: [...string]\n\tkind: "a" | "b"\n\topt: {x?: int}\n}' });
+    const result = await cue.vet({
+      kind: 'component',
+      template:
+        'import "strings"\noutput: a: strings.ToUpper(parameter.image) + context.name\nparameter: {\n\timage: string\n\tport: *80 | int\n\tcmd?: [...string]\n\tkind: "a" | "b"\n\topt: {x?: int}\n}',
+    });
     assert.deepEqual(result, {
-      errors: [], parametersKnown: true, imports: ['strings'],
+      errors: [],
+      parametersKnown: true,
+      imports: ['strings'],
       parameters: [
-        { name: 'image', required: true, type: 'string' }, { name: 'port', required: false, type: 'int' }, { name: 'cmd', required: false, type: 'list' },
-        { name: 'kind', required: true, type: 'one of "a", "b"' }, { name: 'opt', required: false, type: 'struct' },
+        { name: 'image', required: true, type: 'string' },
+        { name: 'port', required: false, type: 'int' },
+        { name: 'cmd', required: false, type: 'list' },
+        { name: 'kind', required: true, type: 'one of "a", "b"' },
+        { name: 'opt', required: false, type: 'struct' },
       ],
     });
   });
 
   it('knows when any name is allowed', async () => {
-    for (const template of ['parameter: {...}', 'parameter: [string]: string', 'parameter: _']) assert.equal((await cue.vet({ kind: 'trait', template })).parametersKnown, false, template);
+    for (const template of ['parameter: {...}', 'parameter: [string]: string', 'parameter: _'])
+      assert.equal((await cue.vet({ kind: 'trait', template })).parametersKnown, false, template);
     assert.equal((await cue.vet({ kind: 'step', template: 'a: 1' })).parametersKnown, true);
   });
 
   it('finds contradictions and unknown names with their line', async () => {
     const { errors } = await cue.vet({ kind: 'component', template: 'output: {\n\ta: 1\n\ta: "x"\n}' });
-    assert.deepEqual(errors.map(({ code, path }) => [code, path]), [['template', ['output', 'a']]]);
-    assert.deepEqual((await cue.vet({ kind: 'component', template: 'output:\n\tq.x' })).errors.map(({ code, line, column }) => [code, line, column]), [['parse', 2, 2]]);
+    assert.deepEqual(
+      errors.map(({ code, path }) => [code, path]),
+      [['template', ['output', 'a']]],
+    );
+    assert.deepEqual(
+      (await cue.vet({ kind: 'component', template: 'output:\n\tq.x' })).errors.map(({ code, line, column }) => [code, line, column]),
+      [['parse', 2, 2]],
+    );
   });
 });

@@ -5,17 +5,28 @@ import type { Log, LogLevel } from '../../../daemon/lib/log.ts';
 import { createRedactor } from '../../../daemon/lib/redact.ts';
 import { Fault } from '../../../daemon/model/fault.ts';
 
-async function logOf(options: { readonly level?: LogLevel; readonly isPretty?: boolean } = {}): Promise<{ readonly log: Log; readonly written: string[]; readonly learn: (value: string) => void }> {
+async function logOf(
+  options: { readonly level?: LogLevel; readonly isPretty?: boolean } = {},
+): Promise<{ readonly log: Log; readonly written: string[]; readonly learn: (value: string) => void }> {
   const written: string[] = [];
   const redactor = createRedactor();
-  const log = await openLog({ level: options.level ?? 'info', redactor, now: () => Date.UTC(2030, 0, 1), to: { write: (line) => void written.push(line) }, isPretty: options.isPretty ?? false });
+  const log = await openLog({
+    level: options.level ?? 'info',
+    redactor,
+    now: () => Date.UTC(2030, 0, 1),
+    to: { write: (line) => void written.push(line) },
+    isPretty: options.isPretty ?? false,
+  });
   return { log, written, learn: redactor.learn };
 }
 
 test('a line is one JSON object with level, time, fields and message', async () => {
   const { log, written } = await logOf();
   log.child({ stage: 'load' }).warn('found', { count: 2, big: 5n });
-  assert.deepEqual(written.map((line) => JSON.parse(line) as unknown), [{ level: 'warn', time: '2030-01-01T00:00:00.000Z', stage: 'load', count: 2, big: '5', msg: 'found' }]);
+  assert.deepEqual(
+    written.map((line) => JSON.parse(line) as unknown),
+    [{ level: 'warn', time: '2030-01-01T00:00:00.000Z', stage: 'load', count: 2, big: '5', msg: 'found' }],
+  );
 });
 
 test('lines below the level are not written', async () => {
@@ -50,7 +61,10 @@ test('a fault is told without the lines of our code, but for a bug', async () =>
   const { log, written } = await logOf();
   log.warn('not pushed', { error: new Fault('source/push-rejected', 'the branch is protected', { kind: 'denied' }) });
   log.error('failed', { error: new Fault('loop/bug', 'this cannot be') });
-  assert.deepEqual(written.map((line) => 'stack' in (JSON.parse(line) as { error: object }).error), [false, true]);
+  assert.deepEqual(
+    written.map((line) => 'stack' in (JSON.parse(line) as { error: object }).error),
+    [false, true],
+  );
 });
 
 test('people get text', async () => {

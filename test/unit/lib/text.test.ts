@@ -4,7 +4,16 @@ import { didYouMean, listed } from '../../../daemon/lib/text.ts';
 
 const TYPES = ['webservice', 'worker', 'task', 'scaler'];
 
-for (const [word, meant] of [['webservise', 'webservice'], ['wbeservice', 'webservice'], ['Worker', 'worker'], ['taks', 'task'], ['sclaer', 'scaler'], ['database', undefined], ['x', undefined], ['worker', undefined]] as const) {
+for (const [word, meant] of [
+  ['webservise', 'webservice'],
+  ['wbeservice', 'webservice'],
+  ['Worker', 'worker'],
+  ['taks', 'task'],
+  ['sclaer', 'scaler'],
+  ['database', undefined],
+  ['x', undefined],
+  ['worker', undefined],
+] as const) {
   test(`"${word}" is ${meant === undefined ? 'nothing known' : `taken for "${meant}"`}`, () => {
     assert.equal(didYouMean(word, TYPES), meant);
   });

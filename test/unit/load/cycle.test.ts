@@ -2,9 +2,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findCycle } from '../../../daemon/load/cycle.ts';
 
-const of = (text: string): ReadonlyMap<string, readonly string[]> => new Map(text.split(' ').map((part) => [part.slice(0, 1), part.slice(1).split('').filter((name) => name !== '')]));
+const of = (text: string): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    text.split(' ').map((part) => [
+      part.slice(0, 1),
+      part
+        .slice(1)
+        .split('')
+        .filter((name) => name !== ''),
+    ]),
+  );
 
-for (const [text, cycle] of [['a', null], ['ab b', null], ['abc bd cd d', null], ['aa', ['a']], ['ab ba', ['a', 'b']], ['xa ab bc ca', ['a', 'b', 'c']], ['ax', null], ['ab bd cd d ef fe', ['e', 'f']]] as const) {
+for (const [text, cycle] of [
+  ['a', null],
+  ['ab b', null],
+  ['abc bd cd d', null],
+  ['aa', ['a']],
+  ['ab ba', ['a', 'b']],
+  ['xa ab bc ca', ['a', 'b', 'c']],
+  ['ax', null],
+  ['ab bd cd d ef fe', ['e', 'f']],
+] as const) {
   test(`among ${text} there is ${cycle === null ? 'no circle' : `the circle ${cycle.join('')}`}`, () => {
     assert.deepEqual(findCycle(of(text)), cycle);
   });

@@ -15,7 +15,7 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-test('a folder is read like a commit: sorted, regular files only, with git\'s ids', async () => {
+test("a folder is read like a commit: sorted, regular files only, with git's ids", async () => {
   await inFolder(async (folder) => {
     await mkdir(join(folder, 'b/.git'), { recursive: true });
     await mkdir(join(folder, 'node_modules'));
@@ -26,8 +26,14 @@ test('a folder is read like a commit: sorted, regular files only, with git\'s id
     await symlink(join(folder, 'b/x.yaml'), join(folder, 'link.yaml'));
     const { files } = await readDirectory(`${folder}/`);
     const oid = execFileSync('git', ['hash-object', '--no-filters', join(folder, 'b/x.yaml')], { encoding: 'utf8' }).trim();
-    assert.deepEqual(files, [{ path: 'a.txt', oid: '', sizeBytes: 4, text: null }, { path: 'b/x.yaml', oid, sizeBytes: 6, text: 'a: ü\n' }]);
-    assert.deepEqual((await readDirectory(join(folder, 'b/x.yaml'))).files.map(({ path }) => path), ['x.yaml']);
+    assert.deepEqual(files, [
+      { path: 'a.txt', oid: '', sizeBytes: 4, text: null },
+      { path: 'b/x.yaml', oid, sizeBytes: 6, text: 'a: ü\n' },
+    ]);
+    assert.deepEqual(
+      (await readDirectory(join(folder, 'b/x.yaml'))).files.map(({ path }) => path),
+      ['x.yaml'],
+    );
   });
 });
 
@@ -35,7 +41,10 @@ test('a folder has bounds, and must exist', async () => {
   await inFolder(async (folder) => {
     await writeFile(join(folder, 'a.yaml'), 'a: 12345\n');
     await writeFile(join(folder, 'b.yaml'), 'a: 1\n');
-    assert.deepEqual((await readDirectory(folder, { ...DIRECTORY_LIMITS, fileSizeBytes: 6 })).files.map(({ text }) => text), [null, 'a: 1\n']);
+    assert.deepEqual(
+      (await readDirectory(folder, { ...DIRECTORY_LIMITS, fileSizeBytes: 6 })).files.map(({ text }) => text),
+      [null, 'a: 1\n'],
+    );
     await assert.rejects(readDirectory(folder, { ...DIRECTORY_LIMITS, files: 1 }), { code: 'source/too-large' });
     await assert.rejects(readDirectory(join(folder, 'none')), { code: 'source/not-found' });
   });

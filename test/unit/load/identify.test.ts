@@ -7,7 +7,11 @@ const head = 'apiVersion: core.oam.dev/v1beta1\nkind: Application\n';
 
 const FOUND: readonly (readonly [string, string, object])[] = [
   ['a broken spec', `${head}metadata:\n  name: shop\nspec: [\n`, APP],
-  ['quotes and comments', `---\napiVersion: 'core.oam.dev/v1beta1' # v\nkind: "Application"\nmetadata: # m\n  # c\n  labels:\n    name: other\n  namespace: team # n\n  name: 'shop'\nspec: {`, { ...APP, namespace: 'team' }],
+  [
+    'quotes and comments',
+    `---\napiVersion: 'core.oam.dev/v1beta1' # v\nkind: "Application"\nmetadata: # m\n  # c\n  labels:\n    name: other\n  namespace: team # n\n  name: 'shop'\nspec: {`,
+    { ...APP, namespace: 'team' },
+  ],
   ['carriage returns', `${head}metadata:\n  name: shop\nspec: [\n`.replaceAll('\n', '\r\n'), APP],
   ['JSON', '{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "shop"}, "spec": {', APP],
   ['names further down', `${head}metadata:\n  name: shop\nspec:\n  components:\n  - name: web\n  : [`, APP],

@@ -21,7 +21,10 @@ test('documents are found by kind wherever they lie, several to a file', () => {
 });
 
 test('the items of a List are documents of their own, at their own lines', () => {
-  const catalog = loadFiles({ 'list.yaml': 'apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: a\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: 7\n' });
+  const catalog = loadFiles({
+    'list.yaml':
+      'apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: a\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: 7\n',
+  });
   assert.deepEqual(names(catalog.objects), ['/a']);
   assert.deepEqual(catalog.objects[0]?.locate(['metadata', 'name']), { path: 'list.yaml', line: 7, column: 11 });
   assert.deepEqual(lines(catalog), ['list.yaml:11:11 error load/schema metadata.name must be a string, not a number | Put it in quotes.']);
@@ -35,7 +38,10 @@ test('lists are sorted by namespace and name, whatever the files are called', ()
 test('only the configured paths are read, and never dot-folders', () => {
   const catalog = loadFiles({
     'lateen.yaml': 'paths: [apps/, ./more.yaml]\nignore: [apps/old]\n',
-    'apps/a.yaml': application('a'), 'apps/old/b.yaml': application('b'), 'apps2/c.yaml': application('c'), 'more.yaml': application('d'),
+    'apps/a.yaml': application('a'),
+    'apps/old/b.yaml': application('b'),
+    'apps2/c.yaml': application('c'),
+    'more.yaml': application('d'),
     'apps/.github/x.yaml': 'on: push\n',
   });
   assert.deepEqual(names(catalog.applications), ['default/a', 'default/d']);
@@ -45,7 +51,10 @@ test('only the configured paths are read, and never dot-folders', () => {
 test('a broken document takes nothing else with it, and is kept by name (I11, I12)', () => {
   const catalog = loadFiles({ 'apps.yaml': `${application('good')}---\n${application('bad')}    typo : [\n---\n${application('fine')}` });
   assert.deepEqual(names(catalog.applications), ['default/fine', 'default/good']);
-  assert.deepEqual(catalog.broken.map(({ kind, namespace, name, origin }) => [kind, namespace, name, origin.line]), [['Application', 'default', 'bad', 10]]);
+  assert.deepEqual(
+    catalog.broken.map(({ kind, namespace, name, origin }) => [kind, namespace, name, origin.line]),
+    [['Application', 'default', 'bad', 10]],
+  );
   assert.deepEqual(catalog.unreadable, []);
   assert.equal(catalog.diagnostics[0]?.application, 'default/bad');
   assert.equal(catalog.diagnostics[0]?.code, 'load/not-yaml');
@@ -60,7 +69,9 @@ test('a document that cannot even be named makes the commit unreadable (I11)', (
 test('a file that was too large to read makes the commit unreadable', () => {
   const tree = treeOf({ 'big.yaml': '' });
   const catalog = load({ ...tree, files: tree.files.map((file) => ({ ...file, text: null, sizeBytes: 9_000_000 })) });
-  assert.deepEqual(lines(catalog), ['big.yaml:1:1 error load/limit the file has 9000000 bytes and is not read | Split it, or list it under `ignore` in lateen.yaml.']);
+  assert.deepEqual(lines(catalog), [
+    'big.yaml:1:1 error load/limit the file has 9000000 bytes and is not read | Split it, or list it under `ignore` in lateen.yaml.',
+  ]);
   assert.equal(catalog.unreadable.length, 1);
 });
 
@@ -75,22 +86,47 @@ test('without a usable lateen.yaml no document is taken, so that nothing ignored
 });
 
 test('lateen.yaml gives dialects, values, drift and prune', () => {
-  const { config } = loadFiles({ 'lateen.yaml': 'kubevela: "1.10"\noverrides:\n- path: old/\n  kubevela: "1.1"\nvalues: {region: cn, port: 80}\ndrift: report\nprune: false\n' });
-  assert.deepEqual(config, { paths: [''], ignore: [], dialect: '1.10', dialects: [{ path: 'old', dialect: '1.1' }], values: { region: 'cn', port: '80' }, drift: 'report', drifts: [], ignoreFields: [], planRefs: [], prune: false });
+  const { config } = loadFiles({
+    'lateen.yaml': 'kubevela: "1.10"\noverrides:\n- path: old/\n  kubevela: "1.1"\nvalues: {region: cn, port: 80}\ndrift: report\nprune: false\n',
+  });
+  assert.deepEqual(config, {
+    paths: [''],
+    ignore: [],
+    dialect: '1.10',
+    dialects: [{ path: 'old', dialect: '1.1' }],
+    values: { region: 'cn', port: '80' },
+    drift: 'report',
+    drifts: [],
+    ignoreFields: [],
+    planRefs: [],
+    prune: false,
+  });
 });
 
 test('lateen.yaml says whose fields are whose, where drift is only told, and what is planned', () => {
-  const { config } = loadFiles({ 'lateen.yaml': 'overrides: [{path: ./prod/, drift: report}, {path: old, kubevela: "1.1"}]\nignoreFields: [{group: apps, kind: Deployment, paths: [/spec/replicas]}]\nplan: {refs: [next, "refs/pull/*/head"]}\n' });
-  assert.deepEqual([config.drifts, config.dialects, config.ignoreFields, config.planRefs], [
-    [{ path: 'prod', drift: 'report' }], [{ path: 'old', dialect: '1.1' }], [{ group: 'apps', kind: 'Deployment', namespace: null, name: null, paths: ['/spec/replicas'] }], ['refs/heads/next', 'refs/pull/*/head'],
-  ]);
+  const { config } = loadFiles({
+    'lateen.yaml':
+      'overrides: [{path: ./prod/, drift: report}, {path: old, kubevela: "1.1"}]\nignoreFields: [{group: apps, kind: Deployment, paths: [/spec/replicas]}]\nplan: {refs: [next, "refs/pull/*/head"]}\n',
+  });
+  assert.deepEqual(
+    [config.drifts, config.dialects, config.ignoreFields, config.planRefs],
+    [
+      [{ path: 'prod', drift: 'report' }],
+      [{ path: 'old', dialect: '1.1' }],
+      [{ group: 'apps', kind: 'Deployment', namespace: null, name: null, paths: ['/spec/replicas'] }],
+      ['refs/heads/next', 'refs/pull/*/head'],
+    ],
+  );
 });
 
 test('what did not change is not read again', () => {
   const cache = createLoadCache();
   const first = load(treeOf({ 'a.yaml': APP, 'b.yaml': application('b') }), { cache });
   const second = load(treeOf({ 'a.yaml': APP, 'b.yaml': application('c') }), { cache });
-  assert.equal(second.applications.find(({ object }) => object.metadata.name === 'shop'), first.applications.find(({ object }) => object.metadata.name === 'shop'));
+  assert.equal(
+    second.applications.find(({ object }) => object.metadata.name === 'shop'),
+    first.applications.find(({ object }) => object.metadata.name === 'shop'),
+  );
   assert.deepEqual(names(second.applications), ['default/c', 'default/shop']);
   assert.equal(cache.files.size, 2);
 });
@@ -107,10 +143,17 @@ test('a new value in lateen.yaml reaches files that did not change', () => {
 
 test('objects are frozen', () => {
   const [document] = loadFiles({ 'a.yaml': APP }).applications;
-  assert.ok(document !== undefined && Object.isFrozen(document.object) && Object.isFrozen(document.object.metadata) && Object.isFrozen((document.object['spec'] as { components: unknown }).components));
+  assert.ok(
+    document !== undefined &&
+      Object.isFrozen(document.object) &&
+      Object.isFrozen(document.object.metadata) &&
+      Object.isFrozen((document.object['spec'] as { components: unknown }).components),
+  );
 });
 
 test('a thousand diagnostics come in one order', () => {
-  const files = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`f${index % 7}/${index}.yaml`, application(`x${index}`).replace('type:', 'typ:')]));
+  const files = Object.fromEntries(
+    Array.from({ length: 30 }, (_, index) => [`f${index % 7}/${index}.yaml`, application(`x${index}`).replace('type:', 'typ:')]),
+  );
   assert.deepEqual(lines(loadFiles(files)), lines(loadFiles(Object.fromEntries(Object.entries(files).reverse()))));
 });

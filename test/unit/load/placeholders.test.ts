@@ -29,14 +29,17 @@ for (const [text, after, messages] of CASES) {
   });
 }
 
-test('at hubAPIServer the hub\'s own address takes the place of a value, which is told; a value that is given wins', () => {
+test("at hubAPIServer the hub's own address takes the place of a value, which is told; a value that is given wins", () => {
   const text = 'properties:\n  hubAPIServer: {{ public address }}\n  other: {{ public address }}\n';
   const { text: after, diagnostics } = fillPlaceholders(text, 'f.yaml', { values: {}, hubServer: 'https://192.0.2.7:6443' });
   assert.equal(after, 'properties:\n  hubAPIServer: "https://192.0.2.7:6443"\n  other: "{{ public address }}"\n');
-  assert.deepEqual(diagnostics.map(({ severity, origin, message }) => `${severity} ${origin?.line}:${origin?.column} ${message}`), [
-    'warning 2:17 the placeholder {{ public address }} is filled with the hub\'s own address https://192.0.2.7:6443',
-    'error 3:10 the placeholder {{ public address }} has no value',
-  ]);
+  assert.deepEqual(
+    diagnostics.map(({ severity, origin, message }) => `${severity} ${origin?.line}:${origin?.column} ${message}`),
+    [
+      "warning 2:17 the placeholder {{ public address }} is filled with the hub's own address https://192.0.2.7:6443",
+      'error 3:10 the placeholder {{ public address }} has no value',
+    ],
+  );
   assert.match(diagnostics[0]?.hint ?? '', /--set "public address=https/);
   const given = fillPlaceholders(text, 'f.yaml', { values: { 'public address': 'https://hub.example.com' }, hubServer: 'https://192.0.2.7:6443' });
   assert.equal(given.text, 'properties:\n  hubAPIServer: "https://hub.example.com"\n  other: "https://hub.example.com"\n');

@@ -19,7 +19,10 @@ export function loadFiles(files: Readonly<Record<string, string>>, options?: Loa
 
 /** Diagnostics as lines: `path:line:column severity code message | hint`. */
 export function lines(catalog: Catalog): string[] {
-  return catalog.diagnostics.map(({ origin, severity, code, message, hint }) => `${origin?.path}:${origin?.line}:${origin?.column} ${severity} ${code} ${message}${hint === undefined ? '' : ` | ${hint}`}`);
+  return catalog.diagnostics.map(
+    ({ origin, severity, code, message, hint }) =>
+      `${origin?.path}:${origin?.line}:${origin?.column} ${severity} ${code} ${message}${hint === undefined ? '' : ` | ${hint}`}`,
+  );
 }
 
 /** `namespace/name` of documents. */

@@ -17,19 +17,41 @@ const revision = (sha: string): Revision => ({ sha, branch: 'main', author: 'Ada
 export async function doorsOver(commits: Readonly<Record<string, Files>>, more: Partial<CompareDoors> = {}): Promise<CompareDoors> {
   return {
     repo: { tree: (wanted) => Promise.resolve({ ...treeOf(commits[wanted.sha] ?? {}), revision: wanted }) },
-    given: {}, cue, pack: await pack, approvals: ({ catalog }) => Promise.resolve({ approvals: approvalsOf(catalog.approvals, Date.parse('2026-01-01T00:00:00Z')), diagnostics: [] }), redactor: createRedactor(), instance: '', budget: { countMax: 20, shareMax: 0.5 }, drift: 'any', cloudPlan: () => [], ...more,
+    given: {},
+    cue,
+    pack: await pack,
+    approvals: ({ catalog }) => Promise.resolve({ approvals: approvalsOf(catalog.approvals, Date.parse('2026-01-01T00:00:00Z')), diagnostics: [] }),
+    redactor: createRedactor(),
+    instance: '',
+    budget: { countMax: 20, shareMax: 0.5 },
+    drift: 'any',
+    cloudPlan: () => [],
+    ...more,
   };
 }
 
 /** Compares the commit `base` with the commit `head`. */
 export async function compareFiles(base: Files, head: Files, options: Partial<CompareOptions> = {}, doors: Partial<CompareDoors> = {}): Promise<Comparison> {
-  return compare(await doorsOver({ base, head }, doors), { base: revision('base'), head: revision('head'), live: null, message: '', revertOf: '', isTrusted: true, ...options }, new AbortController().signal);
+  return compare(
+    await doorsOver({ base, head }, doors),
+    { base: revision('base'), head: revision('head'), live: null, message: '', revertOf: '', isTrusted: true, ...options },
+    new AbortController().signal,
+  );
 }
 
 /** An evaluator that counts what it is asked to render. */
 export function counting(): { readonly cue: CueEvaluator; readonly count: () => number } {
   let count = 0;
-  return { cue: { ...cue, renderComponent: (request, call) => { count += 1; return cue.renderComponent(request, call); } }, count: () => count };
+  return {
+    cue: {
+      ...cue,
+      renderComponent: (request, call) => {
+        count += 1;
+        return cue.renderComponent(request, call);
+      },
+    },
+    count: () => count,
+  };
 }
 
 /** The only application that is told of. */
@@ -39,12 +61,18 @@ export function onlyOf(comparison: Comparison): ApplicationComparison {
   return app;
 }
 
-export const objectText = ({ key, action, environment, carrier }: ObjectDiff): string => `${action} ${environment === '' ? '' : `${environment}:`}${key.cluster}/${key.kind}/${key.namespace}/${key.name}${carrier === '' ? '' : ` in ${carrier}`}`;
-export const fieldText = (field: FieldDiff): string => `${field.path}${field.isSecret ? ' secret' : `: ${JSON.stringify(field.from)} -> ${JSON.stringify(field.to)}`}`;
-export const causeText = (cause: Cause): string => `${cause.kind} | ${cause.text}${cause.origin === null ? '' : ` | ${cause.origin.path}:${cause.origin.line}${cause.isInBase ? ' (base)' : ''}`}${cause.computedBy === null ? '' : ` | by ${cause.computedBy.text}${cause.computedBy.origin === null ? '' : ` ${cause.computedBy.origin.path}:${cause.computedBy.origin.line}`}`}`;
+export const objectText = ({ key, action, environment, carrier }: ObjectDiff): string =>
+  `${action} ${environment === '' ? '' : `${environment}:`}${key.cluster}/${key.kind}/${key.namespace}/${key.name}${carrier === '' ? '' : ` in ${carrier}`}`;
+export const fieldText = (field: FieldDiff): string =>
+  `${field.path}${field.isSecret ? ' secret' : `: ${JSON.stringify(field.from)} -> ${JSON.stringify(field.to)}`}`;
+export const causeText = (cause: Cause): string =>
+  `${cause.kind} | ${cause.text}${cause.origin === null ? '' : ` | ${cause.origin.path}:${cause.origin.line}${cause.isInBase ? ' (base)' : ''}`}${cause.computedBy === null ? '' : ` | by ${cause.computedBy.text}${cause.computedBy.origin === null ? '' : ` ${cause.computedBy.origin.path}:${cause.computedBy.origin.line}`}`}`;
 
 /** What is told of an application's objects, commit against commit. */
 export const told = (app: ApplicationComparison): readonly string[] => (app.desired?.objects ?? []).map(objectText);
 
 /** Fields with their causes. */
-export const fieldsOf = (app: ApplicationComparison): readonly string[] => (app.desired?.objects ?? []).flatMap((object) => object.fields.flatMap((field) => [fieldText(field), ...field.causes.map((cause) => `  ${causeText(cause)}`)]));
+export const fieldsOf = (app: ApplicationComparison): readonly string[] =>
+  (app.desired?.objects ?? []).flatMap((object) =>
+    object.fields.flatMap((field) => [fieldText(field), ...field.causes.map((cause) => `  ${causeText(cause)}`)]),
+  );

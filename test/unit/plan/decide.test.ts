@@ -35,35 +35,168 @@ const DRIFT = [{ path: '/data/a', from: '2', to: '1' }];
 const CASES: readonly Case[] = [
   { title: 'what is not there is created', observation: ABSENT, gives: ['create', 'not there yet'] },
   { title: 'what is as it should be is kept', observation: live(applied(wanted)), gives: ['keep', 'as it should be'] },
-  { title: 'what the server added is nobody\'s drift', observation: live(applied(wanted, { immutable: false, metadata: { generation: 4, creationTimestamp: '2026-01-01T00:00:00Z' } })), gives: ['keep', 'as it should be'] },
-  { title: 'another content in the commit is an update, known by the hash', observation: live(applied(configMap('settings', { a: '0' }))), gives: ['update', 'changed in the commit'], fields: [{ path: '/data/a', from: '0', to: '1' }] },
-  { title: 'a field that the commit no longer has is an update without a field to tell', observation: live(applied(configMap('settings', { a: '1', b: '2' }))), gives: ['update', 'changed in the commit'], fields: [] },
+  {
+    title: "what the server added is nobody's drift",
+    observation: live(applied(wanted, { immutable: false, metadata: { generation: 4, creationTimestamp: '2026-01-01T00:00:00Z' } })),
+    gives: ['keep', 'as it should be'],
+  },
+  {
+    title: 'another content in the commit is an update, known by the hash',
+    observation: live(applied(configMap('settings', { a: '0' }))),
+    gives: ['update', 'changed in the commit'],
+    fields: [{ path: '/data/a', from: '0', to: '1' }],
+  },
+  {
+    title: 'a field that the commit no longer has is an update without a field to tell',
+    observation: live(applied(configMap('settings', { a: '1', b: '2' }))),
+    gives: ['update', 'changed in the commit'],
+    fields: [],
+  },
   { title: 'drift is put back', observation: live(drifted), gives: ['update', 'drift'], fields: DRIFT },
-  { title: 'drift is only reported where that is asked for', observation: live(drifted), correctDrift: false, gives: ['keep', 'drift, only reported'], fields: DRIFT },
-  { title: 'apply-once keeps the whole object as it has become', observation: live(drifted), rules: { keepOnDrift: ['*'] }, gives: ['keep', 'drift, only reported'], fields: DRIFT },
-  { title: 'apply-once of a path keeps that path', observation: live(drifted), rules: { keepOnDrift: ['data.a'] }, gives: ['keep', 'drift, only reported'], fields: DRIFT },
-  { title: 'apply-once of one path does not keep another', observation: live(drifted), rules: { keepOnDrift: ['data.b'] }, gives: ['update', 'drift'], fields: DRIFT },
-  { title: 'apply-once does not hold up a new content', observation: live(applied(configMap('settings', { a: '0' }))), rules: { keepOnDrift: ['*'] }, gives: ['update', 'changed in the commit'], fields: [{ path: '/data/a', from: '0', to: '1' }] },
+  {
+    title: 'drift is only reported where that is asked for',
+    observation: live(drifted),
+    correctDrift: false,
+    gives: ['keep', 'drift, only reported'],
+    fields: DRIFT,
+  },
+  {
+    title: 'apply-once keeps the whole object as it has become',
+    observation: live(drifted),
+    rules: { keepOnDrift: ['*'] },
+    gives: ['keep', 'drift, only reported'],
+    fields: DRIFT,
+  },
+  {
+    title: 'apply-once of a path keeps that path',
+    observation: live(drifted),
+    rules: { keepOnDrift: ['data.a'] },
+    gives: ['keep', 'drift, only reported'],
+    fields: DRIFT,
+  },
+  {
+    title: 'apply-once of one path does not keep another',
+    observation: live(drifted),
+    rules: { keepOnDrift: ['data.b'] },
+    gives: ['update', 'drift'],
+    fields: DRIFT,
+  },
+  {
+    title: 'apply-once does not hold up a new content',
+    observation: live(applied(configMap('settings', { a: '0' }))),
+    rules: { keepOnDrift: ['*'] },
+    gives: ['update', 'changed in the commit'],
+    fields: [{ path: '/data/a', from: '0', to: '1' }],
+  },
   { title: 'a field that is left to others is no drift', observation: live(drifted), ignored: [['data', 'a']], gives: ['keep', 'as it should be'] },
-  { title: 'a field that is left to others hides no other', observation: live(applied(configMap('settings', { a: '1', b: '1' }), { data: { a: '2', b: '2' } })), want: configMap('settings', { a: '1', b: '1' }), ignored: [['data', 'a']], gives: ['update', 'drift'], fields: [{ path: '/data/b', from: '2', to: '1' }] },
-  { title: 'a field that is left to others holds up no new content, and is not told', observation: live(applied(configMap('settings', { a: '0', b: '0' }))), want: configMap('settings', { a: '1', b: '1' }), ignored: [['data', 'a']], gives: ['update', 'changed in the commit'], fields: [{ path: '/data/b', from: '0', to: '1' }] },
+  {
+    title: 'a field that is left to others hides no other',
+    observation: live(applied(configMap('settings', { a: '1', b: '1' }), { data: { a: '2', b: '2' } })),
+    want: configMap('settings', { a: '1', b: '1' }),
+    ignored: [['data', 'a']],
+    gives: ['update', 'drift'],
+    fields: [{ path: '/data/b', from: '2', to: '1' }],
+  },
+  {
+    title: 'a field that is left to others holds up no new content, and is not told',
+    observation: live(applied(configMap('settings', { a: '0', b: '0' }))),
+    want: configMap('settings', { a: '1', b: '1' }),
+    ignored: [['data', 'a']],
+    gives: ['update', 'changed in the commit'],
+    fields: [{ path: '/data/b', from: '0', to: '1' }],
+  },
   { title: 'a field that is left to others is made with the object', observation: ABSENT, ignored: [['data', 'a']], gives: ['create', 'not there yet'] },
   { title: 'what is read-only is never written', observation: live(drifted), rules: { readOnly: true }, gives: ['keep', 'read-only'] },
-  { title: 'what is read-only and nobody\'s is left alone as well', observation: live(configMap('settings', {}, {})), rules: { readOnly: true }, gives: ['keep', 'read-only'] },
-  { title: 'what is read-only must be there', observation: ABSENT, rules: { readOnly: true }, gives: ['refuse', 'ConfigMap (settings) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy', 'plan/ownership'] },
-  { title: '1.1: what nobody owns is adopted', observation: live(configMap('settings', { a: '2' }, {})), owner: SHOP_1_1, gives: ['adopt', 'exists and is taken over'], fields: [{ path: '/metadata/labels/app.oam.dev~1name', to: 'shop' }, { path: '/metadata/labels/app.oam.dev~1namespace', to: 'prod' }, { path: '/data/a', from: '2', to: '1' }] },
-  { title: '1.10: what nobody owns is refused', observation: live(configMap('settings', { a: '2' }, {})), gives: ['refuse', 'ConfigMap prod/settings exists but not managed by any application now', 'plan/ownership'] },
-  { title: '1.10: what nobody owns is taken over where a policy says so', observation: live(configMap('settings', { a: '1' }, { ...OURS, 'app.oam.dev/name': '' })), rules: { takeOver: true }, gives: ['adopt', 'exists and is taken over'], fields: [{ path: '/metadata/labels/app.oam.dev~1name', from: '', to: 'shop' }] },
-  { title: 'what belongs to another application is refused', observation: live(configMap('settings', {}, THEIRS)), gives: ['refuse', 'existing object ConfigMap prod/settings is managed by other application prod/stall', 'plan/ownership'] },
-  { title: 'an application of the same name in another namespace is another', observation: live(configMap('settings', {}, { ...OURS, 'app.oam.dev/namespace': 'test' })), gives: ['refuse', 'existing object ConfigMap prod/settings is managed by other application test/shop', 'plan/ownership'] },
-  { title: 'take-over takes nothing from another application', observation: live(configMap('settings', {}, THEIRS)), rules: { takeOver: true }, gives: ['refuse', 'existing object ConfigMap prod/settings is managed by other application prod/stall', 'plan/ownership'] },
-  { title: 'what is shared may be another\'s', observation: live(configMap('settings', {}, THEIRS)), rules: { shared: true }, gives: ['keep', 'shared with prod/stall'] },
+  {
+    title: "what is read-only and nobody's is left alone as well",
+    observation: live(configMap('settings', {}, {})),
+    rules: { readOnly: true },
+    gives: ['keep', 'read-only'],
+  },
+  {
+    title: 'what is read-only must be there',
+    observation: ABSENT,
+    rules: { readOnly: true },
+    gives: [
+      'refuse',
+      'ConfigMap (settings) is marked as read-only but does not exist. You should check the existence of the resource or remove the read-only policy',
+      'plan/ownership',
+    ],
+  },
+  {
+    title: '1.1: what nobody owns is adopted',
+    observation: live(configMap('settings', { a: '2' }, {})),
+    owner: SHOP_1_1,
+    gives: ['adopt', 'exists and is taken over'],
+    fields: [
+      { path: '/metadata/labels/app.oam.dev~1name', to: 'shop' },
+      { path: '/metadata/labels/app.oam.dev~1namespace', to: 'prod' },
+      { path: '/data/a', from: '2', to: '1' },
+    ],
+  },
+  {
+    title: '1.10: what nobody owns is refused',
+    observation: live(configMap('settings', { a: '2' }, {})),
+    gives: ['refuse', 'ConfigMap prod/settings exists but not managed by any application now', 'plan/ownership'],
+  },
+  {
+    title: '1.10: what nobody owns is taken over where a policy says so',
+    observation: live(configMap('settings', { a: '1' }, { ...OURS, 'app.oam.dev/name': '' })),
+    rules: { takeOver: true },
+    gives: ['adopt', 'exists and is taken over'],
+    fields: [{ path: '/metadata/labels/app.oam.dev~1name', from: '', to: 'shop' }],
+  },
+  {
+    title: 'what belongs to another application is refused',
+    observation: live(configMap('settings', {}, THEIRS)),
+    gives: ['refuse', 'existing object ConfigMap prod/settings is managed by other application prod/stall', 'plan/ownership'],
+  },
+  {
+    title: 'an application of the same name in another namespace is another',
+    observation: live(configMap('settings', {}, { ...OURS, 'app.oam.dev/namespace': 'test' })),
+    gives: ['refuse', 'existing object ConfigMap prod/settings is managed by other application test/shop', 'plan/ownership'],
+  },
+  {
+    title: 'take-over takes nothing from another application',
+    observation: live(configMap('settings', {}, THEIRS)),
+    rules: { takeOver: true },
+    gives: ['refuse', 'existing object ConfigMap prod/settings is managed by other application prod/stall', 'plan/ownership'],
+  },
+  {
+    title: "what is shared may be another's",
+    observation: live(configMap('settings', {}, THEIRS)),
+    rules: { shared: true },
+    gives: ['keep', 'shared with prod/stall'],
+  },
   { title: 'what is shared and ours is kept up', observation: live(drifted), rules: { shared: true }, gives: ['update', 'drift'], fields: DRIFT },
-  { title: 'what is being deleted is waited for', observation: live(applied(wanted, { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })), gives: ['refuse', 'ConfigMap prod/settings is being deleted; it is made again when it is gone', 'transport/gone'] },
-  { title: 'a cluster that cannot be asked is a refusal with its own fault', observation: { fault: new Fault('transport/unreachable', 'away') }, gives: ['refuse', 'away', 'transport/unreachable'] },
-  { title: 'a document of the repository adopts what is there', observation: live(configMap('settings', { a: '1' }, { ...OURS, mine: 'yes' })), owner: REPOSITORY, gives: ['adopt', 'exists and is taken over'] },
-  { title: 'a document of the repository is known again by its stamp', observation: live(applied(wanted)), owner: REPOSITORY, gives: ['keep', 'as it should be'] },
-  { title: 'an object of ours without a stamp, as KubeVela wrote it, is updated', observation: live(wanted), gives: ['update', 'changed in the commit'], fields: [] },
+  {
+    title: 'what is being deleted is waited for',
+    observation: live(applied(wanted, { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })),
+    gives: ['refuse', 'ConfigMap prod/settings is being deleted; it is made again when it is gone', 'transport/gone'],
+  },
+  {
+    title: 'a cluster that cannot be asked is a refusal with its own fault',
+    observation: { fault: new Fault('transport/unreachable', 'away') },
+    gives: ['refuse', 'away', 'transport/unreachable'],
+  },
+  {
+    title: 'a document of the repository adopts what is there',
+    observation: live(configMap('settings', { a: '1' }, { ...OURS, mine: 'yes' })),
+    owner: REPOSITORY,
+    gives: ['adopt', 'exists and is taken over'],
+  },
+  {
+    title: 'a document of the repository is known again by its stamp',
+    observation: live(applied(wanted)),
+    owner: REPOSITORY,
+    gives: ['keep', 'as it should be'],
+  },
+  {
+    title: 'an object of ours without a stamp, as KubeVela wrote it, is updated',
+    observation: live(wanted),
+    gives: ['update', 'changed in the commit'],
+    fields: [],
+  },
 ];
 
 describe('the decision about one object', () => {
@@ -84,7 +217,10 @@ describe('the decision about one object', () => {
     const change = decide(wantedOf(two), live(applied(two, { data: { a: 'theirs', b: '2' } })), SHOP, leftToOthers);
     assert.deepEqual(change.wanted?.object['data'], { a: 'theirs', b: '1' });
     // It is known again by what the commit says: else every change of the field would look like a new content.
-    assert.equal(change.wanted?.object.metadata.annotations?.['oam.dev/render-hash'], finalForm(wantedOf(two)).object.metadata.annotations?.['oam.dev/render-hash']);
+    assert.equal(
+      change.wanted?.object.metadata.annotations?.['oam.dev/render-hash'],
+      finalForm(wantedOf(two)).object.metadata.annotations?.['oam.dev/render-hash'],
+    );
   });
 
   it('what is sent carries the hash by which it is known again', () => {
@@ -110,7 +246,12 @@ describe('the decision about one object', () => {
 });
 
 describe('a Secret', () => {
-  const secret = (fields: Readonly<Record<string, unknown>>, labels: Readonly<Record<string, string>> = OURS): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key', namespace: 'prod', labels }, ...fields });
+  const secret = (fields: Readonly<Record<string, unknown>>, labels: Readonly<Record<string, string>> = OURS): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'key', namespace: 'prod', labels },
+    ...fields,
+  });
 
   it('is sent as the API server stores it', () => {
     const { object } = finalForm(wantedOf(secret({ stringData: { token: 'tök', n: 1 }, data: { token: 'b2xk', other: 'eA==' } })));
@@ -124,13 +265,20 @@ describe('a Secret', () => {
   });
 
   it('never tells a value, only that it differs', () => {
-    const change = decide(wantedOf(secret({ stringData: { token: 'new-secret-value' } })), live(applied(secret({ data: { token: 'b2xkLXNlY3JldA==' } }))), SHOP);
+    const change = decide(
+      wantedOf(secret({ stringData: { token: 'new-secret-value' } })),
+      live(applied(secret({ data: { token: 'b2xkLXNlY3JldA==' } }))),
+      SHOP,
+    );
     assert.deepEqual([change.action, change.fields], ['update', [{ path: '/data/token' }]]);
   });
 
   it('whose data was taken away tells no value either', () => {
     const change = decide(wantedOf(secret({ stringData: { token: 'new-secret-value' } })), live(secret({}, {})), { ...SHOP, dialect: '1.1' });
-    assert.deepEqual(change.fields.filter((field) => field.path.startsWith('/data')), [{ path: '/data/token' }]);
+    assert.deepEqual(
+      change.fields.filter((field) => field.path.startsWith('/data')),
+      [{ path: '/data/token' }],
+    );
     assert.doesNotMatch(JSON.stringify(change.fields), /new-secret-value|bmV3LXNlY3JldC12YWx1ZQ/);
   });
 
@@ -146,7 +294,8 @@ describe('our stamp', () => {
     ['counts when we manage a field', [{ manager: 'kubectl' }, { manager: 'lateen' }], true],
     ['does not count when it was copied with the object', [{ manager: 'kubectl' }], false],
     ['counts where managed fields are not told', undefined, true],
-  ] as const) it(title, () => assert.equal(isStamped({ ...stamped, metadata: { ...stamped.metadata, managedFields } }), expected));
+  ] as const)
+    it(title, () => assert.equal(isStamped({ ...stamped, metadata: { ...stamped.metadata, managedFields } }), expected));
 
   it('is no difference to tell of', () => {
     assert.deepEqual(changedFields(finalForm(wantedOf(wanted)), { ...wanted, metadata: { ...wanted.metadata, annotations: {} } }), []);

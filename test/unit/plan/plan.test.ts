@@ -23,13 +23,36 @@ interface RecordSetting {
 
 function recordOf(name: string, { instance = '', tracked = [], status, trackerInstance }: RecordSetting = {}): ApplicationRecord {
   return {
-    namespace: 'prod', name, revisions: [], journal: null,
-    application: instance === null ? null : { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, namespace: 'prod', annotations: { 'lateen.dev/instance': instance } }, ...(status === undefined ? {} : { status }) },
-    trackers: tracked.length === 0 && trackerInstance === undefined ? [] : [{ apiVersion: 'core.oam.dev/v1beta1', kind: 'ResourceTracker', metadata: { name: `${name}-v1-prod`, labels: trackerInstance === undefined ? {} : { 'lateen.dev/instance': trackerInstance } }, spec: { managedResources: managedResources(tracked) } }],
+    namespace: 'prod',
+    name,
+    revisions: [],
+    journal: null,
+    application:
+      instance === null
+        ? null
+        : {
+            apiVersion: 'core.oam.dev/v1beta1',
+            kind: 'Application',
+            metadata: { name, namespace: 'prod', annotations: { 'lateen.dev/instance': instance } },
+            ...(status === undefined ? {} : { status }),
+          },
+    trackers:
+      tracked.length === 0 && trackerInstance === undefined
+        ? []
+        : [
+            {
+              apiVersion: 'core.oam.dev/v1beta1',
+              kind: 'ResourceTracker',
+              metadata: { name: `${name}-v1-prod`, labels: trackerInstance === undefined ? {} : { 'lateen.dev/instance': trackerInstance } },
+              spec: { managedResources: managedResources(tracked) },
+            },
+          ],
   };
 }
-const recordsOf = (...records: readonly ApplicationRecord[]): ReadonlyMap<string, ApplicationRecord> => new Map(records.map((record) => [`${record.namespace}/${record.name}`, record]));
-const applicationDocument = (name: string, namespace: string | null = 'prod'): Catalog['applications'][number] => documentOf({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, ...(namespace === null ? {} : { namespace }) } });
+const recordsOf = (...records: readonly ApplicationRecord[]): ReadonlyMap<string, ApplicationRecord> =>
+  new Map(records.map((record) => [`${record.namespace}/${record.name}`, record]));
+const applicationDocument = (name: string, namespace: string | null = 'prod'): Catalog['applications'][number] =>
+  documentOf({ apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name, ...(namespace === null ? {} : { namespace }) } });
 const brokenOf = (kind: string, namespace: string, name: string): Broken => ({ kind, namespace, name, origin: { path: 'x.yaml', line: 1, column: 1 } });
 const namesOf = (records: readonly ApplicationRecord[]): string[] => records.map((record) => record.name);
 
@@ -47,7 +70,12 @@ describe('applications that leave', () => {
   for (const [title, more, expected] of CASES) it(title, () => assert.deepEqual(namesOf(leavingRecords(records, catalogOf(more), '')), expected));
 
   it('are of our instance only', () => {
-    const all = recordsOf(recordOf('a', { instance: 'north' }), recordOf('b', { instance: 'south' }), recordOf('c', { instance: null }), recordOf('d', { instance: '' }));
+    const all = recordsOf(
+      recordOf('a', { instance: 'north' }),
+      recordOf('b', { instance: 'south' }),
+      recordOf('c', { instance: null }),
+      recordOf('d', { instance: '' }),
+    );
     assert.deepEqual(namesOf(leavingRecords(all, catalogOf(), 'north')), ['a']);
     assert.deepEqual(namesOf(leavingRecords(all, catalogOf(), '')), ['d']);
   });
@@ -75,11 +103,21 @@ describe('documents that leave', () => {
     ['are none that are broken', { broken: [brokenOf('ConfigMap', 'prod', 'gone')] }, []],
     ['are none that are broken and say no namespace', { broken: [brokenOf('ConfigMap', '', 'gone')] }, []],
     ['are none while a file cannot be read', { unreadable: [{ path: 'x.yaml', line: 1, column: 1 }] }, []],
-  ] as const) it(title, () => assert.deepEqual(leavingDocuments(tracked, desired, catalogOf(more)).map((entry) => entry.key.name), expected));
+  ] as const)
+    it(title, () =>
+      assert.deepEqual(
+        leavingDocuments(tracked, desired, catalogOf(more)).map((entry) => entry.key.name),
+        expected,
+      ),
+    );
 });
 
 describe('definitions on the hub', () => {
-  const definition = (name: string): KubeObject => ({ apiVersion: 'core.oam.dev/v1beta1', kind: 'TraitDefinition', metadata: { name, namespace: 'vela-system' } });
+  const definition = (name: string): KubeObject => ({
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'TraitDefinition',
+    metadata: { name, namespace: 'vela-system' },
+  });
   const onHub = [definition('mine'), definition('theirs')];
   const tracked = [trackedFor(definition('mine'))];
   for (const [title, more, expected] of [
@@ -88,12 +126,29 @@ describe('definitions on the hub', () => {
     ['that are broken in the repository stay', { broken: [brokenOf('TraitDefinition', 'vela-system', 'mine')] }, ['mine', 'theirs']],
     ['stay while a file cannot be read', { unreadable: [{ path: 'x.yaml', line: 1, column: 1 }] }, ['mine', 'theirs']],
     ['stay where nothing is pruned', { config: { ...CONFIG, prune: false } }, ['mine', 'theirs']],
-  ] as const) it(title, () => assert.deepEqual(stayingDefinitions(onHub, tracked, catalogOf(more)).map((object) => object.metadata.name), expected));
+  ] as const)
+    it(title, () =>
+      assert.deepEqual(
+        stayingDefinitions(onHub, tracked, catalogOf(more)).map((object) => object.metadata.name),
+        expected,
+      ),
+    );
 });
 
 const NO_APPROVALS = approvalsOf([], 0);
-const inputOf = (more: Partial<PlanInput> = {}): PlanInput => ({ desired: { applications: [], objects: [] }, records: new Map(), documents: [], observed: new Map(), approvals: NO_APPROVALS, config: CONFIG, drift: 'any', leaving: [], ...more });
-const told = (item: ApplicationPlan | undefined): readonly string[] => (item?.changes ?? []).map((change) => `${change.action} ${change.key.name}: ${change.reason}`);
+const inputOf = (more: Partial<PlanInput> = {}): PlanInput => ({
+  desired: { applications: [], objects: [] },
+  records: new Map(),
+  documents: [],
+  observed: new Map(),
+  approvals: NO_APPROVALS,
+  config: CONFIG,
+  drift: 'any',
+  leaving: [],
+  ...more,
+});
+const told = (item: ApplicationPlan | undefined): readonly string[] =>
+  (item?.changes ?? []).map((change) => `${change.action} ${change.key.name}: ${change.reason}`);
 const absent = (...objects: readonly KubeObject[]): Map<string, Observation> => new Map(objects.map((object) => [keyText(keyOf(LOCAL, object)), ABSENT]));
 
 describe('the plan', () => {
@@ -114,12 +169,25 @@ describe('the plan', () => {
   ] as const) {
     it(title, () => {
       const object: KubeObject = { ...shop.object, metadata: { ...shop.object.metadata, ...(annotations === undefined ? {} : { annotations }) } };
-      const { applications } = plan(inputOf({ desired: { applications: [{ ...shop, object }], objects: [] }, records: recordsOf(recordOf('shop', { status })), observed: seen(applied(settings)) }), catalogOf());
+      const { applications } = plan(
+        inputOf({
+          desired: { applications: [{ ...shop, object }], objects: [] },
+          records: recordsOf(recordOf('shop', { status })),
+          observed: seen(applied(settings)),
+        }),
+        catalogOf(),
+      );
       assert.equal(applications[0]?.restartsWorkflow, expected);
     });
   }
 
-  const withOld = (more: Partial<PlanInput> = {}): PlanInput => inputOf({ desired: { applications: [shop], objects: [] }, records: recordsOf(recordOf('shop', { tracked: [trackedFor(settings), trackedFor(old)] })), observed: seen(applied(settings), applied(old)), ...more });
+  const withOld = (more: Partial<PlanInput> = {}): PlanInput =>
+    inputOf({
+      desired: { applications: [shop], objects: [] },
+      records: recordsOf(recordOf('shop', { tracked: [trackedFor(settings), trackedFor(old)] })),
+      observed: seen(applied(settings), applied(old)),
+      ...more,
+    });
 
   it('deletes what a new content no longer has', () => {
     assert.deepEqual(told(plan(withOld(), catalogOf()).applications[0]), ['keep settings: as it should be', 'delete old: gone from the commit']);
@@ -140,32 +208,66 @@ describe('the plan', () => {
   });
 
   it('only reports drift where lateen.yaml says so', () => {
-    const input = inputOf({ desired: { applications: [shop], objects: [] }, observed: seen(applied(settings, { data: { a: '9' } })), config: { ...CONFIG, drift: 'report' } });
+    const input = inputOf({
+      desired: { applications: [shop], objects: [] },
+      observed: seen(applied(settings, { data: { a: '9' } })),
+      config: { ...CONFIG, drift: 'report' },
+    });
     assert.deepEqual(told(plan(input, catalogOf()).applications[0]), ['keep settings: drift, only reported']);
   });
 
   it('removes an application that leaves, and documents that nothing asks for', () => {
-    const input = inputOf({ leaving: [recordOf('shop', { tracked: [trackedFor(old)] })], documents: [trackedFor(configMap('note'))], observed: seen(applied(old), applied(configMap('note'))) });
+    const input = inputOf({
+      leaving: [recordOf('shop', { tracked: [trackedFor(old)] })],
+      documents: [trackedFor(configMap('note'))],
+      observed: seen(applied(old), applied(configMap('note'))),
+    });
     const { applications, objects } = plan(input, catalogOf());
-    assert.deepEqual([applications.map((item) => [item.name, told(item)]), told(objects)], [[['shop', ['delete old: its application is gone from the commit']]], ['delete note: gone from the commit']]);
+    assert.deepEqual(
+      [applications.map((item) => [item.name, told(item)]), told(objects)],
+      [[['shop', ['delete old: its application is gone from the commit']]], ['delete note: gone from the commit']],
+    );
   });
 
   it('refuses what nobody has looked at', () => {
     const { applications } = plan(inputOf({ desired: { applications: [shop], objects: [] } }), catalogOf());
-    assert.deepEqual(applications[0]?.changes.map((change) => [change.action, change.fault?.code]), [['refuse', 'transport/unreachable']]);
+    assert.deepEqual(
+      applications[0]?.changes.map((change) => [change.action, change.fault?.code]),
+      [['refuse', 'transport/unreachable']],
+    );
   });
 
   it('is byte-identical in whatever order its input comes (I8)', () => {
-    const apps = ['a', 'b', 'c'].map((name) => applicationOf([wantedOf(configMap(`of-${name}`, { x: name }, { ...OURS, 'app.oam.dev/name': name }))], { name }));
+    const apps = ['a', 'b', 'c'].map((name) =>
+      applicationOf([wantedOf(configMap(`of-${name}`, { x: name }, { ...OURS, 'app.oam.dev/name': name }))], { name }),
+    );
     const records = ['a', 'b', 'z'].map((name) => recordOf(name, { tracked: ['p', 'q', 'r'].map((item) => trackedFor(configMap(`${item}-${name}`))) }));
-    const observed = [...seen(...records.flatMap((record) => ['p', 'q', 'r'].map((item) => applied(configMap(`${item}-${record.name}`, {}, { ...OURS, 'app.oam.dev/name': record.name }))))), ...absent(...apps.flatMap((app) => app.components.get('web')?.objects.map((item) => item.object) ?? []))];
+    const observed = [
+      ...seen(
+        ...records.flatMap((record) =>
+          ['p', 'q', 'r'].map((item) => applied(configMap(`${item}-${record.name}`, {}, { ...OURS, 'app.oam.dev/name': record.name }))),
+        ),
+      ),
+      ...absent(...apps.flatMap((app) => app.components.get('web')?.objects.map((item) => item.object) ?? [])),
+    ];
     const made = (turn: <T>(list: readonly T[]) => readonly T[]): string => {
-      const input = inputOf({ desired: { applications: turn(apps), objects: [] }, records: recordsOf(...turn(records)), observed: new Map(turn(observed)), leaving: turn(records.filter((record) => record.name === 'z')) });
+      const input = inputOf({
+        desired: { applications: turn(apps), objects: [] },
+        records: recordsOf(...turn(records)),
+        observed: new Map(turn(observed)),
+        leaving: turn(records.filter((record) => record.name === 'z')),
+      });
       return stableStringify(plan(input, catalogOf()));
     };
     const straight = made((list) => list);
-    assert.equal(made((list) => list.toReversed()), straight);
-    assert.equal(made((list) => [...list.slice(1), ...list.slice(0, 1)]), straight);
+    assert.equal(
+      made((list) => list.toReversed()),
+      straight,
+    );
+    assert.equal(
+      made((list) => [...list.slice(1), ...list.slice(0, 1)]),
+      straight,
+    );
     assert.equal(straight.match(/"action":"delete"/g)?.length, 9);
   });
 });

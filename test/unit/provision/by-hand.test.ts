@@ -13,7 +13,10 @@ async function assertSameAgain(ground: Ground, what: string): Promise<void> {
   await ground.settle();
   const { clusters, vpcs, vswitches } = ground.cloud.state();
   assert.deepEqual([clusters.length, vpcs.length, vswitches.length], [1, 1, 3], what);
-  assert.ok([...clusters, ...vpcs, ...vswitches].every(({ state }) => state === 'running' || state === 'Available'), what);
+  assert.ok(
+    [...clusters, ...vpcs, ...vswitches].every(({ state }) => state === 'running' || state === 'Available'),
+    what,
+  );
   assert.equal(ground.state(), 'Available', what);
   assert.equal(connection(ground)['name'], 'poc-01', what);
 }
@@ -25,10 +28,19 @@ test('the object goes at once, and says what stays', async () => {
   await deleteByHand(ground);
   const turn = await ground.turn();
   const [cluster] = ground.cloud.state().clusters;
-  assert.match(turn.message, new RegExp(`deleted without an Approval: the object goes, cluster ${cluster?.id} and VPC vpc-\\w+ stay in the cloud, and are found`));
+  assert.match(
+    turn.message,
+    new RegExp(`deleted without an Approval: the object goes, cluster ${cluster?.id} and VPC vpc-\\w+ stay in the cloud, and are found`),
+  );
   assert.equal(ground.hub.configuration(), undefined);
   assert.equal(connection(ground)['name'], 'poc-01');
-  assert.deepEqual(ground.cloud.state().calls.slice(calls.length).filter(({ action }) => action.startsWith('Delete')), []);
+  assert.deepEqual(
+    ground.cloud
+      .state()
+      .calls.slice(calls.length)
+      .filter(({ action }) => action.startsWith('Delete')),
+    [],
+  );
   await assertSameAgain(ground, 'again');
 });
 
@@ -39,7 +51,9 @@ test('at any effect on the way up', async () => {
     for (let index = 1; index <= whole.effects.length; index++) {
       await using ground = await openGround();
       let count = 0;
-      ground[when] = () => { if (++count === index) throw new Killed(); };
+      ground[when] = () => {
+        if (++count === index) throw new Killed();
+      };
       await ground.settle();
       ground[when] = () => {};
       ground.restart();
@@ -66,13 +80,19 @@ test('an Approval that comes after the deletion by hand still counts while the o
   await deleteApproved(ground);
   await ground.settle();
   assert.equal(ground.hub.configuration(), undefined);
-  assert.deepEqual([...ground.cloud.state().vpcs, ...ground.cloud.state().vswitches].filter(({ state }) => state !== 'gone'), []);
+  assert.deepEqual(
+    [...ground.cloud.state().vpcs, ...ground.cloud.state().vswitches].filter(({ state }) => state !== 'gone'),
+    [],
+  );
 });
 
 test('a mark speaks of the deletion that follows it, not of one long after', () => {
   const key = { cluster: 'local', apiVersion: 'terraform.core.oam.dev/v1beta2', kind: 'Configuration', namespace: 'vela-system', name: 'ack-worker' };
   const nowMs = Date.parse('2026-01-02T03:04:05Z');
-  const deleted = (annotations: Readonly<Record<string, string>>, minutes: number) => ({ ...configuration(), metadata: { ...configuration().metadata, annotations, deletionTimestamp: timeText(nowMs + minutes * 60_000) } });
+  const deleted = (annotations: Readonly<Record<string, string>>, minutes: number) => ({
+    ...configuration(),
+    metadata: { ...configuration().metadata, annotations, deletionTimestamp: timeText(nowMs + minutes * 60_000) },
+  });
   const mark = { ...deletionMark(key, nowMs) };
   assert.equal(isDeletionApproved(deleted(mark, 0)), true);
   assert.equal(isDeletionApproved(deleted(mark, -30)), true, 'deleted by hand before');

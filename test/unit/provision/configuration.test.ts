@@ -15,7 +15,8 @@ const asked = (ground: Ground): number => ground.cloud.state().calls.filter(({ a
 function assertNoSecrets(ground: Ground): void {
   const { accessKeyId, accessKeySecret, securityToken = '' } = ground.cloud.credentials;
   const text = [...ground.said, ...ground.effects].join('\n');
-  for (const secret of [accessKeyId, accessKeySecret, securityToken, connection(ground)['client_key'] ?? '', connection(ground)['client_cert'] ?? '']) if (secret !== '') assert.ok(!text.includes(secret), 'a secret was told');
+  for (const secret of [accessKeyId, accessKeySecret, securityToken, connection(ground)['client_key'] ?? '', connection(ground)['client_cert'] ?? ''])
+    if (secret !== '') assert.ok(!text.includes(secret), 'a secret was told');
 }
 
 test('a Configuration becomes a network, a cluster and a connection Secret', async () => {
@@ -23,10 +24,20 @@ test('a Configuration becomes a network, a cluster and a connection Secret', asy
   const turn = await ground.settle();
   assert.deepEqual(turn, { retryAfterMs: null, changed: true, message: '', fault: null });
   const { clusters, vpcs, vswitches } = ground.cloud.state();
-  assert.deepEqual(clusters.map(({ name, state }) => [name, state]), [['poc-01', 'running']]);
-  assert.deepEqual(vpcs.map(({ name }) => name), ['tf-k8s-vpc']);
-  assert.deepEqual(vswitches.map(({ name }) => name), ['tf-k8s-vsw-01', 'tf-k8s-vsw-02', 'tf-k8s-vsw-03']);
-  for (const { tags } of [...clusters, ...vpcs, ...vswitches]) assert.equal(tags['lateen.dev/configuration'], '3f1c2c6e-0a51-4f0e-9a44-5a3a0e1f7c11.vela-system.ack-worker');
+  assert.deepEqual(
+    clusters.map(({ name, state }) => [name, state]),
+    [['poc-01', 'running']],
+  );
+  assert.deepEqual(
+    vpcs.map(({ name }) => name),
+    ['tf-k8s-vpc'],
+  );
+  assert.deepEqual(
+    vswitches.map(({ name }) => name),
+    ['tf-k8s-vsw-01', 'tf-k8s-vsw-02', 'tf-k8s-vsw-03'],
+  );
+  for (const { tags } of [...clusters, ...vpcs, ...vswitches])
+    assert.equal(tags['lateen.dev/configuration'], '3f1c2c6e-0a51-4f0e-9a44-5a3a0e1f7c11.vela-system.ack-worker');
   const status = ground.hub.configuration()?.['status'] as Record<string, unknown>;
   assert.equal(status['state'], 'Available');
   assert.equal(status['message'], 'Cloud resources are deployed and ready to use.');
@@ -36,12 +47,16 @@ test('a Configuration becomes a network, a cluster and a connection Secret', asy
   assertNoSecrets(ground);
 });
 
-test('the connection Secret has the module\'s six keys: the certificates are the kubeconfig\'s own text, base64 in themselves', async () => {
+test("the connection Secret has the module's six keys: the certificates are the kubeconfig's own text, base64 in themselves", async () => {
   await using ground = await openGround();
   await ground.settle();
   const secret = ground.hub.objects.get('Secret/vela-system/ack-conn') as KubeObject;
   assert.equal(secret['type'], 'Opaque');
-  assert.deepEqual(secret.metadata.labels, { 'terraform.core.oam.dev/created-by': 'terraform-controller', 'terraform.core.oam.dev/owned-by': 'ack-worker', 'terraform.core.oam.dev/owned-namespace': 'vela-system' });
+  assert.deepEqual(secret.metadata.labels, {
+    'terraform.core.oam.dev/created-by': 'terraform-controller',
+    'terraform.core.oam.dev/owned-by': 'ack-worker',
+    'terraform.core.oam.dev/owned-namespace': 'vela-system',
+  });
   const values = connection(ground);
   assert.deepEqual(Object.keys(values).sort(), ['api_server_internet', 'client_cert', 'client_key', 'cluster_ca_cert', 'kubeconfig', 'name']);
   assert.equal(values['name'], 'poc-01');
@@ -87,7 +102,9 @@ for (const fault of [{ kind: 'server-error', body: 'html' }, { kind: 'server-err
     await using ground = await openGround();
     ground.cloud.faults.add({ ...fault, action: 'CreateCluster' });
     const times: number[] = [];
-    ground.before = (effect) => { if (effect === 'cloud cluster poc-01') times.push(ground.nowMs); };
+    ground.before = (effect) => {
+      if (effect === 'cloud cluster poc-01') times.push(ground.nowMs);
+    };
     await ground.settle();
     assert.equal(ground.state(), 'Available');
     assert.equal(times.length, 2);
@@ -111,7 +128,9 @@ test('a refusal of the creation is certain: it is asked for again without a wait
   await using ground = await openGround();
   ground.cloud.faults.add({ kind: 'throttle', action: 'CreateCluster', retryAfterMs: 4_000 });
   const times: number[] = [];
-  ground.before = (effect) => { if (effect === 'cloud cluster poc-01') times.push(ground.nowMs); };
+  ground.before = (effect) => {
+    if (effect === 'cloud cluster poc-01') times.push(ground.nowMs);
+  };
   await ground.settle();
   assert.equal(ground.state(), 'Available');
   assert.equal((times[1] ?? 0) - (times[0] ?? 0), 4_000);
@@ -119,7 +138,16 @@ test('a refusal of the creation is certain: it is asked for again without a wait
 
 test('throttling and failing gateways on any call are waited out', async () => {
   await using ground = await openGround();
-  for (const action of ['DescribeClustersV1', 'CreateVpc', 'DescribeVpcs', 'CreateVSwitch', 'DescribeVSwitches', 'DescribeClusterDetail', 'DescribeTaskInfo', 'DescribeClusterUserKubeconfig']) {
+  for (const action of [
+    'DescribeClustersV1',
+    'CreateVpc',
+    'DescribeVpcs',
+    'CreateVSwitch',
+    'DescribeVSwitches',
+    'DescribeClusterDetail',
+    'DescribeTaskInfo',
+    'DescribeClusterUserKubeconfig',
+  ]) {
     ground.cloud.faults.add({ kind: 'throttle', action });
     ground.cloud.faults.add({ kind: 'server-error', action, body: 'html' });
     ground.cloud.faults.add({ kind: 'lose-answer', action });
@@ -143,7 +171,7 @@ test('trouble that does not pass is told as a fault, and passes when it does', a
   assert.equal(ground.state(), 'Available');
 });
 
-test('a cluster that could not be made is kept, with the cloud\'s own words, and no second one is made', async () => {
+test("a cluster that could not be made is kept, with the cloud's own words, and no second one is made", async () => {
   await using ground = await openGround();
   ground.cloud.faults.add({ kind: 'fail-creation', code: 'Instance.NoStock', message: 'There is no such machine left.' });
   const turn = await ground.settle();
@@ -155,7 +183,7 @@ test('a cluster that could not be made is kept, with the cloud\'s own words, and
   assert.equal(asked(ground), 1);
 });
 
-test('a quota is told with the cloud\'s words, and tried again slowly', async () => {
+test("a quota is told with the cloud's words, and tried again slowly", async () => {
   await using ground = await openGround();
   ground.cloud.faults.add({ kind: 'quota', action: 'CreateCluster', times: 2 });
   const turn = await ground.settle();
@@ -194,7 +222,9 @@ test('wrong, unknown and expired credentials are told, and nothing of them is', 
 
 test('a token that expires in the middle stops it, a renewed one lets it go on', async () => {
   await using ground = await openGround();
-  ground.before = (effect) => { if (effect === 'cloud cluster poc-01') ground.cloud.faults.add({ kind: 'expire-credentials' }); };
+  ground.before = (effect) => {
+    if (effect === 'cloud cluster poc-01') ground.cloud.faults.add({ kind: 'expire-credentials' });
+  };
   const turn = await ground.settle();
   assert.equal(turn.fault?.code, 'provision/credentials');
   assert.match(turn.message, /Expired/);
@@ -217,16 +247,24 @@ test('what is missing on the hub is named, and waited for', async () => {
   ground.hub.put(provider);
   ground.hub.objects.delete('Secret/vela-system/alibaba-account-creds');
   const second = await ground.turn();
-  assert.match(second.message, /^Secret vela-system\/alibaba-account-creds, which Provider default\/default names, is not there: give the daemon ALICLOUD_ACCESS_KEY/);
+  assert.match(
+    second.message,
+    /^Secret vela-system\/alibaba-account-creds, which Provider default\/default names, is not there: give the daemon ALICLOUD_ACCESS_KEY/,
+  );
   assert.equal(second.fault?.code, 'provision/credentials', 'somebody has to act');
-  ground.hub.put({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'alibaba-account-creds', namespace: 'vela-system' }, data: { credentials: Buffer.from('accessKeyID: LTAI5tSomething\n').toString('base64') } });
+  ground.hub.put({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'alibaba-account-creds', namespace: 'vela-system' },
+    data: { credentials: Buffer.from('accessKeyID: LTAI5tSomething\n').toString('base64') },
+  });
   const third = await ground.turn();
   assert.equal(third.fault?.code, 'provision/credentials');
   assert.match(third.message, /has no accessKeySecret$/);
   assert.equal(ground.cloud.state().calls.length, 0);
 });
 
-test('a zone that is not in the Provider\'s region is refused before anything is made', async () => {
+test("a zone that is not in the Provider's region is refused before anything is made", async () => {
   await using ground = await openGround(configuration({ zone_id: 'cn-beijing-a' }));
   const turn = await ground.settle();
   assert.equal(turn.fault?.code, 'provision/refused');
@@ -271,7 +309,22 @@ test('two clusters with the tag are named, and nothing is done', async () => {
   const cloud = await ground.openCloud(login);
   const { clusters } = ground.cloud.state();
   const { vpcId = '', vswitchIds = [], tags = {} } = clusters[0] ?? {};
-  await cloud.createCluster({ name: 'twin', version: '1.20.4-aliyun.1', tags, vpcId, vswitchIds, podCidr: '172.21.0.0/16', serviceCidr: '172.22.0.0/20', nodeCidrMask: 24, isNatWanted: false, proxyMode: 'ipvs', nodePool: { name: 'n', size: 0, instanceTypes: ['ecs.c6.xlarge'], cpuPolicy: 'none', isMonitored: false } }, new AbortController().signal);
+  await cloud.createCluster(
+    {
+      name: 'twin',
+      version: '1.20.4-aliyun.1',
+      tags,
+      vpcId,
+      vswitchIds,
+      podCidr: '172.21.0.0/16',
+      serviceCidr: '172.22.0.0/20',
+      nodeCidrMask: 24,
+      isNatWanted: false,
+      proxyMode: 'ipvs',
+      nodePool: { name: 'n', size: 0, instanceTypes: ['ecs.c6.xlarge'], cpuPolicy: 'none', isMonitored: false },
+    },
+    new AbortController().signal,
+  );
   ground.hub.objects.delete('Configuration/vela-system/ack-worker');
   ground.hub.put(configuration());
   const turn = await ground.settle();
@@ -318,14 +371,22 @@ test('a Secret of the name that belongs to something else is not overwritten', a
 test('what terraform-controller has taken, or could take, is left alone', async () => {
   await using ground = await openGround();
   assert.equal(ground.controller().isMine({ ...configuration(), metadata: { ...configuration().metadata, finalizers: [TERRAFORM_FINALIZER] } }), false);
-  ground.hub.put({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'terraform-controller', namespace: 'vela-system' }, status: { readyReplicas: 1 } });
+  ground.hub.put({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'terraform-controller', namespace: 'vela-system' },
+    status: { readyReplicas: 1 },
+  });
   const turn = await ground.turn();
   assert.match(turn.message, /terraform-controller runs in vela-system/);
   assert.deepEqual([turn.fault, turn.changed, ground.effects], [null, false, []]);
 });
 
-test('a Configuration of another kind that Lateen delivered is reported; a stranger\'s is nobody\'s business', async () => {
-  const other: KubeObject = { ...configuration({}, { hcl: 'resource "alicloud_oss_bucket" "b" {\n}\n' }), metadata: { name: 'ack-worker', namespace: 'vela-system', labels: { 'app.oam.dev/name': 'bucket', 'workload.oam.dev/type': 'alibaba-oss' } } };
+test("a Configuration of another kind that Lateen delivered is reported; a stranger's is nobody's business", async () => {
+  const other: KubeObject = {
+    ...configuration({}, { hcl: 'resource "alicloud_oss_bucket" "b" {\n}\n' }),
+    metadata: { name: 'ack-worker', namespace: 'vela-system', labels: { 'app.oam.dev/name': 'bucket', 'workload.oam.dev/type': 'alibaba-oss' } },
+  };
   await using ground = await openGround(other);
   assert.equal(ground.controller().isMine(other), true);
   assert.equal(ground.controller().isMine({ ...other, metadata: { name: 'x', namespace: 'y' } }), false);

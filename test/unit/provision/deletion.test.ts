@@ -14,9 +14,18 @@ test('cluster, vSwitches, VPC, Secret and object go in this order', async () => 
   ground.effects.length = 0;
   await deleteApproved(ground);
   await ground.settle();
-  assert.deepEqual(ground.effects.filter((effect) => !effect.startsWith('status ')).map((effect) => effect.replace(/ \(.*\)| v(?:sw|pc)-.*/g, '')), [
-    'cloud deletion of cluster poc-01', 'cloud deletion of vSwitch', 'cloud deletion of vSwitch', 'cloud deletion of vSwitch', 'cloud deletion of VPC', 'delete Secret vela-system/ack-conn', 'system Configuration vela-system/ack-worker',
-  ]);
+  assert.deepEqual(
+    ground.effects.filter((effect) => !effect.startsWith('status ')).map((effect) => effect.replace(/ \(.*\)| v(?:sw|pc)-.*/g, '')),
+    [
+      'cloud deletion of cluster poc-01',
+      'cloud deletion of vSwitch',
+      'cloud deletion of vSwitch',
+      'cloud deletion of vSwitch',
+      'cloud deletion of VPC',
+      'delete Secret vela-system/ack-conn',
+      'system Configuration vela-system/ack-worker',
+    ],
+  );
   assert.deepEqual(left(ground), []);
   assert.equal(ground.hub.configuration(), undefined);
   assert.ok(ground.said.some((text) => /cluster poc-01 \(c\w+\) is being deleted/.test(text)));
@@ -54,7 +63,9 @@ test('a cloud that fails on the way down is waited out', async () => {
 test('a creation with an unknown outcome is looked up for the whole window before the object goes', async () => {
   await using ground = await openGround();
   ground.cloud.faults.add({ kind: 'server-error', action: 'CreateCluster' });
-  ground.after = (effect) => { if (effect === 'cloud VPC tf-k8s-vpc') ground.cloud.state(); };
+  ground.after = (effect) => {
+    if (effect === 'cloud VPC tf-k8s-vpc') ground.cloud.state();
+  };
   for (let turns = 0; turns < 20 && !ground.effects.includes('cloud cluster poc-01'); turns++) ground.nowMs += (await ground.turn()).retryAfterMs ?? 0;
   const from = ground.nowMs;
   await deleteApproved(ground);

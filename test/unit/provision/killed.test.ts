@@ -14,7 +14,9 @@ function assertWhole(ground: Ground, what: string): void {
 /** Dies right before or right after the effect of this number, then begins anew. */
 async function dieAt(ground: Ground, index: number, when: 'before' | 'after'): Promise<void> {
   let count = 0;
-  const die = (): void => { if (++count === index) throw new Killed(); };
+  const die = (): void => {
+    if (++count === index) throw new Killed();
+  };
   ground[when] = die;
   await ground.settle();
   ground[when] = () => {};
@@ -48,7 +50,11 @@ for (const when of ['before', 'after'] as const) {
       await down(ground);
       await dieAt(ground, index, when);
       const { clusters, vpcs, vswitches } = ground.cloud.state();
-      assert.deepEqual([...clusters, ...vpcs, ...vswitches].filter(({ state }) => state !== 'gone'), [], `${when} ${whole.effects[index - 1]}`);
+      assert.deepEqual(
+        [...clusters, ...vpcs, ...vswitches].filter(({ state }) => state !== 'gone'),
+        [],
+        `${when} ${whole.effects[index - 1]}`,
+      );
       assert.equal(ground.hub.configuration(), undefined);
       assert.equal(ground.hub.objects.has('Secret/vela-system/ack-conn'), false);
     }
@@ -81,7 +87,9 @@ test('another process that has a turn right before any effect makes no second cl
 
 test('the object made again by hand, with another uid, in the middle of the creation finds the cluster', async () => {
   await using ground = await openGround();
-  ground.after = (effect) => { if (effect === 'cloud cluster poc-01') throw new Killed(); };
+  ground.after = (effect) => {
+    if (effect === 'cloud cluster poc-01') throw new Killed();
+  };
   await ground.settle();
   ground.after = () => {};
   ground.hub.objects.delete('Configuration/vela-system/ack-worker');
@@ -93,10 +101,16 @@ test('the object made again by hand, with another uid, in the middle of the crea
 
 test('an intent that somebody made unreadable is waited out, not ignored', async () => {
   await using ground = await openGround();
-  ground.before = (effect) => { if (effect === 'cloud cluster poc-01') throw new Killed(); };
+  ground.before = (effect) => {
+    if (effect === 'cloud cluster poc-01') throw new Killed();
+  };
   await ground.settle();
   ground.before = () => {};
-  await ground.hub.patch({ apiVersion: 'terraform.core.oam.dev/v1beta2', kind: 'Configuration', namespace: 'vela-system', name: 'ack-worker' }, { metadata: { annotations: { 'lateen.dev/cloud-intent': '{' } } }, never);
+  await ground.hub.patch(
+    { apiVersion: 'terraform.core.oam.dev/v1beta2', kind: 'Configuration', namespace: 'vela-system', name: 'ack-worker' },
+    { metadata: { annotations: { 'lateen.dev/cloud-intent': '{' } } },
+    never,
+  );
   ground.restart();
   const from = ground.nowMs;
   await ground.settle();

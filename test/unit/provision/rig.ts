@@ -18,14 +18,16 @@ export const POLL_MS = 10_000;
 export const WINDOW_MS = 600_000;
 export const never = new AbortController().signal;
 
-const definition = parseYaml(await readFile(join(import.meta.dirname, '../../../daemon/render/definitions/1.1/alibaba-ack.yaml'), 'utf8'), 'alibaba-ack.yaml').value as Record<string, any>;
+const definition = parseYaml(await readFile(join(import.meta.dirname, '../../../daemon/render/definitions/1.1/alibaba-ack.yaml'), 'utf8'), 'alibaba-ack.yaml')
+  .value as Record<string, any>;
 /** The text of our own definition `alibaba-ack`. */
 export const HCL: string = definition['spec'].schematic.terraform.configuration;
 
 /** A Configuration as a component of type alibaba-ack gives it. */
 export function configuration(variable: Record<string, unknown> = {}, spec: Record<string, unknown> = {}): KubeObject {
   return {
-    apiVersion: 'terraform.core.oam.dev/v1beta2', kind: 'Configuration',
+    apiVersion: 'terraform.core.oam.dev/v1beta2',
+    kind: 'Configuration',
     metadata: { name: 'ack-worker', namespace: 'vela-system', labels: { 'app.oam.dev/name': 'managed-cluster', 'workload.oam.dev/type': 'alibaba-ack' } },
     spec: { hcl: HCL, variable, writeConnectionSecretToRef: { name: 'ack-conn', namespace: 'vela-system' }, ...spec },
   };
@@ -57,18 +59,27 @@ export function memoryHub(): MemoryHub {
     put: (object) => {
       const key = keyOf({ kind: object.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' });
       const live = objects.get(key);
-      store(key, { ...object, ...(live === undefined ? {} : { status: live['status'] }), metadata: { ...live?.metadata, ...object.metadata, generation: (live?.metadata.generation ?? 0) + 1 } });
+      store(key, {
+        ...object,
+        ...(live === undefined ? {} : { status: live['status'] }),
+        metadata: { ...live?.metadata, ...object.metadata, generation: (live?.metadata.generation ?? 0) + 1 },
+      });
     },
     configuration: () => objects.get('Configuration/vela-system/ack-worker'),
-    get: (target) => Promise.resolve(target.apiVersion.startsWith('terraform') && target.kind === 'Configuration' && target.apiVersion.endsWith('v1beta1') ? null : (find(target) ?? null)),
+    get: (target) =>
+      Promise.resolve(
+        target.apiVersion.startsWith('terraform') && target.kind === 'Configuration' && target.apiVersion.endsWith('v1beta1') ? null : (find(target) ?? null),
+      ),
     list: () => Promise.resolve([...objects.values()]),
-    apply: (object) => Promise.resolve(store(keyOf({ kind: object.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' }), object)),
+    apply: (object) =>
+      Promise.resolve(store(keyOf({ kind: object.kind, namespace: object.metadata.namespace ?? '', name: object.metadata.name ?? '' }), object)),
     patch: (target, body, _signal, subresource) => {
       const live = find(target);
       if (live === undefined) return Promise.reject(new Fault('transport/gone', 'not there'));
       const wanted = isRecord(body['metadata']) ? body['metadata']['resourceVersion'] : undefined;
       if (wanted !== undefined && wanted !== live.metadata.resourceVersion) return Promise.reject(new Fault('transport/conflict', 'changed'));
-      const part = subresource === 'status' ? { status: body['status'] ?? null } : Object.fromEntries(Object.entries(body).filter(([field]) => field !== 'status'));
+      const part =
+        subresource === 'status' ? { status: body['status'] ?? null } : Object.fromEntries(Object.entries(body).filter(([field]) => field !== 'status'));
       return Promise.resolve(store(keyOf(target), mergePatch(live as unknown as Json, part) as unknown as KubeObject));
     },
     remove: (target) => {
@@ -134,12 +145,20 @@ export async function openGround(object: KubeObject | null = configuration(), op
     },
   };
   const cloud = await startCloud({ planes: false, createMs: 60_000, deleteMs: 20_000, networkMs: 1_000, ...options, now: () => ground.nowMs });
-  const make = (): Controller => configurationController({ hub, effects, clock, redactor, openCloud: (login) => ground.openCloud(login), pollMs: POLL_MS, outcomeWindowMs: WINDOW_MS });
+  const make = (): Controller =>
+    configurationController({ hub, effects, clock, redactor, openCloud: (login) => ground.openCloud(login), pollMs: POLL_MS, outcomeWindowMs: WINDOW_MS });
   let controller: Controller | null = null;
   const status = (): Readonly<Record<string, unknown>> => record(hub.configuration()?.['status']);
   const state = (field: string): string => String(status()[field] ?? '');
   const ground: Ground = {
-    cloud, hub, effects: [], said: [], redactor, nowMs: Date.parse('2026-01-02T03:04:05Z'), before: () => {}, after: () => {},
+    cloud,
+    hub,
+    effects: [],
+    said: [],
+    redactor,
+    nowMs: Date.parse('2026-01-02T03:04:05Z'),
+    before: () => {},
+    after: () => {},
     openCloud: openAlibaba({ endpoint: `http://${cloud.endpoint}`, clock }),
     controller: () => (controller ??= make()),
     restart: () => {
@@ -166,16 +185,34 @@ export async function openGround(object: KubeObject | null = configuration(), op
     [Symbol.asyncDispose]: () => cloud.stop(),
   };
   hub.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: '3f1c2c6e-0a51-4f0e-9a44-5a3a0e1f7c11' } });
-  hub.put({ apiVersion: 'terraform.core.oam.dev/v1beta1', kind: 'Provider', metadata: { name: 'default', namespace: 'default' }, spec: { provider: 'alibaba', region: 'cn-hongkong', credentials: { source: 'Secret', secretRef: { namespace: 'vela-system', name: 'alibaba-account-creds', key: 'credentials' } } } });
+  hub.put({
+    apiVersion: 'terraform.core.oam.dev/v1beta1',
+    kind: 'Provider',
+    metadata: { name: 'default', namespace: 'default' },
+    spec: {
+      provider: 'alibaba',
+      region: 'cn-hongkong',
+      credentials: { source: 'Secret', secretRef: { namespace: 'vela-system', name: 'alibaba-account-creds', key: 'credentials' } },
+    },
+  });
   putCredentials(ground);
   if (object !== null) hub.put(object);
   return ground;
 }
 
 /** Puts the account's keys on the hub, or others. */
-export function putCredentials(ground: Ground, keys: { readonly accessKeyId: string; readonly accessKeySecret: string; readonly securityToken?: string } = ground.cloud.credentials): void {
+export function putCredentials(
+  ground: Ground,
+  keys: { readonly accessKeyId: string; readonly accessKeySecret: string; readonly securityToken?: string } = ground.cloud.credentials,
+): void {
   const text = `accessKeyID: ${keys.accessKeyId}\naccessKeySecret: ${keys.accessKeySecret}\nsecurityToken: ${keys.securityToken ?? ''}\n`;
-  ground.hub.put({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'alibaba-account-creds', namespace: 'vela-system' }, type: 'Opaque', data: { credentials: Buffer.from(text).toString('base64') } });
+  ground.hub.put({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'alibaba-account-creds', namespace: 'vela-system' },
+    type: 'Opaque',
+    data: { credentials: Buffer.from(text).toString('base64') },
+  });
 }
 
 /** Values of the connection Secret in plain text. */

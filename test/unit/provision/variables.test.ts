@@ -10,17 +10,28 @@ import { readHcl } from '../../../daemon/provision/hcl.ts';
 import { EFFECTIVE, isKnown, readWanted, VARIABLES, type Value } from '../../../daemon/provision/variables.ts';
 import { configuration, HCL } from './rig.ts';
 
-const refusal = (pattern: RegExp) => (error: unknown): boolean => error instanceof Fault && error.code === 'provision/refused' && pattern.test(error.message);
+const refusal =
+  (pattern: RegExp) =>
+  (error: unknown): boolean =>
+    error instanceof Fault && error.code === 'provision/refused' && pattern.test(error.message);
 const withHcl = (hcl: string, variable: Record<string, unknown> = {}) => configuration(variable, { hcl });
 const ordered = (variable: Record<string, unknown>) => {
   const { order, ...plan } = planFor(readWanted(configuration(variable)));
   return { ...plan, order: order('vpc-1', ['vsw-1'], {}) };
 };
 
-test('the defaults of the definition give the tutorial\'s cluster', () => {
+test("the defaults of the definition give the tutorial's cluster", () => {
   const plan = planFor(readWanted(configuration()));
   assert.equal(plan.clusterName, 'poc-01');
-  assert.deepEqual(plan.network, { vpcName: 'tf-k8s-vpc', vpcCidr: '10.0.0.0/8', vswitches: [{ name: 'tf-k8s-vsw-01', cidr: '10.1.0.0/16' }, { name: 'tf-k8s-vsw-02', cidr: '10.2.0.0/16' }, { name: 'tf-k8s-vsw-03', cidr: '10.3.0.0/16' }] });
+  assert.deepEqual(plan.network, {
+    vpcName: 'tf-k8s-vpc',
+    vpcCidr: '10.0.0.0/8',
+    vswitches: [
+      { name: 'tf-k8s-vsw-01', cidr: '10.1.0.0/16' },
+      { name: 'tf-k8s-vsw-02', cidr: '10.2.0.0/16' },
+      { name: 'tf-k8s-vsw-03', cidr: '10.3.0.0/16' },
+    ],
+  });
   assert.equal(plan.order('', [], {}).version, '1.20.4-aliyun.1');
 });
 
@@ -36,9 +47,28 @@ test('the published definition asks for the same as ours', (t) => {
 
 /** A value for each variable that is not its default. */
 const OTHERS: Readonly<Record<string, Value>> = {
-  vpc_name: 'other', vpc_cidr: '172.16.0.0/12', vswitch_name_prefix: 'other', vswitch_cidrs: ['10.9.0.0/16'], vswitch_ids: ['vsw-9'], zone_id: 'cn-hongkong-c', number_format: '%03d', k8s_name_prefix: 'other',
-  k8s_version: '1.32.1-aliyun.1', k8s_pod_cidr: '172.30.0.0/16', k8s_service_cidr: '172.31.0.0/20', node_cidr_mask: 26, proxy_mode: 'ipvs', new_nat_gateway: false, k8s_worker_number: 5, worker_instance_types: ['ecs.c9.large'],
-  cpu_policy: 'static', install_cloud_monitor: false, cpu_core_count: 16, memory_size: 64, master_instance_types: ['ecs.c9.large'], enable_ssh: false,
+  vpc_name: 'other',
+  vpc_cidr: '172.16.0.0/12',
+  vswitch_name_prefix: 'other',
+  vswitch_cidrs: ['10.9.0.0/16'],
+  vswitch_ids: ['vsw-9'],
+  zone_id: 'cn-hongkong-c',
+  number_format: '%03d',
+  k8s_name_prefix: 'other',
+  k8s_version: '1.32.1-aliyun.1',
+  k8s_pod_cidr: '172.30.0.0/16',
+  k8s_service_cidr: '172.31.0.0/20',
+  node_cidr_mask: 26,
+  proxy_mode: 'ipvs',
+  new_nat_gateway: false,
+  k8s_worker_number: 5,
+  worker_instance_types: ['ecs.c9.large'],
+  cpu_policy: 'static',
+  install_cloud_monitor: false,
+  cpu_core_count: 16,
+  memory_size: 64,
+  master_instance_types: ['ecs.c9.large'],
+  enable_ssh: false,
 };
 
 test('each variable changes what is asked for, is told to be without effect, or is refused', () => {
@@ -53,7 +83,10 @@ test('each variable changes what is asked for, is told to be without effect, or 
 });
 
 test('a password is refused when it is given, and its default is never sent', () => {
-  assert.throws(() => readWanted(configuration({ password: 'Secret-1' })), (error) => refusal(/"password" is refused/)(error) && !(error as Error).message.includes('Secret-1'));
+  assert.throws(
+    () => readWanted(configuration({ password: 'Secret-1' })),
+    (error) => refusal(/"password" is refused/)(error) && !(error as Error).message.includes('Secret-1'),
+  );
   assert.doesNotMatch(JSON.stringify(ordered({})), /Just4Test/);
 });
 

@@ -28,17 +28,25 @@ suite('a trait that manages the workload', () => {
     const [plain, managed] = [await web(''), await web('{type: takes-over}')];
     const kinds = (component: RenderedComponent | undefined): unknown => component?.objects.map(({ object }) => object.kind);
     assert.deepEqual([kinds(plain), Object.keys(plain?.status ?? {}).length > 0], [['Deployment'], true]);
-    assert.deepEqual([kinds(managed), managed?.status, managed?.objects[0]?.object.metadata.labels?.['trait.oam.dev/manage-workload']], [['ConfigMap'], {}, 'true']);
+    assert.deepEqual(
+      [kinds(managed), managed?.status, managed?.objects[0]?.object.metadata.labels?.['trait.oam.dev/manage-workload']],
+      [['ConfigMap'], {}, 'true'],
+    );
   });
 });
 
 test('objects that are in a cluster already are left to the step that delivers them', async () => {
-  const [shop] = await renderFiles({ 'app.yaml': `apiVersion: core.oam.dev/v1beta1
+  const [shop] = await renderFiles({
+    'app.yaml': `apiVersion: core.oam.dev/v1beta1
 kind: Application
 metadata: {name: shop}
 spec:
   components: [{name: copy, type: ref-objects, properties: {objects: [{resource: configmap, name: base}]}}, {name: web, type: worker, properties: {image: a}}]
   policies: [{name: there, type: topology, properties: {namespace: apps}}]
-` });
-  assert.deepEqual([shop?.diagnostics, shop?.placed.map(({ key }) => `${key.kind} ${key.namespace}/${key.name}`), shop?.steps.map(({ name }) => name)], [[], ['Deployment apps/web'], ['deploy-there']]);
+`,
+  });
+  assert.deepEqual(
+    [shop?.diagnostics, shop?.placed.map(({ key }) => `${key.kind} ${key.namespace}/${key.name}`), shop?.steps.map(({ name }) => name)],
+    [[], ['Deployment apps/web'], ['deploy-there']],
+  );
 });

@@ -4,14 +4,27 @@ import type { Json, JsonObject } from '../../../daemon/model/object.ts';
 import type { ComponentRef } from '../../../daemon/model/plan.ts';
 import { mergeProperties, overrideComponents, patchEnvironment, replicated } from '../../../daemon/render/patch.ts';
 
-const component = (name: string, over: Partial<ComponentRef> = {}): ComponentRef => ({ name, type: 'webservice', properties: { image: 'a' }, traits: [], dependsOn: [], inputs: [], outputs: [], at: ['spec', 'components', 0], replicaKey: '', ...over });
+const component = (name: string, over: Partial<ComponentRef> = {}): ComponentRef => ({
+  name,
+  type: 'webservice',
+  properties: { image: 'a' },
+  traits: [],
+  dependsOn: [],
+  inputs: [],
+  outputs: [],
+  at: ['spec', 'components', 0],
+  replicaKey: '',
+  ...over,
+});
 const said: string[] = [];
 const environment = (components: readonly ComponentRef[], patches: readonly JsonObject[]): readonly ComponentRef[] => {
   said.length = 0;
   return patchEnvironment(components, patches, 'prod', ['p'], (at, message) => void said.push(`${at.join('.')}: ${message}`));
 };
-const override = (components: readonly ComponentRef[], patches: readonly JsonObject[], selector: readonly string[] = []): readonly ComponentRef[] => overrideComponents(components, { components: patches, selector, at: ['o'] });
-const brief = (components: readonly ComponentRef[]): unknown => components.map(({ name, type, properties, traits }) => [name, type, properties, traits.map((trait) => [trait.type, trait.properties])]);
+const override = (components: readonly ComponentRef[], patches: readonly JsonObject[], selector: readonly string[] = []): readonly ComponentRef[] =>
+  overrideComponents(components, { components: patches, selector, at: ['o'] });
+const brief = (components: readonly ComponentRef[]): unknown =>
+  components.map(({ name, type, properties, traits }) => [name, type, properties, traits.map((trait) => [trait.type, trait.properties])]);
 
 suite('properties', () => {
   const both = (base: Json, patch: Json, expected: Json): void => {
@@ -48,14 +61,40 @@ suite('properties', () => {
 
 suite('environments of KubeVela 1.1', () => {
   test('a patch changes properties and traits of the component with its name and type', () => {
-    const web = component('web', { traits: [{ type: 'expose', properties: { port: [80] } }, { type: 'scaler', properties: null }] });
-    const result = environment([web, component('db')], [{ name: 'web', type: 'webservice', properties: { image: 'b' }, traits: [{ type: 'expose', properties: { type: 'LoadBalancer' } }] }]);
-    assert.deepEqual(brief(result), [['web', 'webservice', { image: 'b' }, [['expose', { port: [80], type: 'LoadBalancer' }], ['scaler', null]]], ['db', 'webservice', { image: 'a' }, []]]);
+    const web = component('web', {
+      traits: [
+        { type: 'expose', properties: { port: [80] } },
+        { type: 'scaler', properties: null },
+      ],
+    });
+    const result = environment(
+      [web, component('db')],
+      [{ name: 'web', type: 'webservice', properties: { image: 'b' }, traits: [{ type: 'expose', properties: { type: 'LoadBalancer' } }] }],
+    );
+    assert.deepEqual(brief(result), [
+      [
+        'web',
+        'webservice',
+        { image: 'b' },
+        [
+          ['expose', { port: [80], type: 'LoadBalancer' }],
+          ['scaler', null],
+        ],
+      ],
+      ['db', 'webservice', { image: 'a' }, []],
+    ]);
     assert.deepEqual(said, []);
   });
 
   test('a patch without its component, type or trait is told, and what fits is done', () => {
-    const result = environment([component('web')], [{ name: 'x', type: 'webservice' }, { name: 'web', type: 'worker' }, { name: 'web', type: 'webservice', traits: [{ type: 'expose', properties: {} }], properties: { image: 'c' } }]);
+    const result = environment(
+      [component('web')],
+      [
+        { name: 'x', type: 'webservice' },
+        { name: 'web', type: 'worker' },
+        { name: 'web', type: 'webservice', traits: [{ type: 'expose', properties: {} }], properties: { image: 'c' } },
+      ],
+    );
     assert.deepEqual(said, [
       'p.0.name: failed to patch parameter for env prod: fail to match component x',
       'p.1.type: failed to patch parameter for env prod: fail to match component web',
@@ -65,7 +104,18 @@ suite('environments of KubeVela 1.1', () => {
   });
 
   test('two patches of one component come after each other', () => {
-    assert.deepEqual(brief(environment([component('web')], [{ name: 'web', type: 'webservice', properties: { a: 1 } }, { name: 'web', type: 'webservice', properties: { a: 2, b: 3 } }])), [['web', 'webservice', { image: 'a', a: 2, b: 3 }, []]]);
+    assert.deepEqual(
+      brief(
+        environment(
+          [component('web')],
+          [
+            { name: 'web', type: 'webservice', properties: { a: 1 } },
+            { name: 'web', type: 'webservice', properties: { a: 2, b: 3 } },
+          ],
+        ),
+      ),
+      [['web', 'webservice', { image: 'a', a: 2, b: 3 }, []]],
+    );
   });
 });
 
@@ -73,12 +123,25 @@ suite('overrides of KubeVela 1.10', () => {
   const all = [component('web'), component('webserver', { type: 'worker' }), component('db', { traits: [{ type: 'scaler', properties: { replicas: 1 } }] })];
 
   test('without a name a patch is for every component, or for those of its type', () => {
-    assert.deepEqual(override(all, [{ properties: { x: 1 } }]).map((item) => item.properties), [{ image: 'a', x: 1 }, { image: 'a', x: 1 }, { image: 'a', x: 1 }]);
-    assert.deepEqual(override(all, [{ type: 'worker', properties: { x: 1 } }]).map((item) => item.properties), [{ image: 'a' }, { image: 'a', x: 1 }, { image: 'a' }]);
+    assert.deepEqual(
+      override(all, [{ properties: { x: 1 } }]).map((item) => item.properties),
+      [
+        { image: 'a', x: 1 },
+        { image: 'a', x: 1 },
+        { image: 'a', x: 1 },
+      ],
+    );
+    assert.deepEqual(
+      override(all, [{ type: 'worker', properties: { x: 1 } }]).map((item) => item.properties),
+      [{ image: 'a' }, { image: 'a', x: 1 }, { image: 'a' }],
+    );
   });
 
-  test('a name fits anywhere in a component\'s name, and * fits anything', () => {
-    const hit = (name: string): readonly string[] => override(all, [{ name, properties: { x: 1 } }]).filter((item) => (item.properties as JsonObject)['x'] === 1).map((item) => item.name);
+  test("a name fits anywhere in a component's name, and * fits anything", () => {
+    const hit = (name: string): readonly string[] =>
+      override(all, [{ name, properties: { x: 1 } }])
+        .filter((item) => (item.properties as JsonObject)['x'] === 1)
+        .map((item) => item.name);
     assert.deepEqual(hit('web'), ['web', 'webserver']);
     assert.deepEqual(hit('w*r'), ['webserver']);
     assert.deepEqual(hit('*'), ['web', 'webserver', 'db']);
@@ -86,30 +149,78 @@ suite('overrides of KubeVela 1.10', () => {
   });
 
   test('another type replaces the component in its place, and a new name is added behind', () => {
-    assert.deepEqual(brief(override([component('web'), component('db')], [{ name: 'web', type: 'worker', properties: { cmd: ['x'] } }, { name: 'cache', type: 'worker', properties: {} }])), [['web', 'worker', { cmd: ['x'] }, []], ['db', 'webservice', { image: 'a' }, []], ['cache', 'worker', {}, []]]);
-    assert.deepEqual(override([component('web')], [{ name: '***', type: 'worker' }]).map((item) => item.name), ['web']);
+    assert.deepEqual(
+      brief(
+        override(
+          [component('web'), component('db')],
+          [
+            { name: 'web', type: 'worker', properties: { cmd: ['x'] } },
+            { name: 'cache', type: 'worker', properties: {} },
+          ],
+        ),
+      ),
+      [
+        ['web', 'worker', { cmd: ['x'] }, []],
+        ['db', 'webservice', { image: 'a' }, []],
+        ['cache', 'worker', {}, []],
+      ],
+    );
+    assert.deepEqual(
+      override([component('web')], [{ name: '***', type: 'worker' }]).map((item) => item.name),
+      ['web'],
+    );
   });
 
   test('traits are merged in their place, disabled ones go, new ones come behind', () => {
-    const [db] = override(all.slice(2), [{ name: 'db', traits: [{ type: 'expose', properties: { port: [1] } }, { type: 'scaler', properties: { replicas: 5 } }, { type: 'gateway', disable: true }] }]);
-    assert.deepEqual(db?.traits, [{ type: 'scaler', properties: { replicas: 5 } }, { type: 'expose', properties: { port: [1] } }]);
+    const [db] = override(all.slice(2), [
+      {
+        name: 'db',
+        traits: [
+          { type: 'expose', properties: { port: [1] } },
+          { type: 'scaler', properties: { replicas: 5 } },
+          { type: 'gateway', disable: true },
+        ],
+      },
+    ]);
+    assert.deepEqual(db?.traits, [
+      { type: 'scaler', properties: { replicas: 5 } },
+      { type: 'expose', properties: { port: [1] } },
+    ]);
     assert.deepEqual(override(all.slice(2), [{ name: 'db', traits: [{ type: 'scaler', disable: true }] }])[0]?.traits, []);
   });
 
   test('a selector keeps only what it names, in the order of the application', () => {
-    assert.deepEqual(override(all, [], ['db', 'web']).map((item) => item.name), ['web', 'db']);
-    assert.deepEqual(override(all, [], ['web*']).map((item) => item.name), ['web', 'webserver']);
-    assert.deepEqual(override(all, [{ name: 'stable', type: 'worker', properties: {} }], ['stable']).map((item) => item.name), ['stable']);
+    assert.deepEqual(
+      override(all, [], ['db', 'web']).map((item) => item.name),
+      ['web', 'db'],
+    );
+    assert.deepEqual(
+      override(all, [], ['web*']).map((item) => item.name),
+      ['web', 'webserver'],
+    );
+    assert.deepEqual(
+      override(all, [{ name: 'stable', type: 'worker', properties: {} }], ['stable']).map((item) => item.name),
+      ['stable'],
+    );
   });
 
   test('what was changed is known by where the change is written', () => {
-    assert.deepEqual(override([component('web'), component('db')], [{ name: 'db', properties: { x: 1 } }]).map((item) => item.at), [['spec', 'components', 0], ['o', 0]]);
+    assert.deepEqual(
+      override([component('web'), component('db')], [{ name: 'db', properties: { x: 1 } }]).map((item) => item.at),
+      [
+        ['spec', 'components', 0],
+        ['o', 0],
+      ],
+    );
   });
 });
 
 test('replicas leave their place and come again behind, once for each key', () => {
   const result = replicated([component('a'), component('b'), component('c')], { keys: ['east', 'west'], selector: ['a', 'b'] });
-  assert.deepEqual(result?.map((item) => `${item.name}/${item.replicaKey}`), ['c/', 'a/east', 'b/east', 'a/west', 'b/west']);
+  assert.deepEqual(
+    result?.map((item) => `${item.name}/${item.replicaKey}`),
+    ['c/', 'a/east', 'b/east', 'a/west', 'b/west'],
+  );
   assert.equal(replicated([component('a')], { keys: ['x'] }), null);
   assert.equal(replicated([component('a')], { keys: ['x'], selector: ['nothing'] }), null);
 });

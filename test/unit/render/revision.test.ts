@@ -20,17 +20,50 @@ interface Content {
   readonly path?: string;
 }
 
-const definitionOf = (hash: string): Definition => ({ name: 'webservice', kind: 'ComponentDefinition', object: { apiVersion: 'x', kind: 'ComponentDefinition', metadata: {} }, template: '', from: 'pack', locate: null, hash });
+const definitionOf = (hash: string): Definition => ({
+  name: 'webservice',
+  kind: 'ComponentDefinition',
+  object: { apiVersion: 'x', kind: 'ComponentDefinition', metadata: {} },
+  template: '',
+  from: 'pack',
+  locate: null,
+  hash,
+});
 
 function nameOf({ image = 'a', labels, dialect = '1.10', definitionHash = 'd1', steps = [], path }: Content, record?: Partial<ApplicationRecord>): RevisionRef {
-  const object: KubeObject = { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop', namespace: 'prod', ...(labels === undefined ? {} : { labels }) }, spec: { components: [{ name: 'web', type: 'webservice', properties: { image } }, { name: 'db', type: 'webservice', properties: { image: 'fixed' } }] } };
-  return nameRevision(readApplication(documentOf(object, path), dialect), new Map([['ComponentDefinition/webservice', definitionOf(definitionHash)]]), steps, record === undefined ? undefined : { namespace: 'prod', name: 'shop', application: null, trackers: [], revisions: [], journal: null, ...record });
+  const object: KubeObject = {
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'Application',
+    metadata: { name: 'shop', namespace: 'prod', ...(labels === undefined ? {} : { labels }) },
+    spec: {
+      components: [
+        { name: 'web', type: 'webservice', properties: { image } },
+        { name: 'db', type: 'webservice', properties: { image: 'fixed' } },
+      ],
+    },
+  };
+  return nameRevision(
+    readApplication(documentOf(object, path), dialect),
+    new Map([['ComponentDefinition/webservice', definitionOf(definitionHash)]]),
+    steps,
+    record === undefined ? undefined : { namespace: 'prod', name: 'shop', application: null, trackers: [], revisions: [], journal: null, ...record },
+  );
 }
 
 /** The ApplicationRevision by which the hub remembers this one. */
 function remembered(ref: RevisionRef): KubeObject {
-  const components = Object.fromEntries(Object.entries(ref.components).map(([name, revision]) => [name, { name: revision, hash: ref.componentHashes[name] ?? '' }]));
-  return { apiVersion: 'core.oam.dev/v1beta1', kind: 'ApplicationRevision', metadata: { name: ref.name, labels: { 'app.oam.dev/app-revision-hash': ref.hash }, annotations: { 'lateen.dev/component-revisions': JSON.stringify(components) } } };
+  const components = Object.fromEntries(
+    Object.entries(ref.components).map(([name, revision]) => [name, { name: revision, hash: ref.componentHashes[name] ?? '' }]),
+  );
+  return {
+    apiVersion: 'core.oam.dev/v1beta1',
+    kind: 'ApplicationRevision',
+    metadata: {
+      name: ref.name,
+      labels: { 'app.oam.dev/app-revision-hash': ref.hash },
+      annotations: { 'lateen.dev/component-revisions': JSON.stringify(components) },
+    },
+  };
 }
 
 describe('a revision', () => {
@@ -44,19 +77,41 @@ describe('a revision', () => {
     const b = nameOf({ image: 'b' }, { revisions: [remembered(a)] });
     const again = nameOf({ image: 'a' }, { revisions: [remembered(a), remembered(b)] });
     const c = nameOf({ image: 'c' }, { revisions: [remembered(a), remembered(b)] });
-    assert.deepEqual([a, b, again, c].map((ref) => ref.name), ['shop-v1', 'shop-v2', 'shop-v1', 'shop-v3']);
+    assert.deepEqual(
+      [a, b, again, c].map((ref) => ref.name),
+      ['shop-v1', 'shop-v2', 'shop-v1', 'shop-v3'],
+    );
     assert.equal(again.hash, a.hash);
   });
 
-  const status = (revision: JsonObject): Partial<ApplicationRecord> => ({ application: { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop' }, status: { latestRevision: revision } } });
+  const status = (revision: JsonObject): Partial<ApplicationRecord> => ({
+    application: { apiVersion: 'core.oam.dev/v1beta1', kind: 'Application', metadata: { name: 'shop' }, status: { latestRevision: revision } },
+  });
   it('counts on from what the status remembers, should revisions be gone', () => {
     assert.equal(nameOf({}, status({ name: 'shop-v7', revision: 7 })).name, 'shop-v8');
-    assert.equal(nameOf({}, { ...status({ name: 'shop-v7', revision: 7 }), revisions: [remembered({ ...nameOf({ image: 'z' }), name: 'shop-v9' })] }).name, 'shop-v10');
+    assert.equal(
+      nameOf({}, { ...status({ name: 'shop-v7', revision: 7 }), revisions: [remembered({ ...nameOf({ image: 'z' }), name: 'shop-v9' })] }).name,
+      'shop-v10',
+    );
     assert.equal(nameOf({}, status({ name: 'shop-v7', revision: 'seven' })).name, 'shop-v1');
   });
 
   it('counts past revisions that KubeVela wrote, whose hashes are others', () => {
-    assert.equal(nameOf({}, { revisions: [{ apiVersion: 'core.oam.dev/v1beta1', kind: 'ApplicationRevision', metadata: { name: 'shop-v4', labels: { 'app.oam.dev/app-revision-hash': 'eedf4f06cdc08831' } } }] }).name, 'shop-v5');
+    assert.equal(
+      nameOf(
+        {},
+        {
+          revisions: [
+            {
+              apiVersion: 'core.oam.dev/v1beta1',
+              kind: 'ApplicationRevision',
+              metadata: { name: 'shop-v4', labels: { 'app.oam.dev/app-revision-hash': 'eedf4f06cdc08831' } },
+            },
+          ],
+        },
+      ).name,
+      'shop-v5',
+    );
   });
 
   const base = nameOf({}).hash;
@@ -82,7 +137,14 @@ describe('1.1: revisions of components', () => {
     const a = nameOf({ dialect: '1.1' });
     const b = nameOf({ dialect: '1.1', image: 'b' }, { revisions: [remembered(a)] });
     const again = nameOf({ dialect: '1.1' }, { revisions: [remembered(a), remembered(b)] });
-    assert.deepEqual([a.components, b.components, again.components], [{ web: 'web-v1', db: 'db-v1' }, { web: 'web-v2', db: 'db-v1' }, { web: 'web-v1', db: 'db-v1' }]);
+    assert.deepEqual(
+      [a.components, b.components, again.components],
+      [
+        { web: 'web-v1', db: 'db-v1' },
+        { web: 'web-v2', db: 'db-v1' },
+        { web: 'web-v1', db: 'db-v1' },
+      ],
+    );
   });
 
   it('hang on the definition', () => {

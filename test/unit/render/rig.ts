@@ -13,16 +13,33 @@ import { loadFiles } from '../load/trees.ts';
 
 const pack = readPack();
 
-export const clustersOf = (members: readonly Member[], decisions: Readonly<Record<string, readonly string[]>> = {}): Clusters => ({ members, decisions: (namespace, placement) => decisions[`${namespace}/${placement}`] ?? null });
+export const clustersOf = (members: readonly Member[], decisions: Readonly<Record<string, readonly string[]>> = {}): Clusters => ({
+  members,
+  decisions: (namespace, placement) => decisions[`${namespace}/${placement}`] ?? null,
+});
 
 /** The applications of these files. Throws what the load stage finds wrong. */
-export async function renderFiles(files: Readonly<Record<string, string>>, clusters: Clusters = NO_CLUSTERS, options?: LoadOptions): Promise<readonly DesiredApplication[]> {
+export async function renderFiles(
+  files: Readonly<Record<string, string>>,
+  clusters: Clusters = NO_CLUSTERS,
+  options?: LoadOptions,
+): Promise<readonly DesiredApplication[]> {
   const catalog = loadFiles(files, options);
   const wrong = catalog.diagnostics.find((item) => item.severity === 'error');
   if (wrong !== undefined) throw new Error(wrong.message);
   const desired = await render({
-    catalog, clusters, only: null, known: { hub: [], pack: await pack }, records: new Map(), memo: new Map(),
-    environment: { cue, clusterVersion: { major: '1', minor: 36, gitVersion: 'v1.36.0', platform: '' }, isNamespaced: async (_cluster, _apiVersion, kind) => guessNamespaced(kind), signal: new AbortController().signal },
+    catalog,
+    clusters,
+    only: null,
+    known: { hub: [], pack: await pack },
+    records: new Map(),
+    memo: new Map(),
+    environment: {
+      cue,
+      clusterVersion: { major: '1', minor: 36, gitVersion: 'v1.36.0', platform: '' },
+      isNamespaced: async (_cluster, _apiVersion, kind) => guessNamespaced(kind),
+      signal: new AbortController().signal,
+    },
   });
   return desired.applications;
 }
@@ -35,7 +52,8 @@ export async function renderOne(text: string, clusters?: Clusters): Promise<Desi
 }
 
 /** Findings as `line severity code message | hint`. */
-export const findings = (app: DesiredApplication): readonly string[] => app.diagnostics.map((item) => `${item.origin?.line ?? '?'} ${item.severity} ${item.code} ${item.message}${item.hint === undefined ? '' : ` | ${item.hint}`}`);
+export const findings = (app: DesiredApplication): readonly string[] =>
+  app.diagnostics.map((item) => `${item.origin?.line ?? '?'} ${item.severity} ${item.code} ${item.message}${item.hint === undefined ? '' : ` | ${item.hint}`}`);
 
 const CASES = join(import.meta.dirname, '../../../../shared/cases');
 export const withoutCases = existsSync(CASES) ? false : 'the folder of recorded cases is absent, skipped';

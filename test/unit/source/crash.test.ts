@@ -18,7 +18,17 @@ test('locks, half packs and scratch files of a killed process are cleared up', a
     await source.fetch(never);
     await source.commit(statusCommit({ 'a.yaml': '1' }), never);
   }
-  const left = ['config.lock', 'packed-refs.lock', 'HEAD.lock', 'refs/lateen/source.lock', 'refs/lateen/status.lock', 'objects/pack/tmp_pack_x', 'objects/pack/pack-1.keep', '../index-1.lock', '../repo.git.new/HEAD'];
+  const left = [
+    'config.lock',
+    'packed-refs.lock',
+    'HEAD.lock',
+    'refs/lateen/source.lock',
+    'refs/lateen/status.lock',
+    'objects/pack/tmp_pack_x',
+    'objects/pack/pack-1.keep',
+    '../index-1.lock',
+    '../repo.git.new/HEAD',
+  ];
   for (const path of left) {
     await mkdir(join(ours, path, '..'), { recursive: true });
     await writeFile(join(ours, path), '');
@@ -28,8 +38,11 @@ test('locks, half packs and scratch files of a killed process are cleared up', a
   await using source = await openTestSource(dir.path, bare.path);
   assert.equal((await source.fetch(never)).sha, sha);
   assert.ok(await source.commit(statusCommit({ 'a.yaml': '2' }), never));
-  const found = [...await readdir(ours, { recursive: true }), ...await readdir(join(dir.path, 'lateen'))];
-  assert.deepEqual(found.filter((path) => /\.lock$|tmp_|index-|\.new|\.keep$/.test(path)), []);
+  const found = [...(await readdir(ours, { recursive: true })), ...(await readdir(join(dir.path, 'lateen')))];
+  assert.deepEqual(
+    found.filter((path) => /\.lock$|tmp_|index-|\.new|\.keep$/.test(path)),
+    [],
+  );
 });
 
 test('whatever is left of our copy, it is opened or made anew', async () => {
@@ -43,10 +56,15 @@ test('whatever is left of our copy, it is opened or made anew', async () => {
     'no config': () => rm(join(ours, 'config')),
     'broken config': () => writeFile(join(ours, 'config'), '[core'),
     'no objects': () => rm(join(ours, 'objects'), { recursive: true }),
-    'empty objects': async () => { for (const path of await objects(ours)) await truncate(path, 0); },
+    'empty objects': async () => {
+      for (const path of await objects(ours)) await truncate(path, 0);
+    },
     'a ref to nothing': () => writeFile(join(ours, 'refs/lateen/source'), `${'1'.repeat(40)}\n`),
     'an empty ref': () => writeFile(join(ours, 'refs/lateen/source'), ''),
-    'a file in its place': async () => { await rm(ours, { recursive: true }); await writeFile(ours, ''); },
+    'a file in its place': async () => {
+      await rm(ours, { recursive: true });
+      await writeFile(ours, '');
+    },
   };
   for (const [name, damage] of Object.entries(damages)) {
     {
@@ -70,7 +88,10 @@ test('a copy that is damaged while it is open is made anew', async () => {
   const revision = await source.fetch(never);
   await source.commit(statusCommit({ 'a.yaml': '1' }), never);
   for (const path of await objects(join(dir.path, 'lateen/repo.git'))) await rm(path);
-  assert.deepEqual((await source.tree(revision, never)).files.map(({ text }) => text), ['one', 'two']);
+  assert.deepEqual(
+    (await source.tree(revision, never)).files.map(({ text }) => text),
+    ['one', 'two'],
+  );
   for (const path of await objects(join(dir.path, 'lateen/repo.git'))) await rm(path);
   assert.ok(await source.commit(statusCommit({ 'a.yaml': '2', 'c.yaml': '1' }), never));
   assert.deepEqual(await bare.files('lateen-status'), ['a.yaml', 'c.yaml']);
@@ -112,7 +133,9 @@ test('a process that is killed while it fetches and pushes leaves what the next 
       // Somewhere in the middle of a round, another place each time.
       if (lines.split('\n').length > 2 + kill) setTimeout(() => child.kill('SIGKILL'), 7 * kill);
     });
-    await new Promise((resolve) => { child.on('close', resolve); });
+    await new Promise((resolve) => {
+      child.on('close', resolve);
+    });
     const told = [...lines.matchAll(/^pushed (\S+)\n/gm)].map((match) => String(match[1]));
     assert.ok(told.length > 0);
     pushed.push(...told);
@@ -124,7 +147,10 @@ test('a process that is killed while it fetches and pushes leaves what the next 
   assert.equal(tree.files.find(({ path }) => path === 'apps/0.yaml')?.text, 'kill: 2\n');
   assert.ok(await source.commit(statusCommit({ 'round.yaml': 'last' }), never));
   const kept = new Set((await bare.files('lateen-status')).filter((path) => path.startsWith('kept/')).map((path) => path.slice(5)));
-  assert.deepEqual(pushed.filter((name) => !kept.has(name)), []);
+  assert.deepEqual(
+    pushed.filter((name) => !kept.has(name)),
+    [],
+  );
   assert.ok((await bare.log('lateen-status')).every(({ parents }, index, all) => parents.length === (index === all.length - 1 ? 0 : 1)));
   await git(join(dir.path, 'lateen/repo.git'), 'fsck', '--no-dangling');
 });
@@ -145,7 +171,10 @@ test('a work directory is for one process at a time, and a dead one does not hol
       await using looker = await openTestSource(dir.path, bare.path, { trust: { remembers: false } });
       assert.equal((await looker.tree(await looker.fetch(never), never)).files[0]?.text, '1');
     }
-    assert.deepEqual((await looks()).filter((name) => !before.includes(name)), []);
+    assert.deepEqual(
+      (await looks()).filter((name) => !before.includes(name)),
+      [],
+    );
     await assert.rejects(openTestSource(dir.path, bare.path), { code: 'config/invalid' });
   }
   await writeFile(join(dir.path, 'lateen/claim'), JSON.stringify({ pid: process.pid, started: 'long ago', id: 'x' }));

@@ -6,7 +6,18 @@ import { after, before, suite, test } from 'node:test';
 import { inspect } from 'node:util';
 import type { Credentials } from '../../../daemon/source/credentials.ts';
 import type { SshdBinaries } from '../../lab/build-sshd.ts';
-import { type BareRepo, findSshd, git, httpGitServer, repoWithWorkTree, type SshGitServer, sshGitServer, sshStandIn, type TemporaryDirectory, temporaryDirectory } from '../../rig/git.ts';
+import {
+  type BareRepo,
+  findSshd,
+  git,
+  httpGitServer,
+  repoWithWorkTree,
+  type SshGitServer,
+  sshGitServer,
+  sshStandIn,
+  type TemporaryDirectory,
+  temporaryDirectory,
+} from '../../rig/git.ts';
 import { never, openTestSource, statusCommit, testRedactor } from './open.ts';
 
 const TOKEN = 's3cr3t-T0ken/with?signs';
@@ -41,7 +52,9 @@ test('a token works and is in no command line, file or error, whichever way it c
   await writeFile(join(dir.path, 'token'), `${TOKEN}\n`);
   await using server = await httpGitServer({ root: dir.path, token: TOKEN });
   const leaks: string[] = [];
-  server.onRequest = async () => { leaks.push(...[await leakInProcesses()].filter((leak) => leak !== null)); };
+  server.onRequest = async () => {
+    leaks.push(...[await leakInProcesses()].filter((leak) => leak !== null));
+  };
   const url = server.url('origin.git');
   const ways = {
     'a value': [url, { credentials: { token: TOKEN } }],
@@ -56,7 +69,10 @@ test('a token works and is in no command line, file or error, whichever way it c
     assert.equal((await source.tree(revision, never)).files[0]?.text, '1');
     assert.ok(await source.commit(statusCommit({ [`${way}.yaml`]: '1' }), never), way);
     server.answer = { statusCode: 403 };
-    const error = await source.fetch(never).then(() => assert.fail(), (reason: unknown) => reason);
+    const error = await source.fetch(never).then(
+      () => assert.fail(),
+      (reason: unknown) => reason,
+    );
     server.answer = null;
     assert.ok(redactor.learned.has(TOKEN), way);
     assert.equal((error as { readonly code?: string }).code, 'source/auth');
@@ -96,8 +112,12 @@ test('a redirect is not followed with credentials', async () => {
 test('a server that is gone, or never answers, is unreachable', async () => {
   await using dir = await temporaryDirectory();
   const held: Socket[] = [];
-  const silent = createServer((socket) => { held.push(socket); });
-  await new Promise<void>((resolve) => { silent.listen(0, '127.0.0.1', resolve); });
+  const silent = createServer((socket) => {
+    held.push(socket);
+  });
+  await new Promise<void>((resolve) => {
+    silent.listen(0, '127.0.0.1', resolve);
+  });
   const { port } = silent.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/origin.git`;
   {
@@ -108,8 +128,14 @@ test('a server that is gone, or never answers, is unreachable', async () => {
     stop.abort();
     await running;
   }
-  held.forEach((socket) => { socket.destroy(); });
-  await new Promise<void>((resolve) => { silent.close(() => { resolve(); }); });
+  held.forEach((socket) => {
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => {
+    silent.close(() => {
+      resolve();
+    });
+  });
   await using source = await openTestSource(dir.path, url);
   await assert.rejects(source.fetch(never), { code: 'source/unreachable', kind: 'transient' });
 });
@@ -122,13 +148,19 @@ test('the password of a proxy is known to the redactor before anything is asked'
   assert.equal(source.localDirectory, dir.path);
 });
 
-test('nothing of the machine\'s git configuration and none of its hooks is used', async () => {
+test("nothing of the machine's git configuration and none of its hooks is used", async () => {
   await using dir = await temporaryDirectory();
   const { bare, work } = await repoWithWorkTree(dir.path);
   await work.commit({ 'a.yaml': '1' });
   await work.push();
   await writeFile(join(dir.path, 'gitconfig'), `[url "/nowhere/"]\n\tinsteadOf = ${dir.path}/\n`);
-  const environment = { PATH: process.env['PATH'], HOME: dir.path, GIT_CONFIG_GLOBAL: join(dir.path, 'gitconfig'), GIT_DIR: '/nowhere', GIT_SSH_COMMAND: 'false' };
+  const environment = {
+    PATH: process.env['PATH'],
+    HOME: dir.path,
+    GIT_CONFIG_GLOBAL: join(dir.path, 'gitconfig'),
+    GIT_DIR: '/nowhere',
+    GIT_SSH_COMMAND: 'false',
+  };
   await using source = await openTestSource(dir.path, bare.path, { environment });
   assert.equal((await source.fetch(never)).branch, 'main');
   await writeFile(join(dir.path, 'lateen/repo.git/hooks-were-here'), '');
@@ -142,15 +174,24 @@ test('over ssh the key, the hosts and nothing else of the machine are used', asy
   await work.push();
   const ssh = await sshStandIn(dir.path);
   const environment = { PATH: `${ssh.bin}:${process.env['PATH']}` };
-  await using source = await openTestSource(dir.path, `ssh://git@git.example.com:2222${bare.path}`, { environment, credentials: { sshKeyFile: join(dir.path, 'a \'key\''), knownHostsFile: join(dir.path, 'known hosts') } });
+  await using source = await openTestSource(dir.path, `ssh://git@git.example.com:2222${bare.path}`, {
+    environment,
+    credentials: { sshKeyFile: join(dir.path, "a 'key'"), knownHostsFile: join(dir.path, 'known hosts') },
+  });
   assert.equal((await source.fetch(never)).branch, 'main');
   assert.ok(await source.commit(statusCommit({ 'a.yaml': '1' }), never));
   const [call] = await ssh.calls();
   assert.ok(call?.startsWith(`-F /dev/null -i ${dir.path}/a 'key' -o BatchMode=yes`), String(call));
-  assert.match(String(call), /-o IdentitiesOnly=yes -o UserKnownHostsFile=".*known hosts" -o StrictHostKeyChecking=yes .*-p 2222 git@git\.example\.com git-upload-pack/);
+  assert.match(
+    String(call),
+    /-o IdentitiesOnly=yes -o UserKnownHostsFile=".*known hosts" -o StrictHostKeyChecking=yes .*-p 2222 git@git\.example\.com git-upload-pack/,
+  );
   await using trusting = await openTestSource(join(dir.path, '2'), `git@git.example.com:${bare.path}`, { environment, credentials: { acceptNewHosts: true } });
   await trusting.fetch(never);
-  assert.match(String((await ssh.calls()).at(-1)), /UserKnownHostsFile=".*\/home\/known_hosts" -o StrictHostKeyChecking=accept-new .*git@git\.example\.com git-upload-pack/);
+  assert.match(
+    String((await ssh.calls()).at(-1)),
+    /UserKnownHostsFile=".*\/home\/known_hosts" -o StrictHostKeyChecking=accept-new .*git@git\.example\.com git-upload-pack/,
+  );
 });
 
 const sshd = await findSshd();
@@ -172,7 +213,8 @@ suite('a real sshd', { skip: typeof sshd === 'string' && sshd }, () => {
     await dir?.[Symbol.asyncDispose]();
   });
   /** A source of its own with these credentials, in a folder of its own. */
-  const open = (name: string, credentials: Credentials, url = server.url(bare.path)): ReturnType<typeof openTestSource> => openTestSource(join(dir.path, name), url, { credentials });
+  const open = (name: string, credentials: Credentials, url = server.url(bare.path)): ReturnType<typeof openTestSource> =>
+    openTestSource(join(dir.path, name), url, { credentials });
 
   test('lets the right key in, for what is read and for what is written', async () => {
     await using source = await open('right', { sshKeyFile: server.keyFile, knownHostsFile: server.knownHostsFile });
@@ -196,7 +238,10 @@ suite('a real sshd', { skip: typeof sshd === 'string' && sshd }, () => {
 
   test('is not asked with a key that is not there or is none', async () => {
     await writeFile(join(dir.path, 'no-key'), 'ssh-ed25519 is something else\n', { mode: 0o600 });
-    for (const [name, message] of [['missing-key', /missing-key is not there/], ['no-key', /no-key is no private key/]] as const) {
+    for (const [name, message] of [
+      ['missing-key', /missing-key is not there/],
+      ['no-key', /no-key is no private key/],
+    ] as const) {
       await using source = await open(`with ${name}`, { sshKeyFile: join(dir.path, name), knownHostsFile: server.knownHostsFile });
       await assert.rejects(source.fetch(never), { code: 'source/auth', message });
     }

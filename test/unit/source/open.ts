@@ -12,7 +12,9 @@ export function testRedactor(): Redactor & { readonly learned: Set<string> } {
   const learned = new Set<string>();
   return {
     learned,
-    learn: (value) => { if (value.length >= 4) learned.add(value); },
+    learn: (value) => {
+      if (value.length >= 4) learned.add(value);
+    },
     learnSecret: () => {},
     text: (text) => [...learned].reduce((rest, value) => rest.replaceAll(value, '***'), text),
   };
@@ -21,13 +23,27 @@ export function testRedactor(): Redactor & { readonly learned: Set<string> } {
 /** Real time, but for waits: those are over at once. */
 export function hastyClock(): Clock {
   const clock = systemClock();
-  return { ...clock, sleep: async (ms, signal) => { await clock.sleep(ms > 10_000 ? ms : Math.min(ms, 20), signal); } };
+  return {
+    ...clock,
+    sleep: async (ms, signal) => {
+      await clock.sleep(ms > 10_000 ? ms : Math.min(ms, 20), signal);
+    },
+  };
 }
 
 export function openTestSource(directory: string, url: string, options: Partial<SourceOptions> = {}, redactor: Redactor = testRedactor()): Promise<Source> {
-  return openSource({
-    url, branch: null, statusBranch: 'lateen-status', workDir: join(directory, 'lateen'), environment: { PATH: process.env['PATH'] }, allowedSchemes: ['https', 'ssh', 'file', 'http'], ...options,
-  }, { clock: hastyClock(), redactor });
+  return openSource(
+    {
+      url,
+      branch: null,
+      statusBranch: 'lateen-status',
+      workDir: join(directory, 'lateen'),
+      environment: { PATH: process.env['PATH'] },
+      allowedSchemes: ['https', 'ssh', 'file', 'http'],
+      ...options,
+    },
+    { clock: hastyClock(), redactor },
+  );
 }
 
 export function statusCommit(files: Readonly<Record<string, string | null>>, subject = 'Status', trailers: StatusCommit['trailers'] = []): StatusCommit {

@@ -21,7 +21,8 @@ async function ground(): Promise<Ground> {
   await work.push();
   const mine: WorkTree = await workTree(join(directory.path, 'mine'), bare.path);
   return {
-    directory: directory.path, clone: await openOwnClone(mine.path, { PATH: process.env['PATH'], HOME: directory.path }, never),
+    directory: directory.path,
+    clone: await openOwnClone(mine.path, { PATH: process.env['PATH'], HOME: directory.path }, never),
     tell: async (branch, content) => {
       await work.git('checkout', '--quiet', '--detach', 'main');
       await work.commit(content === null ? {} : { 'status.yaml': content });
@@ -34,7 +35,7 @@ async function ground(): Promise<Ground> {
 const read = ({ clone }: Ground): Promise<string | null> => clone.readStatus('lateen-status', 'status.yaml');
 
 describe('the status that a person reads', () => {
-  it('is that of the branch\'s newest generation, also when it went on since the last look', async () => {
+  it("is that of the branch's newest generation, also when it went on since the last look", async () => {
     await using at = await ground();
     assert.equal(await read(at), null);
     await at.tell('lateen-status', 'one');
@@ -76,8 +77,14 @@ describe('an Approval in a clone', () => {
     await git(at.clone.top, 'config', 'gpg.format', 'ssh');
     await git(at.clone.top, 'config', 'user.signingkey', join(at.directory, 'no-key'));
     const commit = (sign: boolean): Promise<string> => at.clone.commitNew('approvals/go.yaml', 'a: 1\n', 'Go', { sign });
-    await assert.rejects(commit(true), { code: 'source/git', message: /committing approvals\/go\.yaml: [^]*\nGive your git a key: .* or, where nobody asks for signatures, say --unsigned\.$/ });
-    assert.deepEqual([await git(at.clone.top, 'rev-parse', 'HEAD'), await at.clone.read('approvals/go.yaml'), await git(at.clone.top, 'status', '--porcelain')], [before, null, '']);
+    await assert.rejects(commit(true), {
+      code: 'source/git',
+      message: /committing approvals\/go\.yaml: [^]*\nGive your git a key: .* or, where nobody asks for signatures, say --unsigned\.$/,
+    });
+    assert.deepEqual(
+      [await git(at.clone.top, 'rev-parse', 'HEAD'), await at.clone.read('approvals/go.yaml'), await git(at.clone.top, 'status', '--porcelain')],
+      [before, null, ''],
+    );
     await commit(false);
     assert.equal(await at.clone.hasRemote(), true);
     await git(at.clone.top, 'remote', 'remove', 'origin');

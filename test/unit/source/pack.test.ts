@@ -12,7 +12,8 @@ test('files of every size come back from git as they went in, under the id that 
     const sizes = [0, 1, 15, 16, 17, 2047, 2048, 2049, 300_000];
     const files = Object.fromEntries(sizes.map((size) => [`${size}.yaml`, 'é'.repeat(size >> 1) + 'x'.repeat(size & 1)]));
     await using source = await openTestSource(join(dir.path, format), bare.path);
-    if (format === 'sha256') await bare.git('update-ref', 'refs/heads/lateen-status', (await bare.git('commit-tree', (await bare.git('write-tree')).trim(), '-m', 'Root')).trim());
+    if (format === 'sha256')
+      await bare.git('update-ref', 'refs/heads/lateen-status', (await bare.git('commit-tree', (await bare.git('write-tree')).trim(), '-m', 'Root')).trim());
     assert.ok(await source.commit(statusCommit(files), never));
     for (const [path, content] of Object.entries(files)) {
       assert.equal(await bare.show('lateen-status', path), content, path);
@@ -31,7 +32,10 @@ test('trees and commits have the ids that git gives them', async () => {
   await source.commit(statusCommit({ 'a/b/c.yaml': null, 'b/README.md': 'x' }, 'less'), never);
   await source.commit(statusCommit({ 'a/b': 'a file now', 'Z.yaml/x.yaml': 'a folder now' }, 'places change'), never);
   await bare.git('fsck', '--strict', '--no-dangling');
-  assert.deepEqual(await bare.files('lateen-status'), ['Z.yaml/x.yaml', 'a-b.yaml', 'a.yaml', 'a/b', 'a0.yaml', 'b/README.md', 'é/ü.yaml', '\uFF61.yaml', '\u{1F600}/x.yaml'].sort());
+  assert.deepEqual(
+    await bare.files('lateen-status'),
+    ['Z.yaml/x.yaml', 'a-b.yaml', 'a.yaml', 'a/b', 'a0.yaml', 'b/README.md', 'é/ü.yaml', '\uFF61.yaml', '\u{1F600}/x.yaml'].sort(),
+  );
   assert.equal((await bare.git('log', '-1', '--format=%an <%ae> %cn', 'lateen-status')).trim(), 'Robot x <robot@example.com> Robot x');
 });
 

@@ -33,7 +33,11 @@ async function ground(options: Partial<SourceOptions> = {}): Promise<Ground> {
   const source = await openTestSource(directory.path, bare.path, options);
   const onto = await source.fetch(never);
   return {
-    directory: directory.path, bare, work, source, onto,
+    directory: directory.path,
+    bare,
+    work,
+    source,
+    onto,
     offer: async (content, refs, from = onto.sha) => {
       await git(work.path, 'checkout', '--quiet', '--detach', from);
       const sha = await work.commit({ 'a.yaml': content }, `Offer ${content.trim()}`);
@@ -59,11 +63,23 @@ describe('a ref that fits', () => {
     await at.work.push();
     const onto = await at.source.fetch(never);
     const { tips, failed, gone, waiting } = await at.ask({}, PULLS, onto);
-    assert.deepEqual(tips, [{ ref: 'refs/pull/7/head', revision: { sha, branch: 'refs/pull/7/head', author: 'Ada <ada@example.com>', subject: 'Offer a: 2' }, base: { sha: at.onto.sha, branch: 'main', author: 'Ada <ada@example.com>', subject: at.onto.subject } }]);
+    assert.deepEqual(tips, [
+      {
+        ref: 'refs/pull/7/head',
+        revision: { sha, branch: 'refs/pull/7/head', author: 'Ada <ada@example.com>', subject: 'Offer a: 2' },
+        base: { sha: at.onto.sha, branch: 'main', author: 'Ada <ada@example.com>', subject: at.onto.subject },
+      },
+    ]);
     assert.deepEqual([failed, gone, waiting], [[], [], 0]);
     const tree = await at.source.planTree(tips[0]?.revision ?? onto, never);
-    assert.deepEqual(tree.files.map((file) => [file.path, file.text]), [['a.yaml', 'a: 2\n']]);
-    assert.deepEqual((await at.source.planTree(tips[0]?.base ?? onto, never)).files.map((file) => file.text), ['a: 1\n']);
+    assert.deepEqual(
+      tree.files.map((file) => [file.path, file.text]),
+      [['a.yaml', 'a: 2\n']],
+    );
+    assert.deepEqual(
+      (await at.source.planTree(tips[0]?.base ?? onto, never)).files.map((file) => file.text),
+      ['a: 1\n'],
+    );
   });
 
   it('is a tip until it is planned, and again when it moves', async () => {
@@ -73,12 +89,22 @@ describe('a ref that fits', () => {
     assert.deepEqual(refsOf(await at.ask()), ['refs/pull/7/head'], 'a daemon that died before the plan was there');
     assert.deepEqual(refsOf(await at.ask({ 'refs/pull/7/head': first })), []);
     const second = await at.offer('a: 3\n', ['refs/pull/7/head']);
-    assert.deepEqual((await at.ask({ 'refs/pull/7/head': first })).tips.map(({ revision }) => revision.sha), [second]);
+    assert.deepEqual(
+      (await at.ask({ 'refs/pull/7/head': first })).tips.map(({ revision }) => revision.sha),
+      [second],
+    );
   });
 
   it('and no other is one: neither the branch that is read nor the status branch, whatever the pattern says', async () => {
     await using at = await ground();
-    await at.offer('a: 2\n', ['refs/heads/next', 'refs/heads/lateen-status', 'refs/heads/lateen-status.2', 'refs/heads/env/prod', 'refs/pull/1/merge', 'refs/tags/v1']);
+    await at.offer('a: 2\n', [
+      'refs/heads/next',
+      'refs/heads/lateen-status',
+      'refs/heads/lateen-status.2',
+      'refs/heads/env/prod',
+      'refs/pull/1/merge',
+      'refs/tags/v1',
+    ]);
     assert.deepEqual(refsOf(await at.ask({}, ['refs/heads/*'])), ['refs/heads/next']);
     assert.deepEqual(refsOf(await at.ask({}, ['refs/heads/*', 'refs/heads/env/*'])), ['refs/heads/env/prod', 'refs/heads/next']);
     assert.deepEqual(refsOf(await at.ask({}, [])), []);
@@ -89,7 +115,10 @@ describe('a ref that fits', () => {
     const tree = (await git(at.work.path, 'rev-parse', 'HEAD^{tree}')).trim();
     const sha = (await git(at.work.path, 'commit-tree', tree, '-m', 'Alone')).trim();
     await git(at.work.path, 'push', '--quiet', 'origin', `${sha}:refs/pull/1/head`);
-    assert.deepEqual((await at.ask()).tips.map(({ revision, base }) => [revision.subject, base]), [['Alone', null]]);
+    assert.deepEqual(
+      (await at.ask()).tips.map(({ revision, base }) => [revision.subject, base]),
+      [['Alone', null]],
+    );
   });
 });
 
@@ -130,7 +159,11 @@ describe('of a repository with many', () => {
       for (const ref of refsOf(answer)) planned[ref] = sha;
       if (answer.waiting === 0) break;
     }
-    assert.deepEqual(rounds, [[10, 20], [10, 10], [10, 0]]);
+    assert.deepEqual(rounds, [
+      [10, 20],
+      [10, 10],
+      [10, 0],
+    ]);
     assert.deepEqual(Object.keys(planned), numbered(16, 45).toReversed());
     assert.deepEqual(refsOf(await at.ask(planned)), []);
     await at.offer('a: 3\n', ['refs/pull/2/head', 'refs/pull/46/head']);
@@ -192,7 +225,10 @@ describe('what comes slowly', () => {
       assert.equal(await bare.show('lateen-status', 'a.yaml'), `${held}\n`);
       assert.ok(count > before);
       gate.resolve();
-      assert.deepEqual((await asked).tips.map(({ ref, base }) => [ref, base?.sha.length]), [['refs/pull/1/head', 40]]);
+      assert.deepEqual(
+        (await asked).tips.map(({ ref, base }) => [ref, base?.sha.length]),
+        [['refs/pull/1/head', 40]],
+      );
     }
     assert.ok(requests >= 4, `it asks what there is, and fetches: ${requests}`);
   });
@@ -212,7 +248,10 @@ describe('what cannot be had', () => {
     await at.offer('a: 2\n', ['refs/pull/1/head']);
     const answer = await at.ask();
     assert.deepEqual(refsOf(answer), ['refs/pull/1/head']);
-    assert.deepEqual(answer.failed.map(({ ref }) => ref), ['refs/pull/3/head', 'refs/pull/2/head']);
+    assert.deepEqual(
+      answer.failed.map(({ ref }) => ref),
+      ['refs/pull/3/head', 'refs/pull/2/head'],
+    );
     assert.equal(await git(join(at.directory, 'lateen/plans.git'), 'for-each-ref', planRef('refs/pull/2/head')), '');
   });
 
@@ -240,7 +279,11 @@ describe('what cannot be had', () => {
     await git(at.work.path, 'push', '--quiet', 'origin', 'HEAD:refs/pull/2/head');
     const packs = (): Promise<string> => git(join(at.directory, 'lateen/plans.git'), 'count-objects', '-v');
     const answer = await at.ask();
-    assert.deepEqual([refsOf(answer), answer.failed.map(({ ref, fault }) => [ref, fault.code])], [['refs/pull/1/head'], [['refs/pull/2/head', 'source/too-large']]], answer.failed.map(({ fault }) => fault.message).join('\n'));
+    assert.deepEqual(
+      [refsOf(answer), answer.failed.map(({ ref, fault }) => [ref, fault.code])],
+      [['refs/pull/1/head'], [['refs/pull/2/head', 'source/too-large']]],
+      answer.failed.map(({ fault }) => fault.message).join('\n'),
+    );
     assert.ok(Number(/^size-pack: (\d+)$/m.exec(await packs())?.[1]) < 256, await packs());
     assert.equal((await at.source.fetch(never)).sha, at.onto.sha);
   });

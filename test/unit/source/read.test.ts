@@ -42,8 +42,16 @@ test('the tree lists regular files sorted by path and reads those with the endin
   const { work } = await repoWithWorkTree(dir.path);
   await symlink('/etc/passwd', join(work.path, 'link.yaml'));
   await work.commit({
-    'b/é "q".yaml': 'quoted', 'b.yml': 'b', 'a/lateen.yaml': 'l', 'x.json': '{}', 'x.cue': 'x: 1', 'README.md': '# text', 'bom.yaml': '\ufeffa: 1',
-    'latin.yaml': Buffer.from([0x61, 0xe9, 0x0a]), 'empty.yaml': '', 'script.yaml': 'run',
+    'b/é "q".yaml': 'quoted',
+    'b.yml': 'b',
+    'a/lateen.yaml': 'l',
+    'x.json': '{}',
+    'x.cue': 'x: 1',
+    'README.md': '# text',
+    'bom.yaml': '\ufeffa: 1',
+    'latin.yaml': Buffer.from([0x61, 0xe9, 0x0a]),
+    'empty.yaml': '',
+    'script.yaml': 'run',
   });
   await work.git('update-index', '--chmod=+x', 'script.yaml');
   await work.git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},module.yaml`);
@@ -51,10 +59,21 @@ test('the tree lists regular files sorted by path and reads those with the endin
   await work.push();
   await using source = await openTestSource(dir.path, join(dir.path, 'origin.git'));
   const tree = await source.tree(await source.fetch(never), never);
-  assert.deepEqual(tree.files.map(({ path, text }) => [path, text]), [
-    ['README.md', null], ['a/lateen.yaml', 'l'], ['b.yml', 'b'], ['b/é "q".yaml', 'quoted'], ['bom.yaml', 'a: 1'], ['empty.yaml', ''],
-    ['latin.yaml', null], ['script.yaml', 'run'], ['x.cue', 'x: 1'], ['x.json', '{}'],
-  ]);
+  assert.deepEqual(
+    tree.files.map(({ path, text }) => [path, text]),
+    [
+      ['README.md', null],
+      ['a/lateen.yaml', 'l'],
+      ['b.yml', 'b'],
+      ['b/é "q".yaml', 'quoted'],
+      ['bom.yaml', 'a: 1'],
+      ['empty.yaml', ''],
+      ['latin.yaml', null],
+      ['script.yaml', 'run'],
+      ['x.cue', 'x: 1'],
+      ['x.json', '{}'],
+    ],
+  );
   assert.equal(tree.files.find(({ path }) => path === 'latin.yaml')?.sizeBytes, 3);
   assert.ok(Object.isFrozen(tree.files) && tree.files.every((file) => Object.isFrozen(file)));
 });
@@ -70,7 +89,15 @@ test('a new commit leaves every file that did not change the very same value', a
   await work.rename('c.txt', 'c.yaml');
   await work.push();
   const after = await source.tree(await source.fetch(never), never);
-  assert.deepEqual(after.files.map(({ path, text }) => [path, text]), [['a.yaml', 'two'], ['b.yaml', 'same'], ['c.yaml', 'later'], ['d.yaml', 'same']]);
+  assert.deepEqual(
+    after.files.map(({ path, text }) => [path, text]),
+    [
+      ['a.yaml', 'two'],
+      ['b.yaml', 'same'],
+      ['c.yaml', 'later'],
+      ['d.yaml', 'same'],
+    ],
+  );
   assert.equal(after.files[1], before.files[1]);
 });
 
@@ -84,9 +111,20 @@ test('a file over its limit has no text, and a commit over its limits is refused
   {
     await using source = await open(200, 2);
     const tree = await source.tree(await source.fetch(never), never);
-    assert.deepEqual(tree.files.map(({ path, text }) => [path, text?.length ?? null]), [['a.yaml', 100], ['b.yaml', null], ['c.yaml', 100], ['d.png', null]]);
+    assert.deepEqual(
+      tree.files.map(({ path, text }) => [path, text?.length ?? null]),
+      [
+        ['a.yaml', 100],
+        ['b.yaml', null],
+        ['c.yaml', 100],
+        ['d.png', null],
+      ],
+    );
   }
-  for (const [totalMaxBytes, filesMax] of [[199, 2], [200, 1]] as const) {
+  for (const [totalMaxBytes, filesMax] of [
+    [199, 2],
+    [200, 1],
+  ] as const) {
     await using source = await open(totalMaxBytes, filesMax);
     const revision = await source.fetch(never);
     await assert.rejects(source.tree(revision, never), { code: 'source/too-large' });

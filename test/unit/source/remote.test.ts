@@ -24,7 +24,22 @@ test('credentials in a URL are taken out of it', () => {
 });
 
 test('schemes that are not allowed, commands and options in disguise are refused', () => {
-  const refused = ['http://git.example.com/a.git', 'git://git.example.com/a.git', 'ext::sh -c id', 'fd::3', 'EXT::sh', 'ssh://-oProxyCommand=id/a', '-oProxyCommand=id:a', 'git@-oProxyCommand=id:a', 'https://-x/a', 'ssh://-l@host/a', '', 'https://git.example.com/a\n.git', 'https://', 'file://host/share'];
+  const refused = [
+    'http://git.example.com/a.git',
+    'git://git.example.com/a.git',
+    'ext::sh -c id',
+    'fd::3',
+    'EXT::sh',
+    'ssh://-oProxyCommand=id/a',
+    '-oProxyCommand=id:a',
+    'git@-oProxyCommand=id:a',
+    'https://-x/a',
+    'ssh://-l@host/a',
+    '',
+    'https://git.example.com/a\n.git',
+    'https://',
+    'file://host/share',
+  ];
   for (const text of refused) assert.throws(() => parseRemote(text, DEFAULT_SCHEMES), { code: 'source/scheme' }, text);
   assert.throws(() => parseRemote('ext::sh -c id', ['ext']), { code: 'source/scheme' });
   assert.equal(parseRemote('http://git.example.com/a.git', ['http']).scheme, 'http');
@@ -32,5 +47,31 @@ test('schemes that are not allowed, commands and options in disguise are refused
 
 test('branch names are what git takes, and nothing that means something in a refspec', () => {
   for (const name of ['main', 'feature/x', 'release-1.2', 'a+b', 'Ümlaut', 'lateen-status']) assert.equal(isBranchName(name), true, name);
-  for (const name of ['', '-x', '--upload-pack=x', 'a..b', 'a b', 'a:b', '+a~', 'a^', 'a*', 'a?', '[a', 'a\\b', '/a', 'a/', 'a//b', '.a', 'a/.b', 'a.lock', 'a.lock/b', 'a.', '@', 'a@{1}', 'a\x7f', 'a\nb']) assert.equal(isBranchName(name), false, name);
+  for (const name of [
+    '',
+    '-x',
+    '--upload-pack=x',
+    'a..b',
+    'a b',
+    'a:b',
+    '+a~',
+    'a^',
+    'a*',
+    'a?',
+    '[a',
+    'a\\b',
+    '/a',
+    'a/',
+    'a//b',
+    '.a',
+    'a/.b',
+    'a.lock',
+    'a.lock/b',
+    'a.',
+    '@',
+    'a@{1}',
+    'a\x7f',
+    'a\nb',
+  ])
+    assert.equal(isBranchName(name), false, name);
 });

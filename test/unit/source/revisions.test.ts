@@ -19,11 +19,26 @@ test('a branch, a tag, a pull request, an id and steps back are commits', async 
   await work.push('feature/x', 'feature/x:refs/pull/7/head');
   await using source = await openTestSource(dir.path, pathToFileURL(join(dir.path, 'origin.git')).href);
   await source.fetch(never);
-  for (const [text, sha] of [['main', second], ['main~1', first], ['HEAD^', first], ['v1', first], ['refs/tags/v1', first], ['feature/x', third], ['refs/pull/7/head', third], ['feature/x~2', first], [first, first], [first.slice(0, 10), first], [`${second}~1`, first]] as const) {
+  for (const [text, sha] of [
+    ['main', second],
+    ['main~1', first],
+    ['HEAD^', first],
+    ['v1', first],
+    ['refs/tags/v1', first],
+    ['feature/x', third],
+    ['refs/pull/7/head', third],
+    ['feature/x~2', first],
+    [first, first],
+    [first.slice(0, 10), first],
+    [`${second}~1`, first],
+  ] as const) {
     assert.equal((await source.revision(text, never)).sha, sha, text);
   }
   const tip = await source.revision('feature/x', never);
-  assert.deepEqual([tip.branch, tip.author, tip.subject, (await source.tree(tip, never)).files[0]?.text], ['feature/x', 'Ada <ada@example.com>', 'Third', 'three']);
+  assert.deepEqual(
+    [tip.branch, tip.author, tip.subject, (await source.tree(tip, never)).files[0]?.text],
+    ['feature/x', 'Ada <ada@example.com>', 'Third', 'three'],
+  );
 });
 
 test('an id that no branch of ours has is fetched by itself', async () => {
@@ -45,8 +60,26 @@ test('what is no revision is told so, and never reaches git as an option', async
   await work.push();
   await using source = await openTestSource(dir.path, join(dir.path, 'origin.git'));
   await source.fetch(never);
-  for (const text of ['nope', 'main~99', '0123456789abcdef0123456789abcdef01234567', '--upload-pack=touch x', '-x', 'a..b', 'main:a.yaml', 'main^{tree}', 'HEAD@{1}', '', 'a b', 'refs/heads/*', ':/First']) {
-    await assert.rejects(source.revision(text, never), (error) => error instanceof Fault && error.code === 'source/branch' && error.kind === 'invalid' && error.message.includes('has no revision'), text);
+  for (const text of [
+    'nope',
+    'main~99',
+    '0123456789abcdef0123456789abcdef01234567',
+    '--upload-pack=touch x',
+    '-x',
+    'a..b',
+    'main:a.yaml',
+    'main^{tree}',
+    'HEAD@{1}',
+    '',
+    'a b',
+    'refs/heads/*',
+    ':/First',
+  ]) {
+    await assert.rejects(
+      source.revision(text, never),
+      (error) => error instanceof Fault && error.code === 'source/branch' && error.kind === 'invalid' && error.message.includes('has no revision'),
+      text,
+    );
   }
 });
 
@@ -83,7 +116,8 @@ test('a revert goes back though other files have changed since; a file that goes
   await work.push();
   await using source = await openTestSource(dir.path, join(dir.path, 'origin.git'));
   await source.fetch(never);
-  const earlier = async (head: string, from: string): Promise<string> => source.earlierContent(await source.revision(head, never), await source.revision(from, never), never);
+  const earlier = async (head: string, from: string): Promise<string> =>
+    source.earlierContent(await source.revision(head, never), await source.revision(from, never), never);
   assert.equal(await earlier(back, base), first);
   assert.equal(await earlier(more, base), '', 'not all that it changes was there before');
   assert.equal(await earlier(gone, more), '', 'what goes is not called a way back');

@@ -19,12 +19,26 @@ test('the first status is an orphan root with its files, identity and trailers',
   const bare = await repository(dir.path);
   await using source = await openTestSource(dir.path, bare.path);
   await source.fetch(never);
-  const sha = await source.commit(statusCommit({ 'README.md': '# Status\n', 'applications/default/web.yaml': 'phase: running\n' }, 'web is running', [['Source-Commit', 'abc'], ['Application', 'default/web'], ['Phase', 'running']]), never);
+  const sha = await source.commit(
+    statusCommit({ 'README.md': '# Status\n', 'applications/default/web.yaml': 'phase: running\n' }, 'web is running', [
+      ['Source-Commit', 'abc'],
+      ['Application', 'default/web'],
+      ['Phase', 'running'],
+    ]),
+    never,
+  );
   const [root, ...rest] = await bare.log('lateen-status');
   assert.equal(rest.length, 0);
   assert.deepEqual(root, {
-    sha, parents: [], author: 'Lateen <lateen@localhost>', subject: 'web is running',
-    trailers: [['Source-Commit', 'abc'], ['Application', 'default/web'], ['Phase', 'running']],
+    sha,
+    parents: [],
+    author: 'Lateen <lateen@localhost>',
+    subject: 'web is running',
+    trailers: [
+      ['Source-Commit', 'abc'],
+      ['Application', 'default/web'],
+      ['Phase', 'running'],
+    ],
   });
   assert.deepEqual(await bare.files('lateen-status'), ['README.md', 'applications/default/web.yaml']);
   assert.equal(await source.statusFile('applications/default/web.yaml', never), 'phase: running\n');
@@ -56,7 +70,10 @@ test('files of another writer stay, and a push that comes too late is built agai
   await person.push();
   assert.ok(await source.commit(statusCommit({ 'ours.yaml': '2' }), never));
   assert.deepEqual(await bare.files('lateen-status'), ['ours.yaml', 'theirs.yaml']);
-  assert.deepEqual((await bare.log('lateen-status')).map(({ subject }) => subject), ['Status', 'By hand', 'Status']);
+  assert.deepEqual(
+    (await bare.log('lateen-status')).map(({ subject }) => subject),
+    ['Status', 'By hand', 'Status'],
+  );
 });
 
 test('two writers at once: no file is lost, the history is linear and nothing was forced', async () => {
@@ -74,15 +91,27 @@ test('two writers at once: no file is lost, the history is linear and nothing wa
   await Promise.all([write(one, 'one'), write(two, 'two')]);
   const log = await bare.log('lateen-status');
   assert.equal(log.length, 8);
-  assert.deepEqual(log.map(({ parents }) => parents), [...log.slice(1).map(({ sha }) => [sha]), []]);
+  assert.deepEqual(
+    log.map(({ parents }) => parents),
+    [...log.slice(1).map(({ sha }) => [sha]), []],
+  );
   for (const name of ['one', 'two']) {
-    assert.deepEqual(log.map(({ subject }) => subject).filter((subject) => subject.startsWith(name)).reverse(), [0, 1, 2, 3].map((round) => `${name} ${round}`));
+    assert.deepEqual(
+      log
+        .map(({ subject }) => subject)
+        .filter((subject) => subject.startsWith(name))
+        .reverse(),
+      [0, 1, 2, 3].map((round) => `${name} ${round}`),
+    );
     assert.equal(await bare.show('lateen-status', `${name}/last.yaml`), '3');
   }
   assert.equal((await bare.files('lateen-status')).length, 10);
   // The server's own record: every update began where the one before it ended.
   const updates = (await bare.git('reflog', 'show', '--format=%H', 'refs/heads/lateen-status')).trim().split('\n');
-  assert.deepEqual(updates, log.map(({ sha }) => sha));
+  assert.deepEqual(
+    updates,
+    log.map(({ sha }) => sha),
+  );
 });
 
 test('a status branch that someone deleted begins anew', async () => {
@@ -103,7 +132,11 @@ test('a refusal by a rule of the server is not taken for a race, and tells what 
   await writeFile(hook, '#!/bin/sh\necho x >> "$GIT_DIR/tries"\necho "status needs a signature" >&2\nexit 1\n');
   await chmod(hook, 0o755);
   await using source = await openTestSource(dir.path, bare.path);
-  await assert.rejects(source.commit(statusCommit({ 'a.yaml': '1' }), never), { code: 'source/push-rejected', kind: 'denied', message: /pre-receive hook declined.*status needs a signature/ });
+  await assert.rejects(source.commit(statusCommit({ 'a.yaml': '1' }), never), {
+    code: 'source/push-rejected',
+    kind: 'denied',
+    message: /pre-receive hook declined.*status needs a signature/,
+  });
   assert.equal((await bare.git('cat-file', '--batch-check', '--batch-all-objects')).includes('missing'), false);
 });
 
@@ -154,7 +187,11 @@ test('a plan of a ref is as the ref has it: no word of it tells what the redacto
   const redactor = testRedactor();
   redactor.learn('hunter2hunter2');
   await using source = await openTestSource(dir.path, bare.path, {}, redactor);
-  const guess = (files: Readonly<Record<string, string>>): StatusCommit => ({ ...statusCommit(files, 'plan: refs/heads/env/hunter2hunter2', [['Planned-Ref', 'refs/heads/env/hunter2hunter2']]), body: ['- hunter2hunter2'], isOfRepository: true });
+  const guess = (files: Readonly<Record<string, string>>): StatusCommit => ({
+    ...statusCommit(files, 'plan: refs/heads/env/hunter2hunter2', [['Planned-Ref', 'refs/heads/env/hunter2hunter2']]),
+    body: ['- hunter2hunter2'],
+    isOfRepository: true,
+  });
   await source.commit(guess({ 'plans/index.yaml': 'hunter2hunter2\n', 'plans/heads/env/hunter2hunter2.md': 'is it hunter2hunter2?\n' }), never);
   assert.doesNotMatch(await bare.git('log', '-p', 'lateen-status'), /\*\*\*/);
   assert.equal(await bare.show('lateen-status', 'plans/heads/env/hunter2hunter2.md'), 'is it hunter2hunter2?\n');
@@ -177,5 +214,11 @@ test('all files of the branch are read at once, also what another wrote since', 
   const person = await workTree(join(dir.path, 'person'), bare.path, 'lateen-status');
   await person.commit({ 'c.yaml': '2' });
   await person.push();
-  assert.deepEqual(await source.statusFiles(never), new Map([['a/b.yaml', '1'], ['c.yaml', '2']]));
+  assert.deepEqual(
+    await source.statusFiles(never),
+    new Map([
+      ['a/b.yaml', '1'],
+      ['c.yaml', '2'],
+    ]),
+  );
 });

@@ -19,7 +19,13 @@ async function repository(directory: string): Promise<BareRepo> {
 const subjects = async (bare: BareRepo, branch: string): Promise<readonly string[]> => (await bare.log(branch)).map(({ subject }) => subject);
 
 describe('a generation', () => {
-  it('is told by its name alone', () => assert.deepEqual(['lateen-status', 'lateen-status.2', 'lateen-status.17', 'lateen-status.1', 'lateen-status.02', 'lateen-status-2', 'lateen-status.x', 'main'].map((name) => generationOf('lateen-status', name)), [1, 2, 17, null, null, null, null, null]));
+  it('is told by its name alone', () =>
+    assert.deepEqual(
+      ['lateen-status', 'lateen-status.2', 'lateen-status.17', 'lateen-status.1', 'lateen-status.02', 'lateen-status-2', 'lateen-status.x', 'main'].map(
+        (name) => generationOf('lateen-status', name),
+      ),
+      [1, 2, 17, null, null, null, null, null],
+    ));
   it('is newer with a greater number', () => assert.deepEqual(generations('s', ['s.2', 'main', 's.10', 's', 's-x']), ['s.10', 's.2', 's']));
 });
 
@@ -37,8 +43,11 @@ test('a branch that is long enough ends with a word of where it goes on, and not
   assert.deepEqual(await subjects(bare, 'lateen-status.2'), ['commit 5', 'commit 4', 'continued from lateen-status']);
   const root = (await bare.log('lateen-status.2')).at(-1);
   assert.deepEqual([root?.parents, root?.trailers], [[], [['Continues', `lateen-status ${old[1]?.sha}`]]]);
-  assert.deepEqual([await bare.files('lateen-status.2'), await bare.git('show', 'lateen-status.2~2:README.md')], [['1.yaml', '2.yaml', '3.yaml', '4.yaml', '5.yaml', 'README.md'], '# 3\n']);
-  assert.match(await bare.show('lateen-status', 'README.md') ?? '', /goes on on the branch `lateen-status\.2`/);
+  assert.deepEqual(
+    [await bare.files('lateen-status.2'), await bare.git('show', 'lateen-status.2~2:README.md')],
+    [['1.yaml', '2.yaml', '3.yaml', '4.yaml', '5.yaml', 'README.md'], '# 3\n'],
+  );
+  assert.match((await bare.show('lateen-status', 'README.md')) ?? '', /goes on on the branch `lateen-status\.2`/);
   // Another process, with nothing in mind, goes on where this one ended.
   await using again = await openTestSource(join(dir.path, 'again'), bare.path);
   assert.equal((await again.fetch(never)).branch, 'main');
@@ -58,6 +67,9 @@ test('of two that end a branch at the same time one does, and both go on', async
   await Promise.all([write(one, 'one'), write(two, 'two')]);
   const newest = generations('lateen-status', (await bare.git('for-each-ref', '--format=%(refname:short)', 'refs/heads/')).split('\n'));
   const said = (await Promise.all(newest.map((name) => subjects(bare, name)))).flat().filter((subject) => !subject.startsWith('continued'));
-  assert.deepEqual(said.toSorted(), ['one', 'two'].flatMap((name) => [0, 1, 2, 3].map((round) => `${name} ${round}`)));
+  assert.deepEqual(
+    said.toSorted(),
+    ['one', 'two'].flatMap((name) => [0, 1, 2, 3].map((round) => `${name} ${round}`)),
+  );
   assert.equal((await bare.files(newest[0] ?? '')).filter((path) => path !== 'README.md').length, 8);
 });

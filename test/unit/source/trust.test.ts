@@ -25,7 +25,10 @@ async function openPlace(): Promise<Place> {
   const dir = await temporaryDirectory();
   const { bare, work } = await repoWithWorkTree(dir.path);
   return {
-    path: dir.path, url: bare.path, bare, work,
+    path: dir.path,
+    url: bare.path,
+    bare,
+    work,
     push: async (files, ...flags) => {
       const sha = await work.commit(files);
       await work.push(...flags, 'main');
@@ -35,7 +38,10 @@ async function openPlace(): Promise<Place> {
   };
 }
 
-const is = (code: string, message: RegExp) => (error: unknown): boolean => error instanceof Fault && error.code === code && message.test(error.message);
+const is =
+  (code: string, message: RegExp) =>
+  (error: unknown): boolean =>
+    error instanceof Fault && error.code === code && message.test(error.message);
 
 test('history that was rewritten is not followed: the old commit goes on being applied, and the finding says how to go on', async () => {
   await using it = await openPlace();
@@ -47,8 +53,16 @@ test('history that was rewritten is not followed: the old commit goes on being a
   const tip = await it.push({ 'a.yaml': 'other' }, '--force');
   const revision = await source.fetch(never);
   assert.equal(revision.sha, old);
-  assert.deepEqual(revision.held?.map((item) => [item.code, item.severity]), [['source/rewritten', 'error']]);
-  assert.match(revision.held?.[0]?.message ?? '', new RegExp(`the history of main was rewritten: its newest commit ${tip.slice(0, 10)} does not descend from ${old.slice(0, 10)}, .*; ${old.slice(0, 10)} goes on being applied`));
+  assert.deepEqual(
+    revision.held?.map((item) => [item.code, item.severity]),
+    [['source/rewritten', 'error']],
+  );
+  assert.match(
+    revision.held?.[0]?.message ?? '',
+    new RegExp(
+      `the history of main was rewritten: its newest commit ${tip.slice(0, 10)} does not descend from ${old.slice(0, 10)}, .*; ${old.slice(0, 10)} goes on being applied`,
+    ),
+  );
   assert.match(revision.held?.[0]?.hint ?? '', new RegExp(`--accept-rewrite ${tip}`));
   assert.equal((await source.tree(revision, never)).files[0]?.text, 'two');
   assert.equal(await source.fetch(never), revision, 'nothing new is nothing new');
@@ -105,7 +119,10 @@ test('a copy that was lost asks the hub what was applied last, and stops where t
   const tip = await it.push({ 'a.yaml': 'other' }, '--force');
   assert.equal(await fresh(first), tip, 'what was applied is in the new history as well');
   assert.equal(await fresh('--upload-pack=x', ''), tip, 'what is no id says nothing');
-  await assert.rejects(fresh(first, second), is('source/rewritten', new RegExp(`does not descend from ${second.slice(0, 10)}.*nothing is applied.*--accept-rewrite ${tip}`)));
+  await assert.rejects(
+    fresh(first, second),
+    is('source/rewritten', new RegExp(`does not descend from ${second.slice(0, 10)}.*nothing is applied.*--accept-rewrite ${tip}`)),
+  );
 });
 
 test('with a copy that was lost nothing is gone back to: what the hub tells may be less than what was applied', withSsh, async () => {
@@ -151,7 +168,7 @@ test('what only looks does not change what is known to be applied', async () => 
   assert.equal(await look(true), third, 'the second was never applied');
 });
 
-test('a branch head that is not signed by an SSH key of the operator\'s is held back, whoever else signed it', withSsh, async () => {
+test("a branch head that is not signed by an SSH key of the operator's is held back, whoever else signed it", withSsh, async () => {
   await using it = await openPlace();
   const [ada, eve] = [await sshSigner(it.path, 'ada'), await sshSigner(it.path, 'eve')];
   const allowedSignersFile = join(it.path, 'allowed');
@@ -163,7 +180,10 @@ test('a branch head that is not signed by an SSH key of the operator\'s is held 
   const held = async (): Promise<string> => {
     const revision = await source.fetch(never);
     assert.equal(revision.sha, good);
-    assert.deepEqual(revision.held?.map((item) => item.code), ['source/unverified']);
+    assert.deepEqual(
+      revision.held?.map((item) => item.code),
+      ['source/unverified'],
+    );
     return revision.held?.[0]?.message ?? '';
   };
   await signWith(it.work, null);
@@ -171,7 +191,11 @@ test('a branch head that is not signed by an SSH key of the operator\'s is held 
   assert.equal(await held(), `the commit ${unsigned.slice(0, 10)} of main is not signed; ${good.slice(0, 10)} goes on being applied`);
   await signWith(it.work, eve);
   // What stands in the repository about keys, names and replacements has no say.
-  await it.push({ 'allowed': `eve@example.com ${eve.publicKey}`, '.mailmap': 'Ada <ada@example.com> <eve@example.com>', '.gitconfig': `[gpg "ssh"]\n\tallowedSignersFile = allowed\n` });
+  await it.push({
+    allowed: `eve@example.com ${eve.publicKey}`,
+    '.mailmap': 'Ada <ada@example.com> <eve@example.com>',
+    '.gitconfig': `[gpg "ssh"]\n\tallowedSignersFile = allowed\n`,
+  });
   await it.work.git('replace', 'HEAD', good);
   await it.work.git('notes', 'add', '--message', 'Signed-off-by: Ada <ada@example.com>', 'HEAD');
   await it.work.git('push', '--quiet', 'origin', 'refs/replace/*:refs/replace/*', 'refs/notes/*:refs/notes/*');
@@ -193,7 +217,9 @@ test('a key whose time is over signs nothing any more, whatever time the commit 
   await writeFile(allowedSignersFile, `ada@example.com valid-before="20200101Z" ${ada.publicKey}\n`);
   const backdated = ['-c', 'user.name=Ada', 'commit', '--quiet', '--allow-empty', '--message', 'Long ago', '--date', '2019-06-01T00:00:00Z'];
   await it.work.git(...backdated);
-  await it.work.git('-c', 'rebase.backend=apply', 'rebase', '--quiet', '--committer-date-is-author-date', '--force-rebase', '--gpg-sign', '--keep-empty', 'HEAD~1').catch(() => '');
+  await it.work
+    .git('-c', 'rebase.backend=apply', 'rebase', '--quiet', '--committer-date-is-author-date', '--force-rebase', '--gpg-sign', '--keep-empty', 'HEAD~1')
+    .catch(() => '');
   await it.work.push();
   await using source = await openTestSource(it.path, it.url, { trust: { verify: 'head', allowedSignersFile } });
   const revision = await source.fetch(never);
@@ -272,7 +298,9 @@ test('GPG signatures count when the operator has given the key, and no more when
   assert.match(await asked(), /^old .* is signed by a key, which the operator has not named/);
   await eve.gpg('--quick-set-expire', eve.fingerprint, 'seconds=1');
   const expired = await eve.gpg('--armor', '--export', eve.fingerprint);
-  await new Promise((resolve) => { setTimeout(resolve, 2100); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 2100);
+  });
   await writeFile(gpgKeysFile, `${ada.publicKey}\n${expired}`);
   assert.match(await asked(), /^old .*whose time is over/);
   await eve.gpg('--quick-set-expire', eve.fingerprint, 'never');
@@ -289,7 +317,10 @@ test('GPG signatures count when the operator has given the key, and no more when
 
 test('keys that cannot be read, or are private, are told at the start', async () => {
   await using it = await openPlace();
-  await assert.rejects(openTestSource(it.path, it.url, { trust: { verify: 'head', allowedSignersFile: join(it.path, 'none') } }), is('config/invalid', /none cannot be read: ENOENT/));
+  await assert.rejects(
+    openTestSource(it.path, it.url, { trust: { verify: 'head', allowedSignersFile: join(it.path, 'none') } }),
+    is('config/invalid', /none cannot be read: ENOENT/),
+  );
   const gpgKeysFile = join(it.path, 'private');
   await writeFile(gpgKeysFile, '-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nAAAA\n-----END PGP PRIVATE KEY BLOCK-----\n');
   await assert.rejects(openTestSource(it.path, it.url, { trust: { verify: 'head', gpgKeysFile } }), is('config/invalid', /holds a private key/));
@@ -300,8 +331,15 @@ test('lines of allowed signers hold within their times only; what cannot be read
   const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAfT7n0fDq8c8Yd1n6wJ2vB3pN7cXhQKxkVqj8mZrT0a';
   const line = (options: string): string => `ada@example.com ${options}${key}`;
   for (const [options, holds] of [
-    ['', true], ['valid-before="20260602Z" ', true], ['valid-before="20260531Z" ', false], ['valid-after="20260531235959Z" ', true], ['valid-after="20260602" ', false],
-    ['valid-after="20260101Z",valid-before="20270101Z" ', true], ['valid-after="20260101Z",valid-before="20260201Z" ', false], ['valid-before="soon" ', false], ['namespaces="git",VALID-BEFORE=20250101Z ', false],
+    ['', true],
+    ['valid-before="20260602Z" ', true],
+    ['valid-before="20260531Z" ', false],
+    ['valid-after="20260531235959Z" ', true],
+    ['valid-after="20260602" ', false],
+    ['valid-after="20260101Z",valid-before="20270101Z" ', true],
+    ['valid-after="20260101Z",valid-before="20260201Z" ', false],
+    ['valid-before="soon" ', false],
+    ['namespaces="git",VALID-BEFORE=20250101Z ', false],
   ] as const) {
     const read = signersInForce(`# a comment\n${line(options)}\n`, now);
     assert.equal(read.text.includes(key), holds, options);
@@ -310,7 +348,8 @@ test('lines of allowed signers hold within their times only; what cannot be read
 });
 
 test('armour is taken off every key of a file', () => {
-  const block = (text: string, header = ''): string => `-----BEGIN PGP PUBLIC KEY BLOCK-----\n${header}\n${Buffer.from(text).toString('base64')}\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n`;
+  const block = (text: string, header = ''): string =>
+    `-----BEGIN PGP PUBLIC KEY BLOCK-----\n${header}\n${Buffer.from(text).toString('base64')}\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n`;
   assert.equal(binaryKeys(Buffer.from(`${block('one')}${block('two', 'Version: 1\n')}`), 'f').toString(), 'onetwo');
   assert.deepEqual(binaryKeys(Buffer.from([0x98, 1, 2]), 'f'), Buffer.from([0x98, 1, 2]));
   assert.throws(() => binaryKeys(Buffer.from('-----BEGIN PGP SIGNATURE-----\n'), 'f'), /holds no public key/);

@@ -18,7 +18,9 @@ function counter(): { readonly tick: () => void; readonly next: (after: () => Pr
       wake();
     },
     next: async (after: () => Promise<unknown>) => {
-      const ticked = new Promise<void>((resolve) => { wake = resolve; });
+      const ticked = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
       await after();
       await ticked;
     },
@@ -76,7 +78,9 @@ test('many changes at once are one tick', async () => {
   await using dir = await temporaryDirectory();
   const ticks = counter();
   await using watch = await watchPaths([dir.path], ticks.tick, { clock, debounceMs: 300 });
-  await ticks.next(async () => { for (let index = 0; index < 20; index += 1) await writeFile(join(dir.path, `${index}.yaml`), ''); });
+  await ticks.next(async () => {
+    for (let index = 0; index < 20; index += 1) await writeFile(join(dir.path, `${index}.yaml`), '');
+  });
   assert.equal(ticks.count, 1);
   assert.ok(watch);
 });
@@ -93,9 +97,15 @@ test('a saved file, a file that appears and a swapped link tick', async () => {
   await writeFile(file('config.yaml'), 'one');
   const ticks = counter();
   await using watch = await watchPaths([file('token'), file('config.yaml'), file('later.yaml')], ticks.tick, { clock });
-  await ticks.next(async () => { await writeFile(file('new'), 'two'); await rename(file('new'), file('config.yaml')); });
+  await ticks.next(async () => {
+    await writeFile(file('new'), 'two');
+    await rename(file('new'), file('config.yaml'));
+  });
   await ticks.next(() => writeFile(file('later.yaml'), ''));
-  await ticks.next(async () => { await symlink('v2', file('data.new')); await rename(file('data.new'), file('data')); });
+  await ticks.next(async () => {
+    await symlink('v2', file('data.new'));
+    await rename(file('data.new'), file('data'));
+  });
   assert.ok(watch);
 });
 
@@ -104,14 +114,22 @@ test('the poll waits its interval with jitter and ends with its signal', async (
   const sleptMs: number[] = [];
   const randoms = [0, 0.5, 0.999];
   let ticks = 0;
-  await poll(1000, 0.1, {
-    now: () => 0,
-    random: () => randoms[sleptMs.length] ?? 0,
-    sleep: async (ms) => { sleptMs.push(Math.round(ms)); },
-  }, () => {
-    ticks += 1;
-    if (ticks === 3) stop.abort();
-  }, stop.signal);
+  await poll(
+    1000,
+    0.1,
+    {
+      now: () => 0,
+      random: () => randoms[sleptMs.length] ?? 0,
+      sleep: async (ms) => {
+        sleptMs.push(Math.round(ms));
+      },
+    },
+    () => {
+      ticks += 1;
+      if (ticks === 3) stop.abort();
+    },
+    stop.signal,
+  );
   assert.deepEqual([ticks, sleptMs], [3, [900, 1000, 1100]]);
   await poll(60_000, 0, clock, () => assert.fail('no tick'), AbortSignal.abort());
 });

@@ -19,11 +19,17 @@ function waits(...at: readonly (readonly [atMs: number, news: News, told?: strin
 }
 
 describe('a status commit', () => {
-  it('waits while things move, and until it is quiet', () => assert.deepEqual(waits([0, MOVING, 'a'], [400, MOVING, 'a'], [1_000, MOVING, 'a']), [1_000, 600, 0]));
-  it('waits anew when more comes, but not for ever', () => assert.deepEqual(waits([0, MOVING], [900, MOVING], [1_800, MOVING], [2_700, MOVING], [3_600, MOVING], [4_500, MOVING], [5_000, MOVING]), [1_000, 1_000, 1_000, 1_000, 1_000, 500, 0]));
+  it('waits while things move, and until it is quiet', () =>
+    assert.deepEqual(waits([0, MOVING, 'a'], [400, MOVING, 'a'], [1_000, MOVING, 'a']), [1_000, 600, 0]));
+  it('waits anew when more comes, but not for ever', () =>
+    assert.deepEqual(
+      waits([0, MOVING], [900, MOVING], [1_800, MOVING], [2_700, MOVING], [3_600, MOVING], [4_500, MOVING], [5_000, MOVING]),
+      [1_000, 1_000, 1_000, 1_000, 1_000, 500, 0],
+    ));
   it('goes when the wave is over', () => assert.deepEqual(waits([0, MOVING], [100, SETTLED]), [1_000, 0]));
   it('goes at once with a failure', () => assert.deepEqual(waits([0, MOVING], [100, URGENT]), [1_000, 0]));
-  it('begins a new wait after what waited was taken back', () => assert.equal(paceOf(nothingToTell(paceOf(UNPACED, MOVING, 'a', PACE, 0).after), MOVING, 'a', PACE, 4_900).waitMs, 1_000));
+  it('begins a new wait after what waited was taken back', () =>
+    assert.equal(paceOf(nothingToTell(paceOf(UNPACED, MOVING, 'a', PACE, 0).after), MOVING, 'a', PACE, 4_900).waitMs, 1_000));
 
   it('is one of so many in a minute, and of half as many again when it is urgent', () => {
     let paced: Paced = UNPACED;

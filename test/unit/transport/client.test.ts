@@ -188,8 +188,10 @@ test('a kubeconfig that cannot be read is refused without a word of it', async (
 });
 
 test('a kubeconfig without the context that is asked for says which it has', async () => {
-  const text = '{contexts: [{name: a, context: {cluster: gone, user: u}}, {name: b, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: u, user: {}}]}';
-  const asked = (context?: string, kubeconfigText = text): Promise<unknown> => readKubeconfig(kubeconfigText, { allowExec: true, ...(context === undefined ? {} : { context }) });
+  const text =
+    '{contexts: [{name: a, context: {cluster: gone, user: u}}, {name: b, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: u, user: {}}]}';
+  const asked = (context?: string, kubeconfigText = text): Promise<unknown> =>
+    readKubeconfig(kubeconfigText, { allowExec: true, ...(context === undefined ? {} : { context }) });
   await assert.rejects(asked('nope'), { code: 'config/invalid', message: 'the kubeconfig has no context "nope"; it has a, b: choose one with --context' });
   await assert.rejects(asked(), { message: 'the kubeconfig names no current context; it has a, b: choose one with --context' });
   await assert.rejects(asked('a'), { message: 'the context "a" of the kubeconfig names a cluster that is not in it' });

@@ -134,10 +134,40 @@ test('paths keep case, encode what has to be, and refuse what would lead elsewhe
   assert.throws(() => pathTo(secrets, '..', 'a'), { code: 'transport/invalid' });
 });
 
-test('a word for a resource is a plural or a kind, the core group\'s first, the preferred version\'s first', async () => {
-  const group = (name: string, versions: readonly string[], resources: readonly (readonly [string, string])[]): object => ({ metadata: name === '' ? {} : { name }, versions: versions.map((version) => ({ version, resources: resources.map(([resource, kind]) => ({ resource, responseKind: { kind }, scope: 'Namespaced', verbs: ['get'] })) })) });
-  const served: Readonly<Record<string, readonly object[]>> = { '/api': [group('', ['v1'], [['events', 'Event'], ['configmaps', 'ConfigMap']])], '/apis': [group('events.k8s.io', ['v1'], [['events', 'Event']]), group('x.io', ['v2', 'v1'], [['policies', 'Policy']])] };
+test("a word for a resource is a plural or a kind, the core group's first, the preferred version's first", async () => {
+  const group = (name: string, versions: readonly string[], resources: readonly (readonly [string, string])[]): object => ({
+    metadata: name === '' ? {} : { name },
+    versions: versions.map((version) => ({
+      version,
+      resources: resources.map(([resource, kind]) => ({ resource, responseKind: { kind }, scope: 'Namespaced', verbs: ['get'] })),
+    })),
+  });
+  const served: Readonly<Record<string, readonly object[]>> = {
+    '/api': [
+      group(
+        '',
+        ['v1'],
+        [
+          ['events', 'Event'],
+          ['configmaps', 'ConfigMap'],
+        ],
+      ),
+    ],
+    '/apis': [group('events.k8s.io', ['v1'], [['events', 'Event']]), group('x.io', ['v2', 'v1'], [['policies', 'Policy']])],
+  };
   const discovery = openDiscovery(async (path) => JSON.stringify({ kind: 'APIGroupDiscoveryList', items: served[path] ?? [] }));
   const find = async (word: string, of = ''): Promise<string | undefined> => (await discovery.findNamed(of, word, new AbortController().signal))?.apiVersion;
-  assert.deepEqual([await find('configmap'), await find('ConfigMaps'), await find('event'), await find('events', 'events.k8s.io'), await find('policy'), await find('policies'), await find('gizmo'), await find('configmap', 'x.io')], ['v1', 'v1', 'v1', 'events.k8s.io/v1', 'x.io/v2', 'x.io/v2', undefined, undefined]);
+  assert.deepEqual(
+    [
+      await find('configmap'),
+      await find('ConfigMaps'),
+      await find('event'),
+      await find('events', 'events.k8s.io'),
+      await find('policy'),
+      await find('policies'),
+      await find('gizmo'),
+      await find('configmap', 'x.io'),
+    ],
+    ['v1', 'v1', 'v1', 'events.k8s.io/v1', 'x.io/v2', 'x.io/v2', undefined, undefined],
+  );
 });

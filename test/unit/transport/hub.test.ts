@@ -17,6 +17,9 @@ test('who only looks at a hub that was never prepared sees the kinds that would 
     return asPrepared({ observe: () => Promise.resolve(all) } as unknown as Transport, definitions).observe([], new AbortController().signal);
   };
   const fresh = await see({ absent: true });
-  assert.deepEqual([text(ours!), text(ours!, 'member'), text(other)].map((key) => fresh.get(key)), [{ live: ours }, { absent: true }, { absent: true }]);
+  assert.deepEqual(
+    [text(ours!), text(ours!, 'member'), text(other)].map((key) => fresh.get(key)),
+    [{ live: ours }, { absent: true }, { absent: true }],
+  );
   assert.deepEqual((await see({ live: there })).get(text(ours!)), { live: there });
 });

@@ -21,10 +21,12 @@ function hub(refuse: Fault | null = null) {
       return { object, warnings: [] };
     },
   };
-  const effects: Effects = { run: (_kind, subject, run) => {
-    subjects.push(subject);
-    return run();
-  } };
+  const effects: Effects = {
+    run: (_kind, subject, run) => {
+      subjects.push(subject);
+      return run();
+    },
+  };
   return { objects, subjects, install: () => installViews(client, effects, new AbortController().signal) };
 }
 
@@ -32,8 +34,12 @@ describe('the queries of the vela CLI', () => {
   it('are made where they are absent, and not again', async () => {
     const made = hub();
     assert.deepEqual([await made.install(), await made.install()], [NAMES, []]);
-    assert.deepEqual(made.subjects.toSorted(), NAMES.map((name) => `ConfigMap vela-system/${name}`));
-    for (const { metadata, data } of [...made.objects.values()] as (KubeObject & { data: Record<string, string> })[]) assert.match(data['template'] ?? '', /^import "vela\/(?:op|ql)"\n[^]*\bparameter: \{[^]*\bstatus: /, String(metadata.name));
+    assert.deepEqual(
+      made.subjects.toSorted(),
+      NAMES.map((name) => `ConfigMap vela-system/${name}`),
+    );
+    for (const { metadata, data } of [...made.objects.values()] as (KubeObject & { data: Record<string, string> })[])
+      assert.match(data['template'] ?? '', /^import "vela\/(?:op|ql)"\n[^]*\bparameter: \{[^]*\bstatus: /, String(metadata.name));
   });
 
   it('are left as another made them, and brought up to date where they are ours', async () => {
@@ -41,7 +47,10 @@ describe('the queries of the vela CLI', () => {
     await made.install();
     const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'component-pod-view', namespace: 'vela-system' }, data: { template: 'theirs' } };
     made.objects.set('component-pod-view', theirs);
-    made.objects.set('component-service-view', { ...theirs, metadata: { name: 'component-service-view', namespace: 'vela-system', annotations: { 'lateen.dev/source-hash': 'older' } } });
+    made.objects.set('component-service-view', {
+      ...theirs,
+      metadata: { name: 'component-service-view', namespace: 'vela-system', annotations: { 'lateen.dev/source-hash': 'older' } },
+    });
     assert.deepEqual([await made.install(), made.objects.get('component-pod-view')], [['component-service-view'], theirs]);
   });
 

@@ -10,11 +10,30 @@ const call = { path: 'c', style: 'params', params: {}, missing: [] } as const;
 
 test('looking, applying and registering are done again; what is sent, deleted or changed is not', async () => {
   const ran: string[] = [];
-  const names = ['kube.apply', 'kube.read', 'builtin.wait', 'lateen.register-cluster', 'op.apply', 'http.do', 'kube.delete', 'kube.patch', 'builtin.suspend', 'config.create', 'email.send'];
-  const actions: Actions = repeatable(new Map(names.map((name) => [name, async () => {
-    ran.push(name);
-    return done();
-  }])));
+  const names = [
+    'kube.apply',
+    'kube.read',
+    'builtin.wait',
+    'lateen.register-cluster',
+    'op.apply',
+    'http.do',
+    'kube.delete',
+    'kube.patch',
+    'builtin.suspend',
+    'config.create',
+    'email.send',
+  ];
+  const actions: Actions = repeatable(
+    new Map(
+      names.map((name) => [
+        name,
+        async () => {
+          ran.push(name);
+          return done();
+        },
+      ]),
+    ),
+  );
   for (const name of names) {
     const [provider = '', what = ''] = name.split('.');
     const outcome = await actions.get(name)?.({ ...call, provider, do: what }, {} as never);

@@ -5,14 +5,37 @@ import type { CueJson } from '../../../daemon/model/cue.ts';
 import type { Json, JsonObject } from '../../../daemon/model/object.ts';
 import type { Step, StepMode } from '../../../daemon/model/plan.ts';
 import type { StepPhase, StepStatus } from '../../../daemon/model/status.ts';
-import { evaluateIf, isFinished, isSkippedByOthers, parsePath, pendingReason, setPath, statusesByName, variableIn, withInputs } from '../../../daemon/workflow/conditions.ts';
+import {
+  evaluateIf,
+  isFinished,
+  isSkippedByOthers,
+  parsePath,
+  pendingReason,
+  setPath,
+  statusesByName,
+  variableIn,
+  withInputs,
+} from '../../../daemon/workflow/conditions.ts';
 import { cue } from '../cue/evaluator.ts';
 import { step } from './steps.ts';
 
-const status = (name: string, phase: StepPhase, reason = ''): StepStatus => ({ id: `id-${name}`, name, type: 'ours', phase, message: '', reason, firstExecuteTime: '', lastExecuteTime: '', subSteps: [] });
+const status = (name: string, phase: StepPhase, reason = ''): StepStatus => ({
+  id: `id-${name}`,
+  name,
+  type: 'ours',
+  phase,
+  message: '',
+  reason,
+  firstExecuteTime: '',
+  lastExecuteTime: '',
+  subSteps: [],
+});
 const statuses = (...list: readonly StepStatus[]): ReadonlyMap<string, StepStatus> => new Map(list.map((item) => [item.name, item]));
 const nothing = (): undefined => undefined;
-const among = (variables: JsonObject) => (name: string): CueJson | undefined => variableIn(variables, name);
+const among =
+  (variables: JsonObject) =>
+  (name: string): CueJson | undefined =>
+    variableIn(variables, name);
 
 describe('a step is finished', () => {
   const CASES: readonly (readonly [string, StepStatus | undefined, boolean])[] = [
@@ -38,16 +61,36 @@ describe('a step is pending', () => {
     ['on an input that nobody has given', { inputs: [{ from: 'connInfo', parameterKey: 'conn' }] }, [], {}, 'Pending on Input: connInfo'],
     ['not on an input that is null', { inputs: [{ from: 'connInfo', parameterKey: 'conn' }] }, [], { connInfo: null }, ''],
     ['not on an input inside a variable', { inputs: [{ from: 'connInfo.host', parameterKey: 'conn' }] }, [], { connInfo: { host: 'h' } }, ''],
-    ['on an input that a variable does not have inside', { inputs: [{ from: 'connInfo.port', parameterKey: 'conn' }] }, [], { connInfo: { host: 'h' } }, 'Pending on Input: connInfo.port'],
+    [
+      'on an input that a variable does not have inside',
+      { inputs: [{ from: 'connInfo.port', parameterKey: 'conn' }] },
+      [],
+      { connInfo: { host: 'h' } },
+      'Pending on Input: connInfo.port',
+    ],
     ['not on what every object has by nature', { inputs: [{ from: 'constructor', parameterKey: 'conn' }] }, [], {}, 'Pending on Input: constructor'],
     ['not on the context', { inputs: [{ from: 'context.appName', parameterKey: 'name' }] }, [], {}, ''],
   ];
-  for (const [title, more, known, variables, expected] of CASES) it(title, () => assert.equal(pendingReason(step('me', more), statuses(...known), among(variables)), expected));
+  for (const [title, more, known, variables, expected] of CASES)
+    it(title, () => assert.equal(pendingReason(step('me', more), statuses(...known), among(variables)), expected));
 
-  it('on another by its component or name property as well; a step\'s own name comes first', () => {
-    const steps = [step('first', { properties: { component: 'web' } }), step('second', { properties: { name: 'first' } }), step('group', { subSteps: [step('inner', { properties: { name: 'job' } })] })];
+  it("on another by its component or name property as well; a step's own name comes first", () => {
+    const steps = [
+      step('first', { properties: { component: 'web' } }),
+      step('second', { properties: { name: 'first' } }),
+      step('group', { subSteps: [step('inner', { properties: { name: 'job' } })] }),
+    ];
     const known = statusesByName(steps, statuses(status('first', 'succeeded'), status('second', 'running'), status('inner', 'skipped')));
-    assert.deepEqual([...known].map(([name, item]) => [name, item.name]), [['first', 'first'], ['web', 'first'], ['second', 'second'], ['inner', 'inner'], ['job', 'inner']]);
+    assert.deepEqual(
+      [...known].map(([name, item]) => [name, item.name]),
+      [
+        ['first', 'first'],
+        ['web', 'first'],
+        ['second', 'second'],
+        ['inner', 'inner'],
+        ['job', 'inner'],
+      ],
+    );
   });
 });
 
@@ -67,7 +110,8 @@ describe('a step without `if` is skipped', () => {
     ['DAG: when what it depends on was skipped', 'DAG', { dependsOn: ['a'] }, [skipped], true],
     ['DAG: not when all it depends on succeeded', 'DAG', { dependsOn: ['a'] }, [ok], false],
   ];
-  for (const [title, mode, more, known, expected] of CASES) it(title, () => assert.equal(isSkippedByOthers(step('me', more), mode, known, statuses(...known), [step('a'), step('b')]), expected));
+  for (const [title, mode, more, known, expected] of CASES)
+    it(title, () => assert.equal(isSkippedByOthers(step('me', more), mode, known, statuses(...known), [step('a'), step('b')]), expected));
 
   it('DAG: when something further up failed, though what it depends on ran nevertheless', () => {
     const steps = [step('a'), step('b', { dependsOn: ['a'], if: 'always' }), step('c', { dependsOn: ['b'] })];
@@ -97,7 +141,14 @@ describe('the `if` of a step', () => {
   ];
   for (const [title, expression, runs, message] of CASES) {
     it(title, async () => {
-      const asked = step('me', { if: expression, properties: { dry: false }, inputs: [{ from: 'count', parameterKey: '' }, { from: 'missing', parameterKey: '' }] });
+      const asked = step('me', {
+        if: expression,
+        properties: { dry: false },
+        inputs: [
+          { from: 'count', parameterKey: '' },
+          { from: 'missing', parameterKey: '' },
+        ],
+      });
       const result = await evaluateIf(cue, asked, known, { appName: 'shop', appLabels: { team: 'a' } }, among({ count: 3 }));
       assert.equal(result.run, runs);
       assert.match(result.message, message);
@@ -107,11 +158,22 @@ describe('the `if` of a step', () => {
 
 describe('a path', () => {
   for (const [text, expected] of [
-    ['a', ['a']], ['a.b', ['a', 'b']], ['a.b[0]["c d"]', ['a', 'b', 0, 'c d']], ['list[2].x', ['list', 2, 'x']], ['[0]', [0]], ['["a.b"].c', ['a.b', 'c']], ['"a.b".c', ['a.b', 'c']], ['a."b.c"', ['a', 'b.c']],
-    ['a-b.c_d', ['a-b', 'c_d']], ['["say \\"hi\\""]', ['say "hi"']], ['', []],
-  ] as const) it(`${text === '' ? '(empty)' : text} is ${JSON.stringify(expected)}`, () => assert.deepEqual(parsePath(text), expected));
+    ['a', ['a']],
+    ['a.b', ['a', 'b']],
+    ['a.b[0]["c d"]', ['a', 'b', 0, 'c d']],
+    ['list[2].x', ['list', 2, 'x']],
+    ['[0]', [0]],
+    ['["a.b"].c', ['a.b', 'c']],
+    ['"a.b".c', ['a.b', 'c']],
+    ['a."b.c"', ['a', 'b.c']],
+    ['a-b.c_d', ['a-b', 'c_d']],
+    ['["say \\"hi\\""]', ['say "hi"']],
+    ['', []],
+  ] as const)
+    it(`${text === '' ? '(empty)' : text} is ${JSON.stringify(expected)}`, () => assert.deepEqual(parsePath(text), expected));
 
-  for (const text of ['a..b', 'a[', 'a[x]', 'a["b]', 'a.', 'a[4000000000]']) it(`${text} is none`, () => assert.throws(() => parsePath(text), { name: 'Fault', code: 'workflow/step-failed' }));
+  for (const text of ['a..b', 'a[', 'a[x]', 'a["b]', 'a.', 'a[4000000000]'])
+    it(`${text} is none`, () => assert.throws(() => parsePath(text), { name: 'Fault', code: 'workflow/step-failed' }));
 
   const SET: readonly (readonly [string, Json, readonly (string | number)[], Json])[] = [
     ['replaces a field', { a: 1, b: 2 }, ['a'], { a: 9, b: 2 }],
@@ -143,9 +205,13 @@ describe('inputs', () => {
     ['go over what the properties say', '1.10', asked('conn.host', 'host'), { host: 'old' }, { host: 'h' }],
     ['go into properties that are none', '1.10', asked('conn.host', 'host'), null, { host: 'h' }],
   ];
-  for (const [title, dialect, item, properties, expected] of CASES) it(title, () => assert.deepEqual(withInputs(item, properties, variables, dialect, { appLabels: { team: 'a' } }), expected));
+  for (const [title, dialect, item, properties, expected] of CASES)
+    it(title, () => assert.deepEqual(withInputs(item, properties, variables, dialect, { appLabels: { team: 'a' } }), expected));
 
   it('without a value fail the step', () => {
-    assert.throws(() => withInputs(asked('context.nothing', 'x'), {}, nothing, '1.10', {}), { code: 'workflow/step-failed', message: 'input "context.nothing" has no value' });
+    assert.throws(() => withInputs(asked('context.nothing', 'x'), {}, nothing, '1.10', {}), {
+      code: 'workflow/step-failed',
+      message: 'input "context.nothing" has no value',
+    });
   });
 });

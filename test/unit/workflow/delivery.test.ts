@@ -37,10 +37,12 @@ function ground(existing: readonly KubeObject[] = []): Ground {
   const transport: Transport = {
     observe: async (keys) => {
       log.push(`observe ${keys.map((key) => key.name).join(' ')}`);
-      return new Map(keys.map((key) => {
-        const live = objects.get(keyText(key));
-        return [keyText(key), live === undefined ? { absent: true } : { live }];
-      }));
+      return new Map(
+        keys.map((key) => {
+          const live = objects.get(keyText(key));
+          return [keyText(key), live === undefined ? { absent: true } : { live }];
+        }),
+      );
     },
     rehearse: async ({ key }) => {
       log.push(`rehearse ${key.name}`);
@@ -64,14 +66,24 @@ function ground(existing: readonly KubeObject[] = []): Ground {
   };
   const made: Omit<Ground, 'delivery'> = { log, objects, faults, tracked, touched: new Map(), observed: new Map(), refusals, isKeeping: false, healthy: null };
   const delivery = deliveryFor({
-    desired: applicationOf([]), transport, observed: made.observed, touched: made.touched, signal: new AbortController().signal, isKeeping: () => all.isKeeping,
+    desired: applicationOf([]),
+    transport,
+    observed: made.observed,
+    touched: made.touched,
+    signal: new AbortController().signal,
+    isKeeping: () => all.isKeeping,
     decide: (wanted, observation) => decide(wanted, observation, { namespace: 'prod', name: 'shop', dialect: '1.10' }),
     track: async (entries) => {
       log.push(`track ${entries.map((entry) => entry.key.name).join(' ')}`);
       tracked.push(...entries);
     },
     untrack: async (key) => void log.push(`untrack ${key.name}`),
-    healthOf: async (rendered) => ({ healthy: all.healthy?.(rendered) ?? true, message: 'as asked', details: {}, traits: rendered.traits.map((trait) => ({ type: trait.type, healthy: true, message: '', details: {} })) }),
+    healthOf: async (rendered) => ({
+      healthy: all.healthy?.(rendered) ?? true,
+      message: 'as asked',
+      details: {},
+      traits: rendered.traits.map((trait) => ({ type: trait.type, healthy: true, message: '', details: {} })),
+    }),
   });
   const all: Ground = { ...made, delivery };
   return all;
@@ -79,8 +91,22 @@ function ground(existing: readonly KubeObject[] = []): Ground {
 
 const ofTrait = (name: string, trait: string): Wanted => ({ ...wantedOf(configMap(name)), trait, output: name });
 const traitOf = (type: string, stage: RenderedTrait['stage']): RenderedTrait => ({ type, template: '', parameter: null, status: {}, stage });
-const componentOf = (objects: readonly Wanted[], traits: readonly RenderedTrait[] = []): RenderedComponent => ({ name: 'web', type: 'webservice', workload: { apiVersion: 'v1', kind: 'ConfigMap' }, cluster: LOCAL, namespace: 'prod', replicaKey: '', objects, template: '', parameter: null, context: {}, status: {}, traits });
-const kinds = (delivered: readonly Delivered[]): string[] => delivered.map((item) => `${item.change.action} ${item.change.key.name}${item.fault === null ? '' : ` ${item.fault.code}`}`);
+const componentOf = (objects: readonly Wanted[], traits: readonly RenderedTrait[] = []): RenderedComponent => ({
+  name: 'web',
+  type: 'webservice',
+  workload: { apiVersion: 'v1', kind: 'ConfigMap' },
+  cluster: LOCAL,
+  namespace: 'prod',
+  replicaKey: '',
+  objects,
+  template: '',
+  parameter: null,
+  context: {},
+  status: {},
+  traits,
+});
+const kinds = (delivered: readonly Delivered[]): string[] =>
+  delivered.map((item) => `${item.change.action} ${item.change.key.name}${item.fault === null ? '' : ` ${item.fault.code}`}`);
 
 describe('a component that the server would not take', () => {
   const both = componentOf([wantedOf(configMap('a')), wantedOf(configMap('b'))]);
@@ -100,7 +126,10 @@ describe('a component that the server would not take', () => {
     assert.deepEqual((await outcomes(it)).slice(1), [['refuse a plan/ownership', 'create b'], false, ['observe a b'], ['a']]);
   });
 
-  for (const [title, fault] of [['the server is busy', new Fault('transport/busy', 'later')], ['a webhook cannot rehearse', new Fault('transport/invalid', 'admission webhook "x" does not support dry run')]] as const) {
+  for (const [title, fault] of [
+    ['the server is busy', new Fault('transport/busy', 'later')],
+    ['a webhook cannot rehearse', new Fault('transport/invalid', 'admission webhook "x" does not support dry run')],
+  ] as const) {
     it(`is written all the same where ${title}`, async () => {
       const it = ground();
       it.refusals.set('a', fault);
@@ -133,7 +162,13 @@ describe('objects', () => {
     const delivered = await it.delivery.deliver([wantedOf(configMap('a')), wantedOf(configMap('b'), { gc: 'never' }, '')], 'workflow');
     assert.deepEqual(it.log, ['observe a b', 'track a b', 'apply a', 'apply b']);
     assert.deepEqual(kinds(delivered), ['create a', 'create b']);
-    assert.deepEqual(it.tracked.map((entry) => [entry.key.name, entry.component, entry.creator, entry.skipGC]), [['a', 'web', 'workflow', false], ['b', '', 'workflow', true]]);
+    assert.deepEqual(
+      it.tracked.map((entry) => [entry.key.name, entry.component, entry.creator, entry.skipGC]),
+      [
+        ['a', 'web', 'workflow', false],
+        ['b', '', 'workflow', true],
+      ],
+    );
   });
 
   it('are asked for once, and what was written is known', async () => {
@@ -148,20 +183,35 @@ describe('objects', () => {
     const crd: KubeObject = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'crd', labels: OURS } };
     const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns', labels: OURS } };
     const delivered = await it.delivery.deliver([wantedOf(configMap('a')), wantedOf(namespace), wantedOf(crd)], 'workflow');
-    assert.deepEqual([it.log.slice(2), kinds(delivered)], [['apply crd', 'apply ns', 'apply a'], ['create a', 'create ns', 'create crd']]);
+    assert.deepEqual(
+      [it.log.slice(2), kinds(delivered)],
+      [
+        ['apply crd', 'apply ns', 'apply a'],
+        ['create a', 'create ns', 'create crd'],
+      ],
+    );
   });
 
   it('one that is refused by the server stops no other', async () => {
     const it = ground();
     it.faults.set('a', new Fault('transport/invalid', 'no'));
     const delivered = await it.delivery.deliver([wantedOf(configMap('a')), wantedOf(configMap('b'))], 'workflow');
-    assert.deepEqual([kinds(delivered), [...it.touched.keys()], it.objects.size], [['create a transport/invalid', 'create b'], ['local//ConfigMap/prod/a', 'local//ConfigMap/prod/b'], 1]);
+    assert.deepEqual(
+      [kinds(delivered), [...it.touched.keys()], it.objects.size],
+      [['create a transport/invalid', 'create b'], ['local//ConfigMap/prod/a', 'local//ConfigMap/prod/b'], 1],
+    );
   });
 
   it('one that belongs to another is neither written nor put into the inventory', async () => {
     const it = ground([configMap('a', {}, { 'app.oam.dev/name': 'stall' })]);
     const delivered = await it.delivery.deliver([wantedOf(configMap('a')), wantedOf(configMap('b'))], 'workflow');
-    assert.deepEqual([kinds(delivered), it.log], [['refuse a plan/ownership', 'create b'], ['observe a b', 'track b', 'apply b']]);
+    assert.deepEqual(
+      [kinds(delivered), it.log],
+      [
+        ['refuse a plan/ownership', 'create b'],
+        ['observe a b', 'track b', 'apply b'],
+      ],
+    );
   });
 
   it('one that is taken over is not called ours', async () => {
@@ -170,8 +220,11 @@ describe('objects', () => {
     assert.deepEqual(it.log.at(-1), 'apply a (adopted)');
   });
 
-  it('bring the server\'s warnings with them', async () => {
-    assert.deepEqual((await ground().delivery.deliver([wantedOf(configMap('odd'))], 'workflow')).map((item) => item.warnings), [['three-way merge']]);
+  it("bring the server's warnings with them", async () => {
+    assert.deepEqual(
+      (await ground().delivery.deliver([wantedOf(configMap('odd'))], 'workflow')).map((item) => item.warnings),
+      [['three-way merge']],
+    );
   });
 
   for (const code of ['transport/lease', 'loop/cancelled'] as const) {
@@ -184,13 +237,22 @@ describe('objects', () => {
 });
 
 describe('a component', () => {
-  const staged = componentOf([wantedOf(configMap('work')), ofTrait('early', 'secrets'), ofTrait('late', 'expose'), ofTrait('plain', 'labels')], [traitOf('secrets', 'PreDispatch'), traitOf('expose', 'PostDispatch'), traitOf('labels', 'DefaultDispatch')]);
+  const staged = componentOf(
+    [wantedOf(configMap('work')), ofTrait('early', 'secrets'), ofTrait('late', 'expose'), ofTrait('plain', 'labels')],
+    [traitOf('secrets', 'PreDispatch'), traitOf('expose', 'PostDispatch'), traitOf('labels', 'DefaultDispatch')],
+  );
 
   it('goes stage by stage while each is healthy', async () => {
     const it = ground();
     const outcome = await it.delivery.component(staged);
-    assert.deepEqual(it.log.filter((line) => line.startsWith('apply')), ['apply early', 'apply work', 'apply plain', 'apply late']);
-    assert.deepEqual([outcome.health.healthy, outcome.health.message, outcome.output?.metadata.name, Object.keys(outcome.outputs)], [true, 'as asked', 'work', ['early', 'late', 'plain']]);
+    assert.deepEqual(
+      it.log.filter((line) => line.startsWith('apply')),
+      ['apply early', 'apply work', 'apply plain', 'apply late'],
+    );
+    assert.deepEqual(
+      [outcome.health.healthy, outcome.health.message, outcome.output?.metadata.name, Object.keys(outcome.outputs)],
+      [true, 'as asked', 'work', ['early', 'late', 'plain']],
+    );
   });
 
   it('waits with what comes after an unhealthy stage, and says so', async () => {
@@ -214,7 +276,7 @@ describe('a component', () => {
     assert.deepEqual(asked, [['secrets'], ['secrets', 'labels'], ['secrets', 'expose', 'labels']]);
   });
 
-  it('is unhealthy for an object that was refused, with the server\'s words', async () => {
+  it("is unhealthy for an object that was refused, with the server's words", async () => {
     const it = ground();
     it.faults.set('work', new Fault('transport/invalid', 'spec.replicas: wrong'));
     const outcome = await it.delivery.component(staged);

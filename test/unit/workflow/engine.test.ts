@@ -25,7 +25,10 @@ describe('the order of steps', () => {
   it('StepByStep: one after another, in one pass while nothing waits', async () => {
     const run = bench([step('a'), applies('web'), step('c')]);
     const { journal, retryAfterMs } = await run.pass();
-    assert.deepEqual([run.ran, told(journal), journal.state, journal.finished, retryAfterMs], [['a', 'component web', 'c'], ['a succeeded', 'web succeeded', 'c succeeded'], 'succeeded', true, null]);
+    assert.deepEqual(
+      [run.ran, told(journal), journal.state, journal.finished, retryAfterMs],
+      [['a', 'component web', 'c'], ['a succeeded', 'web succeeded', 'c succeeded'], 'succeeded', true, null],
+    );
   });
 
   it('StepByStep: a step that waits holds up those behind it', async () => {
@@ -48,7 +51,10 @@ describe('the order of steps', () => {
     const run = bench([step('a'), step('b', { dependsOn: ['a'] }), step('c')], DAG);
     run.does.set('a', waits);
     const { journal } = await run.pass();
-    assert.deepEqual([run.ran, told(journal), journal.steps[1]?.message], [['a', 'c'], ['a running Wait', 'b pending', 'c succeeded'], 'Pending on DependsOn: a']);
+    assert.deepEqual(
+      [run.ran, told(journal), journal.steps[1]?.message],
+      [['a', 'c'], ['a running Wait', 'b pending', 'c succeeded'], 'Pending on DependsOn: a'],
+    );
   });
 
   it('StepByStep: a step that depends on a later one waits, and so do those behind it', async () => {
@@ -115,12 +121,18 @@ describe('outputs and inputs', () => {
 
   it('of a component are read from what is live, and patch another component', async () => {
     const patched: unknown[] = [];
-    const run = bench([applies('web', { outputs: [{ name: 'ready', valueFrom: 'output.status.ready' }] }), applies('db', { inputs: [{ from: 'ready', parameterKey: 'value.properties.env.replicas' }] })], {
-      render: async (_name, _placement, properties) => {
-        patched.push(properties);
-        throw new Fault('transport/unreachable', 'enough seen');
+    const run = bench(
+      [
+        applies('web', { outputs: [{ name: 'ready', valueFrom: 'output.status.ready' }] }),
+        applies('db', { inputs: [{ from: 'ready', parameterKey: 'value.properties.env.replicas' }] }),
+      ],
+      {
+        render: async (_name, _placement, properties) => {
+          patched.push(properties);
+          throw new Fault('transport/unreachable', 'enough seen');
+        },
       },
-    });
+    );
     await run.pass();
     assert.deepEqual([run.journal.variables, patched], [{ ready: 2 }, [{ image: 'a', env: { x: 1, replicas: 2 } }]]);
   });
@@ -139,11 +151,27 @@ describe('outputs and inputs', () => {
   });
 
   it('of a suspended step are there when it is resumed', async () => {
-    const run = bench([coded('ask', 'suspend', { outputs: [{ name: 'who', valueFrom: 'context.name' }, { name: 'none', valueFrom: 'nothing.here' }] }), step('use', { inputs: [{ from: 'who', parameterKey: 'who' }, { from: 'none', parameterKey: 'none' }] })]);
+    const run = bench([
+      coded('ask', 'suspend', {
+        outputs: [
+          { name: 'who', valueFrom: 'context.name' },
+          { name: 'none', valueFrom: 'nothing.here' },
+        ],
+      }),
+      step('use', {
+        inputs: [
+          { from: 'who', parameterKey: 'who' },
+          { from: 'none', parameterKey: 'none' },
+        ],
+      }),
+    ]);
     const properties = seen(run);
     run.approved.add('ask');
     await run.pass();
-    assert.deepEqual([properties, run.journal.steps[0]?.message, run.journal.state], [[{ who: 'shop', none: null }], 'failed to get output from none', 'succeeded']);
+    assert.deepEqual(
+      [properties, run.journal.steps[0]?.message, run.journal.state],
+      [[{ who: 'shop', none: null }], 'failed to get output from none', 'succeeded'],
+    );
   });
 
   it('of a component may be of its application as well', async () => {
@@ -153,18 +181,41 @@ describe('outputs and inputs', () => {
   });
 
   it('of a component reach into its lists and its traits, and leave the rest there as it is', async () => {
-    const db: ComponentRef = { name: 'db', type: 'webservice', properties: { image: 'a', ports: [{ port: 1, name: 'p' }, { port: 2 }] }, traits: [{ type: 'labels', properties: { a: 'b' } }, { type: 'scaler', properties: { replicas: 1, max: 9 } }], dependsOn: [], inputs: [], outputs: [], at: ['spec', 'components', 0], replicaKey: '' };
+    const db: ComponentRef = {
+      name: 'db',
+      type: 'webservice',
+      properties: { image: 'a', ports: [{ port: 1, name: 'p' }, { port: 2 }] },
+      traits: [
+        { type: 'labels', properties: { a: 'b' } },
+        { type: 'scaler', properties: { replicas: 1, max: 9 } },
+      ],
+      dependsOn: [],
+      inputs: [],
+      outputs: [],
+      at: ['spec', 'components', 0],
+      replicaKey: '',
+    };
     const asked: unknown[] = [];
-    const inputs = [{ from: 'n', parameterKey: 'value.properties.ports[0].port' }, { from: 'n', parameterKey: 'value.traits[1].properties.replicas' }];
+    const inputs = [
+      { from: 'n', parameterKey: 'value.properties.ports[0].port' },
+      { from: 'n', parameterKey: 'value.traits[1].properties.replicas' },
+    ];
     const run = bench([step('make', { outputs: [{ name: 'n', valueFrom: 'n' }] }), applies('db', { inputs })], {
-      componentSpecs: [db], render: async (component, _placement, properties) => {
+      componentSpecs: [db],
+      render: async (component, _placement, properties) => {
         asked.push(properties, typeof component === 'string' ? component : component.traits);
         throw new Fault('transport/unreachable', 'enough seen');
       },
     });
     run.does.set('make', () => done({ n: 7 }));
     await run.pass();
-    assert.deepEqual(asked, [{ image: 'a', ports: [{ port: 7, name: 'p' }, { port: 2 }] }, [{ type: 'labels', properties: { a: 'b' } }, { type: 'scaler', properties: { replicas: 7, max: 9 } }]]);
+    assert.deepEqual(asked, [
+      { image: 'a', ports: [{ port: 7, name: 'p' }, { port: 2 }] },
+      [
+        { type: 'labels', properties: { a: 'b' } },
+        { type: 'scaler', properties: { replicas: 7, max: 9 } },
+      ],
+    ]);
   });
 });
 
@@ -173,7 +224,10 @@ describe('an output without a value', () => {
   it('1.1: is waited for, the step is run again until it is there', async () => {
     const run = bench([make, step('b')], { dialect: '1.1' });
     const first = await run.pass();
-    assert.deepEqual([told(first.journal), first.journal.steps[0]?.message, first.retryAfterMs], [['make failed Execute'], 'failed to get output from conn: undefined field: conn', 3000]);
+    assert.deepEqual(
+      [told(first.journal), first.journal.steps[0]?.message, first.retryAfterMs],
+      [['make failed Execute'], 'failed to get output from conn: undefined field: conn', 3000],
+    );
     run.does.set('make', () => done({ conn: 'there' }));
     assert.deepEqual([told((await run.pass()).journal), run.journal.variables], [['make succeeded', 'b succeeded'], { conn: 'there' }]);
   });
@@ -181,7 +235,10 @@ describe('an output without a value', () => {
   it('1.10: is null, and the message tells', async () => {
     const run = bench([make, step('b')]);
     await run.pass();
-    assert.deepEqual([told(run.journal), run.journal.steps[0]?.message, run.journal.variables], [['make succeeded', 'b succeeded'], 'failed to get output from conn', { conn: null }]);
+    assert.deepEqual(
+      [told(run.journal), run.journal.steps[0]?.message, run.journal.variables],
+      [['make succeeded', 'b succeeded'], 'failed to get output from conn', { conn: null }],
+    );
   });
 });
 
@@ -199,7 +256,10 @@ describe('a step that fails', () => {
     }
     assert.deepEqual(phases, [['a failed Execute'], ['a failed Execute'], ['a failed FailedAfterRetries', 'b skipped Skip']]);
     assert.deepEqual(waitsMs, [500, 1000, null]);
-    assert.deepEqual([run.journal.state, run.journal.finished, run.journal.terminated, run.journal.steps[0]?.message], ['failed', true, true, 'transport/invalid it is']);
+    assert.deepEqual(
+      [run.journal.state, run.journal.finished, run.journal.terminated, run.journal.steps[0]?.message],
+      ['failed', true, true, 'transport/invalid it is'],
+    );
   });
 
   it('for a cluster that does not answer is never given up', async () => {
@@ -225,7 +285,10 @@ describe('a step that fails', () => {
       assert.deepEqual(told((await run.pass()).journal), ['a failed Execute']);
       run.nowMs += 1_000;
       const given = await run.pass();
-      assert.deepEqual([told(given.journal), given.journal.state, given.journal.finished, given.retryAfterMs], [['a failed FailedAfterRetries', 'b skipped Skip', 'notify succeeded'], 'failed', true, 30_000]);
+      assert.deepEqual(
+        [told(given.journal), given.journal.state, given.journal.finished, given.retryAfterMs],
+        [['a failed FailedAfterRetries', 'b skipped Skip', 'notify succeeded'], 'failed', true, 30_000],
+      );
       throughTheHub(run);
       const before = run.journal;
       run.nowMs += 30_000;
@@ -233,7 +296,10 @@ describe('a step that fails', () => {
       assert.deepEqual([again.journal, again.retryAfterMs], [before, 30_000], 'what fails in the same way changes nothing');
       run.does.delete('a');
       const { journal, retryAfterMs } = await run.pass();
-      assert.deepEqual([told(journal), journal.state, journal.timers, retryAfterMs], [['a succeeded', 'b succeeded', 'notify succeeded'], 'succeeded', {}, null]);
+      assert.deepEqual(
+        [told(journal), journal.state, journal.timers, retryAfterMs],
+        [['a succeeded', 'b succeeded', 'notify succeeded'], 'succeeded', {}, null],
+      );
     });
   }
 
@@ -275,10 +341,19 @@ describe('a step that fails', () => {
   });
 
   it('does not skip a step with `if: always`, nor one whose `if` asks for the failure', async () => {
-    const run = bench([step('a'), step('b'), step('notify', { if: 'status.a.failed' }), step('happy', { if: 'status.a.succeeded' }), step('clean', { if: 'always' })]);
+    const run = bench([
+      step('a'),
+      step('b'),
+      step('notify', { if: 'status.a.failed' }),
+      step('happy', { if: 'status.a.succeeded' }),
+      step('clean', { if: 'always' }),
+    ]);
     run.does.set('a', failsForGood);
     await run.pass();
-    assert.deepEqual([run.ran, told(run.journal), run.journal.state], [['a', 'notify', 'clean'], ['a failed Action', 'b skipped Skip', 'notify succeeded', 'happy skipped Skip', 'clean succeeded'], 'failed']);
+    assert.deepEqual(
+      [run.ran, told(run.journal), run.journal.state],
+      [['a', 'notify', 'clean'], ['a failed Action', 'b skipped Skip', 'notify succeeded', 'happy skipped Skip', 'clean succeeded'], 'failed'],
+    );
   });
 
   it('DAG: fails a run whose other steps go on without its output', async () => {
@@ -292,7 +367,13 @@ describe('a step that fails', () => {
     const run = bench([applies('web'), applies('nobody')], DAG);
     run.faults.set('web', new Fault('transport/denied', 'forbidden'));
     await run.pass();
-    assert.deepEqual(run.journal.steps.map((status) => [status.reason, status.message]), [['Execute', 'forbidden'], ['Execute', 'component nobody not found']]);
+    assert.deepEqual(
+      run.journal.steps.map((status) => [status.reason, status.message]),
+      [
+        ['Execute', 'forbidden'],
+        ['Execute', 'component nobody not found'],
+      ],
+    );
   });
 
   it('a lost Lease or a stop ends the pass instead', async () => {
@@ -338,15 +419,21 @@ describe('time', () => {
     run.nowMs += 4000;
     assert.deepEqual([(await run.pass()).retryAfterMs, told(run.journal), run.journal.suspend], [1000, ['pause suspending Suspend'], true]);
     run.nowMs += 1;
-    assert.deepEqual([(await run.pass()).retryAfterMs, told(run.journal), run.journal.suspend, run.journal.state], [null, ['pause failed Timeout', 'b skipped Skip', 'c succeeded'], false, 'failed']);
+    assert.deepEqual(
+      [(await run.pass()).retryAfterMs, told(run.journal), run.journal.suspend, run.journal.state],
+      [null, ['pause failed Timeout', 'b skipped Skip', 'c succeeded'], false, 'failed'],
+    );
   });
 
-  it('of a group ends the person\'s time in it; another step that waits beside it goes on waiting', async () => {
+  it("of a group ends the person's time in it; another step that waits beside it goes on waiting", async () => {
     const run = bench([group('all', [coded('ask', 'suspend'), step('a')], { timeoutMs: 4000 }), coded('beside', 'suspend')], DAG);
     await run.pass();
     run.nowMs += 4001;
     await run.pass();
-    assert.deepEqual([told(run.journal), run.journal.suspend], [['all failed Timeout', 'ask failed Timeout', 'a succeeded', 'beside suspending Suspend'], true]);
+    assert.deepEqual(
+      [told(run.journal), run.journal.suspend],
+      [['all failed Timeout', 'ask failed Timeout', 'a succeeded', 'beside suspending Suspend'], true],
+    );
     run.approved.add('beside');
     await run.pass();
     assert.deepEqual([told(run.journal).at(-1), run.journal.suspend, run.journal.state], ['beside succeeded', false, 'failed']);
@@ -367,7 +454,10 @@ describe('a suspended workflow', () => {
   it('stays until somebody resumes it, and does nothing meanwhile', async () => {
     const run = bench([step('a'), pause, step('b')]);
     const first = await run.pass();
-    assert.deepEqual([told(first.journal), first.journal.suspend, first.journal.state, first.retryAfterMs, first.journal.steps[1]?.message], [['a succeeded', 'pause suspending Suspend'], true, 'suspending', null, 'Suspended by field suspend']);
+    assert.deepEqual(
+      [told(first.journal), first.journal.suspend, first.journal.state, first.retryAfterMs, first.journal.steps[1]?.message],
+      [['a succeeded', 'pause suspending Suspend'], true, 'suspending', null, 'Suspended by field suspend'],
+    );
     run.nowMs += 86_400_000;
     assert.deepEqual((await run.pass()).journal, first.journal);
   });
@@ -376,18 +466,28 @@ describe('a suspended workflow', () => {
     const run = bench([step('a'), pause, step('b'), coded('again', 'suspend'), step('c')]);
     run.approved.add('pause');
     await run.pass();
-    assert.deepEqual([told(run.journal), run.journal.state, run.ran], [['a succeeded', 'pause succeeded', 'b succeeded', 'again suspending Suspend'], 'suspending', ['a', 'b']]);
+    assert.deepEqual(
+      [told(run.journal), run.journal.state, run.ran],
+      [['a succeeded', 'pause succeeded', 'b succeeded', 'again suspending Suspend'], 'suspending', ['a', 'b']],
+    );
     const grouped = bench([group('all', [step('a'), pause, step('b', { dependsOn: ['pause'] })]), step('c')]);
     grouped.approved.add('pause');
     await grouped.pass();
-    assert.deepEqual([told(grouped.journal), grouped.journal.state, grouped.ran], [['all succeeded', 'a succeeded', 'pause succeeded', 'b succeeded', 'c succeeded'], 'succeeded', ['a', 'b', 'c']]);
+    assert.deepEqual(
+      [told(grouped.journal), grouped.journal.state, grouped.ran],
+      [['all succeeded', 'a succeeded', 'pause succeeded', 'b succeeded', 'c succeeded'], 'succeeded', ['a', 'b', 'c']],
+    );
   });
 
   it('goes on as `vela workflow resume` writes it: not suspended, its steps running', async () => {
     const run = bench([step('a'), pause, step('b')]);
     await run.pass();
     throughTheHub(run);
-    run.journal = { ...run.journal, suspend: false, steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase: 'running' } : status)) };
+    run.journal = {
+      ...run.journal,
+      suspend: false,
+      steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase: 'running' } : status)),
+    };
     await run.pass();
     assert.deepEqual([told(run.journal), run.journal.state, run.ran], [['a succeeded', 'pause succeeded', 'b succeeded'], 'succeeded', ['a', 'b']]);
   });
@@ -398,7 +498,12 @@ describe('a suspended workflow', () => {
       run.hubResumes = false;
       await run.pass();
       throughTheHub(run);
-      run.journal = { ...run.journal, suspend: false, finished: phase === 'succeeded', steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase } : status)) };
+      run.journal = {
+        ...run.journal,
+        suspend: false,
+        finished: phase === 'succeeded',
+        steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase } : status)),
+      };
       await run.pass();
       assert.deepEqual([told(run.journal), run.journal.suspend, run.journal.finished, run.ran], [['pause suspending Suspend'], true, false, []]);
       assert.match(run.journal.steps[0]?.message ?? '', /resumed on the hub, which counts for nothing here/);
@@ -413,7 +518,11 @@ describe('a suspended workflow', () => {
     const run = bench([pause, step('b')]);
     run.does.set('b', () => ({ kind: 'wait', message: 'not yet', outputs: {} }));
     await run.pass();
-    run.journal = { ...run.journal, suspend: false, steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase: 'running' } : status)) };
+    run.journal = {
+      ...run.journal,
+      suspend: false,
+      steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase: 'running' } : status)),
+    };
     await run.pass();
     run.hubResumes = false;
     assert.deepEqual(told((await run.pass()).journal), ['pause succeeded', 'b running Wait']);
@@ -473,7 +582,11 @@ describe('a suspended workflow', () => {
     const run = bench([coded('one', 'suspend'), coded('two', 'suspend')], { dialect: '1.1' });
     const resume = (): void => {
       throughTheHub(run, '1.1');
-      run.journal = { ...run.journal, suspend: false, steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase: 'running' } : status)) };
+      run.journal = {
+        ...run.journal,
+        suspend: false,
+        steps: run.journal.steps.map((status) => (status.phase === 'suspending' ? { ...status, phase: 'running' } : status)),
+      };
     };
     await run.pass();
     resume();
@@ -487,7 +600,12 @@ describe('the end by a person, or by a step', () => {
   it('terminate as vela writes it ends the run', async () => {
     const run = bench([coded('pause', 'suspend'), step('b')]);
     await run.pass();
-    run.journal = { ...run.journal, suspend: false, terminated: true, steps: run.journal.steps.map((status) => ({ ...status, phase: 'failed', reason: 'Terminate' })) };
+    run.journal = {
+      ...run.journal,
+      suspend: false,
+      terminated: true,
+      steps: run.journal.steps.map((status) => ({ ...status, phase: 'failed', reason: 'Terminate' })),
+    };
     await run.pass();
     assert.deepEqual([run.journal.state, run.journal.finished, run.ran], ['terminated', true, []]);
   });
@@ -505,7 +623,10 @@ describe('the end by a person, or by a step', () => {
     const run = bench([step('a'), step('b')]);
     run.does.set('a', () => ({ kind: 'break', message: 'enough' }));
     await run.pass();
-    assert.deepEqual([told(run.journal), run.journal.state, run.journal.finished, run.journal.steps[0]?.message], [['a succeeded'], 'terminated', true, 'enough']);
+    assert.deepEqual(
+      [told(run.journal), run.journal.state, run.journal.finished, run.journal.steps[0]?.message],
+      [['a succeeded'], 'terminated', true, 'enough'],
+    );
   });
 
   it('the time of the end stays', async () => {
@@ -559,7 +680,10 @@ describe('a group of steps', () => {
 });
 
 describe('a call that must not be made twice', () => {
-  const calling = (call: () => Promise<Record<string, string>>) => async (context: StepContext): Promise<Outcome> => done(await context.once('call', 'POST it', call));
+  const calling =
+    (call: () => Promise<Record<string, string>>) =>
+    async (context: StepContext): Promise<Outcome> =>
+      done(await context.once('call', 'POST it', call));
 
   it('is not, when its step is walked again', async () => {
     const run = bench([step('a'), step('b')]);
@@ -576,18 +700,27 @@ describe('a call that must not be made twice', () => {
 
   it('is kept as an intent before it and with its result after it', async () => {
     const run = bench([step('a')]);
-    run.does.set('a', calling(async () => ({ ok: 'yes' })));
+    run.does.set(
+      'a',
+      calling(async () => ({ ok: 'yes' })),
+    );
     await run.pass();
-    assert.deepEqual(run.kept.map((journal) => Object.values(journal.calls)), [[{ intent: 'POST it' }], [{ intent: 'POST it', result: { ok: 'yes' } }]]);
+    assert.deepEqual(
+      run.kept.map((journal) => Object.values(journal.calls)),
+      [[{ intent: 'POST it' }], [{ intent: 'POST it', result: { ok: 'yes' } }]],
+    );
   });
 
   it('is not, when the process was killed in between: its outcome is unknown', async () => {
     const run = bench([step('a')]);
     let calls = 0;
-    run.does.set('a', calling(async () => {
-      calls += 1;
-      throw new Fault('loop/cancelled', 'killed');
-    }));
+    run.does.set(
+      'a',
+      calling(async () => {
+        calls += 1;
+        throw new Fault('loop/cancelled', 'killed');
+      }),
+    );
     await assert.rejects(run.pass());
     run.kill();
     await run.pass();
@@ -597,24 +730,33 @@ describe('a call that must not be made twice', () => {
   it('is not, when it failed on its way: what was said of it then is said again', async () => {
     const run = bench([step('a')]);
     let calls = 0;
-    run.does.set('a', calling(async () => {
-      calls += 1;
-      throw new Fault('workflow/http', 'POST it failed: no answer');
-    }));
+    run.does.set(
+      'a',
+      calling(async () => {
+        calls += 1;
+        throw new Fault('workflow/http', 'POST it failed: no answer');
+      }),
+    );
     await run.pass();
     throughTheHub(run);
     await run.pass();
-    assert.deepEqual([calls, run.journal.steps[0]?.message], [1, 'POST it failed: no answer: a call was begun and its outcome is unknown; it is not made again by itself']);
+    assert.deepEqual(
+      [calls, run.journal.steps[0]?.message],
+      [1, 'POST it failed: no answer: a call was begun and its outcome is unknown; it is not made again by itself'],
+    );
   });
 
   it('is made again when it was certainly not sent', async () => {
     const run = bench([step('a')]);
     let calls = 0;
-    run.does.set('a', calling(async () => {
-      calls += 1;
-      if (calls === 1) throw new Fault('workflow/unreachable', 'nobody there');
-      return { ok: 'yes' };
-    }));
+    run.does.set(
+      'a',
+      calling(async () => {
+        calls += 1;
+        if (calls === 1) throw new Fault('workflow/unreachable', 'nobody there');
+        return { ok: 'yes' };
+      }),
+    );
     await run.pass();
     assert.deepEqual([told(run.journal), run.journal.calls], [['a failed Execute'], {}]);
     assert.deepEqual([(await run.pass()).journal.state, calls], ['succeeded', 2]);
@@ -652,7 +794,17 @@ describe('a finished run keeps its state', () => {
     run.health.set('web', false);
     const result = await run.pass();
     assert.equal(result.journal, finished);
-    assert.deepEqual([run.ran, [...result.services].map(([key, health]) => [key, health.healthy]), result.retryAfterMs], [['component web', 'component db'], [['local/prod/web', false], ['local/prod/db', true]], 500]);
+    assert.deepEqual(
+      [run.ran, [...result.services].map(([key, health]) => [key, health.healthy]), result.retryAfterMs],
+      [
+        ['component web', 'component db'],
+        [
+          ['local/prod/web', false],
+          ['local/prod/db', true],
+        ],
+        500,
+      ],
+    );
   });
 
   it('and does not touch it either when something fails', async () => {
@@ -666,12 +818,33 @@ describe('a finished run keeps its state', () => {
 
   it('where two steps deliver one component to one place, in the form of the later', async () => {
     const delivered: unknown[] = [];
-    const run = bench([step('make', { outputs: [{ name: 'n', valueFrom: 'n' }] }), applies('web'), applies('db'), { ...applies('web', { inputs: [{ from: 'n', parameterKey: 'value.properties.n' }] }), name: 'again' }], {
-      render: async (component, _placement, properties) => {
-        delivered.push(properties);
-        return { name: typeof component === 'string' ? component : component.name, type: 'webservice', workload: { apiVersion: 'apps/v1', kind: 'Deployment' }, cluster: 'local', namespace: 'prod', replicaKey: '', objects: [], template: '', parameter: properties ?? null, context: {}, status: {}, traits: [] };
+    const run = bench(
+      [
+        step('make', { outputs: [{ name: 'n', valueFrom: 'n' }] }),
+        applies('web'),
+        applies('db'),
+        { ...applies('web', { inputs: [{ from: 'n', parameterKey: 'value.properties.n' }] }), name: 'again' },
+      ],
+      {
+        render: async (component, _placement, properties) => {
+          delivered.push(properties);
+          return {
+            name: typeof component === 'string' ? component : component.name,
+            type: 'webservice',
+            workload: { apiVersion: 'apps/v1', kind: 'Deployment' },
+            cluster: 'local',
+            namespace: 'prod',
+            replicaKey: '',
+            objects: [],
+            template: '',
+            parameter: properties ?? null,
+            context: {},
+            status: {},
+            traits: [],
+          };
+        },
       },
-    });
+    );
     run.does.set('make', () => done({ n: 7 }));
     await run.pass();
     assert.deepEqual([run.ran, run.journal.state], [['make', 'component web', 'component db', 'component web'], 'succeeded']);
@@ -679,7 +852,10 @@ describe('a finished run keeps its state', () => {
     run.health.set('web', false);
     const { services } = await run.pass();
     // Had the plain form come again it would have undone the other, and that it again.
-    assert.deepEqual([run.ran, [...services].map(([key, health]) => `${key} ${health.healthy}`), delivered.at(-1)], [['component db', 'component web'], ['local/prod/web false', 'local/prod/db true'], { image: 'a', env: { x: 1 }, n: 7 }]);
+    assert.deepEqual(
+      [run.ran, [...services].map(([key, health]) => `${key} ${health.healthy}`), delivered.at(-1)],
+      [['component db', 'component web'], ['local/prod/web false', 'local/prod/db true'], { image: 'a', env: { x: 1 }, n: 7 }],
+    );
   });
 
   it('of steps that were skipped or failed it keeps nothing', async () => {
@@ -741,5 +917,8 @@ describe('ids of steps', () => {
 it('a run is named after its revision, or the publishVersion', () => {
   const app = applicationOf([]);
   assert.equal(runNameOf(app), 'shop-v1');
-  assert.equal(runNameOf({ ...app, object: { ...app.object, metadata: { ...app.object.metadata, annotations: { 'app.oam.dev/publishVersion': 'alpha' } } } }), 'alpha');
+  assert.equal(
+    runNameOf({ ...app, object: { ...app.object, metadata: { ...app.object.metadata, annotations: { 'app.oam.dev/publishVersion': 'alpha' } } } }),
+    'alpha',
+  );
 });

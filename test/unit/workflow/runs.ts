@@ -45,15 +45,45 @@ export const applies = (component: string, more: Partial<Step> = {}): Step => co
 export const group = (name: string, subSteps: readonly Step[], more: Partial<Step> = {}): Step => coded(name, 'step-group', { subSteps, ...more });
 
 function rendered(name: string, parameter: Json): RenderedComponent {
-  return { name, type: 'webservice', workload: { apiVersion: 'apps/v1', kind: 'Deployment' }, cluster: 'local', namespace: 'prod', replicaKey: '', objects: [], template: '', parameter, context: {}, status: {}, traits: [] };
+  return {
+    name,
+    type: 'webservice',
+    workload: { apiVersion: 'apps/v1', kind: 'Deployment' },
+    cluster: 'local',
+    namespace: 'prod',
+    replicaKey: '',
+    objects: [],
+    template: '',
+    parameter,
+    context: {},
+    status: {},
+    traits: [],
+  };
 }
 
-const refOf = (name: string): ComponentRef => ({ name, type: 'webservice', properties: { image: 'a', env: { x: 1 } }, traits: [], dependsOn: [], inputs: [], outputs: [], at: ['spec', 'components', 0], replicaKey: '' });
+const refOf = (name: string): ComponentRef => ({
+  name,
+  type: 'webservice',
+  properties: { image: 'a', env: { x: 1 } },
+  traits: [],
+  dependsOn: [],
+  inputs: [],
+  outputs: [],
+  at: ['spec', 'components', 0],
+  replicaKey: '',
+});
 
 /** One call `test.do`, whose answer is the step's result; outputs are read from it by name. */
 const walkOneCall: CueEvaluator['evaluateStep'] = async ({ parameter, results, outputs }) => {
   const answer = results['call'];
-  if (answer === undefined) return { next: { path: 'call', provider: 'test', do: 'do', params: { parameter }, style: 'params', missing: [] }, done: false, errors: [], outputs: {}, outputErrors: {} };
+  if (answer === undefined)
+    return {
+      next: { path: 'call', provider: 'test', do: 'do', params: { parameter }, style: 'params', missing: [] },
+      done: false,
+      errors: [],
+      outputs: {},
+      outputErrors: {},
+    };
   const given: Record<string, CueJson> = {};
   const missing: Record<string, { readonly code: 'nonconcrete'; readonly message: string }> = {};
   for (const { name, path } of outputs ?? []) {
@@ -67,33 +97,73 @@ const walkOneCall: CueEvaluator['evaluateStep'] = async ({ parameter, results, o
 export function bench(steps: readonly Step[], more: Partial<DesiredApplication> = {}): Bench {
   const names = ['web', 'db', 'cache'];
   const desired: DesiredApplication = applicationOf([], {
-    steps, hasWorkflow: true, mode: { steps: 'StepByStep', subSteps: 'DAG' }, componentSpecs: names.map(refOf), components: new Map(names.map((name) => [name, rendered(name, refOf(name).properties)])),
-    render: async (name, _placement, properties) => rendered(typeof name === 'string' ? name : name.name, properties ?? null), ...more,
+    steps,
+    hasWorkflow: true,
+    mode: { steps: 'StepByStep', subSteps: 'DAG' },
+    componentSpecs: names.map(refOf),
+    components: new Map(names.map((name) => [name, rendered(name, refOf(name).properties)])),
+    render: async (name, _placement, properties) => rendered(typeof name === 'string' ? name : name.name, properties ?? null),
+    ...more,
   });
   const component = async (item: RenderedComponent): Promise<ComponentOutcome> => {
     made.ran.push(`component ${item.name}`);
     return {
-      delivered: [], output: { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: item.name }, status: { ready: 2 } }, outputs: {}, fault: made.faults.get(item.name) ?? null,
-      health: { name: item.name, namespace: 'prod', cluster: 'local', workload: item.workload, healthy: made.health.get(item.name) ?? true, message: '', details: {}, traits: [] },
+      delivered: [],
+      output: { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: item.name }, status: { ready: 2 } },
+      outputs: {},
+      fault: made.faults.get(item.name) ?? null,
+      health: {
+        name: item.name,
+        namespace: 'prod',
+        cluster: 'local',
+        workload: item.workload,
+        healthy: made.health.get(item.name) ?? true,
+        message: '',
+        details: {},
+        traits: [],
+      },
     };
   };
   const unused = (): Promise<never> => Promise.reject(new Error('not in this test'));
   const doors: EngineDoors = {
-    desired, cue: { ...realCue, evaluateExpression: (request, options) => realCue.evaluateExpression(request, options), evaluateStep: walkOneCall }, http: unused, register: unused, clusters: NO_CLUSTERS, signal: new AbortController().signal,
+    desired,
+    cue: { ...realCue, evaluateExpression: (request, options) => realCue.evaluateExpression(request, options), evaluateStep: walkOneCall },
+    http: unused,
+    register: unused,
+    clusters: NO_CLUSTERS,
+    signal: new AbortController().signal,
     delivery: { component, health: component, deliver: unused, remove: unused },
     transport: { observe: unused, apply: unused, remove: unused, list: unused, isNamespaced: unused } satisfies Transport,
     clock: { now: () => made.nowMs, random: () => 0.5, sleep: () => Promise.reject(new Error('the engine never sleeps')) },
-    actions: new Map([['test.do', async (_call, context) => {
-      made.ran.push(context.step.name);
-      return (made.does.get(context.step.name) ?? (() => done()))(context);
-    }]]),
-    get isLost() { return made.isLost; },
-    get hubResumes() { return made.hubResumes; },
+    actions: new Map([
+      [
+        'test.do',
+        async (_call, context) => {
+          made.ran.push(context.step.name);
+          return (made.does.get(context.step.name) ?? (() => done()))(context);
+        },
+      ],
+    ]),
+    get isLost() {
+      return made.isLost;
+    },
+    get hubResumes() {
+      return made.hubResumes;
+    },
     resumes: (name) => made.approved.has(name),
     keep: async (journal) => void made.kept.push(structuredClone(journal)),
   };
   const made: Bench = {
-    journal: freshJournal(desired, START_MS), nowMs: START_MS, does: new Map(), ran: [], health: new Map(), faults: new Map(), kept: [], approved: new Set(), hubResumes: true, isLost: false,
+    journal: freshJournal(desired, START_MS),
+    nowMs: START_MS,
+    does: new Map(),
+    ran: [],
+    health: new Map(),
+    faults: new Map(),
+    kept: [],
+    approved: new Set(),
+    hubResumes: true,
+    isLost: false,
     pass: async () => {
       const result = await runWorkflow(made.journal, doors);
       made.journal = result.journal;
@@ -107,6 +177,7 @@ export function bench(steps: readonly Step[], more: Partial<DesiredApplication> 
 }
 
 /** `name phase reason`, sub-steps behind their group. */
-export const told = (journal: Journal): string[] => journal.steps.flatMap(function lines(status: StepStatus): string[] {
-  return [[status.name, status.phase, status.reason].filter((part) => part !== '').join(' '), ...status.subSteps.flatMap(lines)];
-});
+export const told = (journal: Journal): string[] =>
+  journal.steps.flatMap(function lines(status: StepStatus): string[] {
+    return [[status.name, status.phase, status.reason].filter((part) => part !== '').join(' '), ...status.subSteps.flatMap(lines)];
+  });

@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import { createRedactor } from '../../../../daemon/lib/redact.ts';
 import { Fault } from '../../../../daemon/model/fault.ts';
 import type { KubeObject } from '../../../../daemon/model/object.ts';
-import { connectionSecret, credentialsOfConnection, isConnection, labelsOfConnection, learnConnection, readConnection, type Connection } from '../../../../daemon/transport/clusters-connection.ts';
+import {
+  connectionSecret,
+  credentialsOfConnection,
+  isConnection,
+  labelsOfConnection,
+  learnConnection,
+  readConnection,
+  type Connection,
+} from '../../../../daemon/transport/clusters-connection.ts';
 import { createAuthority, issueClient } from '../../../lab/pki.ts';
 
 const nowMs = Date.parse('2026-11-23T05:00:00Z');
@@ -16,7 +24,11 @@ const TYPE = 'cluster.core.oam.dev/cluster-credential-type';
 function secret(data: Readonly<Record<string, string | null>> = {}, labels: Readonly<Record<string, string>> = {}, of: Connection = good): KubeObject {
   const whole = connectionSecret('m1', of);
   const changed = Object.entries(data).map(([key, value]) => [key, value === null ? undefined : Buffer.from(value).toString('base64')]);
-  return { ...whole, metadata: { ...whole.metadata, labels: { ...whole.metadata.labels, ...labels } }, data: { ...(whole['data'] as object), ...Object.fromEntries(changed) } };
+  return {
+    ...whole,
+    metadata: { ...whole.metadata, labels: { ...whole.metadata.labels, ...labels } },
+    data: { ...(whole['data'] as object), ...Object.fromEntries(changed) },
+  };
 }
 
 function refusal(object: KubeObject, allowNoCa = false): string {
@@ -40,7 +52,10 @@ test('a connection comes out of its Secret as it went in', () => {
 test('the Secret of KubeVela 1.1.1, and an endpoint with a line break at its end, are read', () => {
   const { [TYPE]: _type, ...labels } = connectionSecret('m1', good).metadata.labels ?? {};
   const old = secret({ endpoint: `${good.endpoint}\n` });
-  const read = readConnection({ ...old, metadata: { ...old.metadata, labels: { ...labels, 'cluster.core.oam.dev/cluster-credential': 'tls' } } }, { nowMs, allowNoCa: false });
+  const read = readConnection(
+    { ...old, metadata: { ...old.metadata, labels: { ...labels, 'cluster.core.oam.dev/cluster-credential': 'tls' } } },
+    { nowMs, allowNoCa: false },
+  );
   assert.deepEqual(read, good);
 });
 
@@ -98,7 +113,7 @@ test('a token goes into the header, a path into the prefix', async () => {
   assert.deepEqual(await credentials.headers(), { Authorization: 'Bearer abc' });
 });
 
-test('the labels of a connection are the cluster\'s own, not the gateway\'s', () => {
+test("the labels of a connection are the cluster's own, not the gateway's", () => {
   assert.deepEqual(labelsOfConnection(secret({}, { region: 'eu', 'cluster.core.oam.dev/control-plane': 'true' })), { region: 'eu' });
   assert.equal(isConnection(secret()), true);
   assert.equal(isConnection({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'other', labels: { region: 'eu' } } }), false);

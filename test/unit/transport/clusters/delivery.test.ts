@@ -20,7 +20,10 @@ test('what is annotated holds', () => {
 });
 
 test('direct is refused beside a klusterlet that lives, and without a connection', () => {
-  assert.match(decided({ annotation: 'direct', hasSecret: true, klusterlet: live }), /^transport\/delivery: cluster m1: .+ a klusterlet \(registration\) renews its lease; annotate it with ocm/);
+  assert.match(
+    decided({ annotation: 'direct', hasSecret: true, klusterlet: live }),
+    /^transport\/delivery: cluster m1: .+ a klusterlet \(registration\) renews its lease; annotate it with ocm/,
+  );
   assert.match(decided({ annotation: 'direct' }), /there is no connection: Secret vela-system\/m1/);
   assert.match(decided({ annotation: 'pull', hasSecret: true }), /"pull"; direct and ocm are known/);
 });
@@ -41,7 +44,12 @@ function lease(manager: string, renewTime: string): KubeObject {
     { manager: 'lateen', operation: 'Update', fieldsV1: { 'f:metadata': {}, 'f:spec': { 'f:holderIdentity': {} } } },
     { manager, operation: 'Update', fieldsV1: { 'f:spec': { 'f:renewTime': {} } } },
   ];
-  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'managed-cluster-lease', namespace: 'm1', creationTimestamp: '2026-11-23T04:00:00Z', managedFields }, spec: { renewTime } };
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'managed-cluster-lease', namespace: 'm1', creationTimestamp: '2026-11-23T04:00:00Z', managedFields },
+    spec: { renewTime },
+  };
 }
 
 test('a klusterlet shows by who renewed the lease and when', () => {

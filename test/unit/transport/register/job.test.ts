@@ -21,12 +21,35 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const [CA, CERT, KEY] = [pem('CA'), pem('CERTIFICATE'), pem('EC KEY')];
 
 /** The Job that the published step makes. */
-function job(flags: Readonly<Record<string, string>> = {}, more: { readonly image?: string; readonly metadata?: object; readonly spec?: object; readonly status?: object } = {}): KubeObject {
-  const all = { 'cluster-name': 'poc-01', 'hub-api-server': 'https://hub:6443', 'cluster-ca-cert': base64(CA), 'client-cert': base64(CERT), 'client-key': base64(KEY), 'api-server-internet': 'https://10.0.0.5:6443', 'kube-config': '', ...flags };
+function job(
+  flags: Readonly<Record<string, string>> = {},
+  more: { readonly image?: string; readonly metadata?: object; readonly spec?: object; readonly status?: object } = {},
+): KubeObject {
+  const all = {
+    'cluster-name': 'poc-01',
+    'hub-api-server': 'https://hub:6443',
+    'cluster-ca-cert': base64(CA),
+    'client-cert': base64(CERT),
+    'client-key': base64(KEY),
+    'api-server-internet': 'https://10.0.0.5:6443',
+    'kube-config': '',
+    ...flags,
+  };
   const command = ['/app', ...Object.entries(all).map(([name, value]) => `--${name}=${value}`)];
   return {
-    apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'cluster-register', namespace: 'default', ...more.metadata },
-    spec: { template: { spec: { containers: [{ name: 'cluster-register', image: more.image ?? 'oamdev/cluster-register:v1.0', imagePullPolicy: 'Always', command }], restartPolicy: 'OnFailure', serviceAccountName: 'cluster-register' } }, ...more.spec },
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'cluster-register', namespace: 'default', ...more.metadata },
+    spec: {
+      template: {
+        spec: {
+          containers: [{ name: 'cluster-register', image: more.image ?? 'oamdev/cluster-register:v1.0', imagePullPolicy: 'Always', command }],
+          restartPolicy: 'OnFailure',
+          serviceAccountName: 'cluster-register',
+        },
+      },
+      ...more.spec,
+    },
     ...(more.status === undefined ? {} : { status: more.status }),
   };
 }
@@ -41,20 +64,51 @@ current-context: x
 `;
 
 test('a Job is one of these by its image, wherever that comes from', () => {
-  for (const image of ['oamdev/cluster-register', 'oamdev/cluster-register:v1.0', 'docker.io/oamdev/cluster-register:v1.0', 'mirror.example:5000/a/oamdev/cluster-register@sha256:00', 'ghcr.io/oamdev/cluster-register:v2@sha256:00']) assert.ok(isRegisterJob(job({}, { image })), image);
-  for (const image of ['oamdev/cluster-register-x', 'xoamdev/cluster-register', 'oamdev/cluster-registers:v1', 'oamdev/cluster-register/x', '']) assert.ok(!isRegisterJob(job({}, { image })), image);
+  for (const image of [
+    'oamdev/cluster-register',
+    'oamdev/cluster-register:v1.0',
+    'docker.io/oamdev/cluster-register:v1.0',
+    'mirror.example:5000/a/oamdev/cluster-register@sha256:00',
+    'ghcr.io/oamdev/cluster-register:v2@sha256:00',
+  ])
+    assert.ok(isRegisterJob(job({}, { image })), image);
+  for (const image of ['oamdev/cluster-register-x', 'xoamdev/cluster-register', 'oamdev/cluster-registers:v1', 'oamdev/cluster-register/x', ''])
+    assert.ok(!isRegisterJob(job({}, { image })), image);
 });
 
 test('the flags say which cluster, in PEM or base64, and a kubeconfig wins over single values', () => {
-  const wanted: ClusterRegistration = { name: 'poc-01', connection: { endpoint: 'https://10.0.0.5:6443', ca: CA, login: { cert: CERT, key: KEY } }, labels: {}, clusterSet: null, boundTo: [], hubServer: 'https://hub:6443' };
+  const wanted: ClusterRegistration = {
+    name: 'poc-01',
+    connection: { endpoint: 'https://10.0.0.5:6443', ca: CA, login: { cert: CERT, key: KEY } },
+    labels: {},
+    clusterSet: null,
+    boundTo: [],
+    hubServer: 'https://hub:6443',
+  };
   assert.deepEqual(registrationOf(job()), wanted);
-  assert.deepEqual(registrationOf(job({ 'cluster-ca-cert': CA, 'client-cert': CERT, 'client-key': base64(base64(KEY)), 'decode': 'true' })), wanted);
-  for (const text of [kubeconfig, base64(kubeconfig)]) assert.deepEqual(registrationOf(job({ 'kube-config': text, 'hub-api-server': '' })), { ...wanted, hubServer: '', connection: { ...wanted.connection, endpoint: 'https://10.0.0.6:6443' } });
+  assert.deepEqual(registrationOf(job({ 'cluster-ca-cert': CA, 'client-cert': CERT, 'client-key': base64(base64(KEY)), decode: 'true' })), wanted);
+  for (const text of [kubeconfig, base64(kubeconfig)])
+    assert.deepEqual(registrationOf(job({ 'kube-config': text, 'hub-api-server': '' })), {
+      ...wanted,
+      hubServer: '',
+      connection: { ...wanted.connection, endpoint: 'https://10.0.0.6:6443' },
+    });
   const container = { image: 'oamdev/cluster-register', command: ['/app', '--decode'], args: ['-cluster-name', 'two', '--kube-config', kubeconfig] };
-  assert.deepEqual(registrationOf({ ...job(), spec: { template: { spec: { containers: [{ image: 'sidecar' }, container] } } } }), { ...wanted, name: 'two', hubServer: '', connection: { ...wanted.connection, endpoint: 'https://10.0.0.6:6443' } });
+  assert.deepEqual(registrationOf({ ...job(), spec: { template: { spec: { containers: [{ image: 'sidecar' }, container] } } } }), {
+    ...wanted,
+    name: 'two',
+    hubServer: '',
+    connection: { ...wanted.connection, endpoint: 'https://10.0.0.6:6443' },
+  });
 });
 
-function bench(answers: readonly (Awaited<ReturnType<Register>> | Fault)[] = []): { readonly hub: ReturnType<typeof memoryCluster>; readonly done: string[]; readonly asked: ClusterRegistration[]; readonly redactor: ReturnType<typeof createRedactor>; readonly controller: ReturnType<typeof clusterRegisterJobController> } {
+function bench(answers: readonly (Awaited<ReturnType<Register>> | Fault)[] = []): {
+  readonly hub: ReturnType<typeof memoryCluster>;
+  readonly done: string[];
+  readonly asked: ClusterRegistration[];
+  readonly redactor: ReturnType<typeof createRedactor>;
+  readonly controller: ReturnType<typeof clusterRegisterJobController>;
+} {
   const hub = memoryCluster('https://hub:6443');
   const { effects, done, clock } = noted(nowMs);
   const redactor = createRedactor();
@@ -68,7 +122,11 @@ function bench(answers: readonly (Awaited<ReturnType<Register>> | Fault)[] = [])
 }
 
 test('a turn registers, waits, and tells Kubernetes that the Job is complete', async () => {
-  const { hub, done, controller } = bench([{ available: false, message: 'cluster poc-01 is not yet joined', changed: true }, { available: false, message: 'cluster poc-01 is not yet available', changed: false }, { available: true, message: '', changed: false }]);
+  const { hub, done, controller } = bench([
+    { available: false, message: 'cluster poc-01 is not yet joined', changed: true },
+    { available: false, message: 'cluster poc-01 is not yet available', changed: false },
+    { available: true, message: '', changed: false },
+  ]);
   hub.put(job({}, { spec: OURS, status: { conditions: [{ type: 'Suspended', status: 'True' }] } }));
   const live = (): KubeObject => hub.find('Job', 'cluster-register') ?? assert.fail('no Job');
   assert.ok(controller.isMine(live()));
@@ -76,13 +134,24 @@ test('a turn registers, waits, and tells Kubernetes that the Job is complete', a
   assert.deepEqual(await controller.turn(live(), signal), { retryAfterMs: 1000, changed: false, message: 'cluster poc-01 is not yet available', fault: null });
   assert.deepEqual(await controller.turn(live(), signal), { retryAfterMs: null, changed: true, message: '', fault: null });
   const status = live()['status'] as { readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[] };
-  assert.deepEqual({ ...status, conditions: status.conditions.map(({ type, status: value, reason }) => `${type} ${value} ${reason}`) }, { startTime: '2026-11-23T05:00:00Z', completionTime: '2026-11-23T05:00:00Z', succeeded: 1, conditions: ['SuccessCriteriaMet True CompletionsReached', 'Complete True CompletionsReached'] });
+  assert.deepEqual(
+    { ...status, conditions: status.conditions.map(({ type, status: value, reason }) => `${type} ${value} ${reason}`) },
+    {
+      startTime: '2026-11-23T05:00:00Z',
+      completionTime: '2026-11-23T05:00:00Z',
+      succeeded: 1,
+      conditions: ['SuccessCriteriaMet True CompletionsReached', 'Complete True CompletionsReached'],
+    },
+  );
   assert.deepEqual(done, ['system Job default/cluster-register', 'system Job default/cluster-register']);
   assert.deepEqual(await controller.turn(live(), signal), { retryAfterMs: null, changed: false, message: '', fault: null });
 });
 
 test('what goes wrong is told without the key, and the Job stays active', async () => {
-  const { hub, controller } = bench([new Fault('transport/unreachable', `https://10.0.0.5:6443: nothing listens there, ${KEY.split('\n')[1] ?? ''}`), new Fault('transport/delivery', 'not certain')]);
+  const { hub, controller } = bench([
+    new Fault('transport/unreachable', `https://10.0.0.5:6443: nothing listens there, ${KEY.split('\n')[1] ?? ''}`),
+    new Fault('transport/delivery', 'not certain'),
+  ]);
   hub.put(job({}, { spec: OURS }));
   const live = (): KubeObject => hub.find('Job', 'cluster-register') ?? assert.fail('no Job');
   const turn = await controller.turn(live(), signal);
@@ -108,30 +177,60 @@ for (const [title, flags, words] of [
   });
 }
 
-test('what stops the process is not the Job\'s fault', async () => {
+test("what stops the process is not the Job's fault", async () => {
   const { hub, controller } = bench([new Fault('transport/lease', 'lost'), new Fault('loop/cancelled', 'cancelled')]);
   hub.put(job({}, { spec: OURS }));
-  for (const code of ['transport/lease', 'loop/cancelled']) await assert.rejects(controller.turn(hub.find('Job', 'cluster-register') ?? assert.fail(), signal), { code });
+  for (const code of ['transport/lease', 'loop/cancelled'])
+    await assert.rejects(controller.turn(hub.find('Job', 'cluster-register') ?? assert.fail(), signal), { code });
 });
 
 test('key, certificate and token of a Job are known to the redactor, its addresses are not', async () => {
   const { redactor, controller } = bench([new Fault('transport/busy', 'x'), new Fault('transport/busy', 'x')]);
   await controller.turn(job({}, { spec: OURS, status: { startTime: 'x' } }), signal);
-  await controller.turn(job({ 'kube-config': kubeconfig.replace(/client-cert.*\}\}/, 'token: tok-en-of-somebody}}') }, { spec: OURS, status: { startTime: 'x' } }), signal);
+  await controller.turn(
+    job({ 'kube-config': kubeconfig.replace(/client-cert.*\}\}/, 'token: tok-en-of-somebody}}') }, { spec: OURS, status: { startTime: 'x' } }),
+    signal,
+  );
   for (const secret of [base64(KEY), KEY.split('\n')[1] ?? '', base64(CERT), 'tok-en-of-somebody']) assert.equal(redactor.text(`<${secret}>`), '<***>');
   assert.equal(redactor.text('https://10.0.0.6:6443 poc-01'), 'https://10.0.0.6:6443 poc-01');
 });
 
 /** A transport over objects in memory; `keeps` says which of the added fields the server knows. */
-function transportOver(live: KubeObject | null, keeps: readonly string[] = ['managedBy', 'suspend']): { readonly transport: Transport; readonly log: string[]; readonly sent: KubeObject[]; state: { object: KubeObject | null; isHeld: boolean; hasCluster: boolean } } {
-  const [log, sent, state]: [string[], KubeObject[], { object: KubeObject | null; isHeld: boolean; hasCluster: boolean }] = [[], [], { object: live, isHeld: false, hasCluster: true }];
+function transportOver(
+  live: KubeObject | null,
+  keeps: readonly string[] = ['managedBy', 'suspend'],
+): {
+  readonly transport: Transport;
+  readonly log: string[];
+  readonly sent: KubeObject[];
+  state: { object: KubeObject | null; isHeld: boolean; hasCluster: boolean };
+} {
+  const [log, sent, state]: [string[], KubeObject[], { object: KubeObject | null; isHeld: boolean; hasCluster: boolean }] = [
+    [],
+    [],
+    { object: live, isHeld: false, hasCluster: true },
+  ];
   const unused = (): Promise<never> => Promise.reject(new Error('not in this test'));
   const transport: Transport = {
-    observe: async (keys) => new Map(keys.map((key) => [keyText(key), key.kind === 'ManagedCluster' ? (state.hasCluster ? { live: { apiVersion: key.apiVersion, kind: key.kind, metadata: { name: key.name } } } : { absent: true }) : state.object === null ? { absent: true } : { live: state.object }])),
+    observe: async (keys) =>
+      new Map(
+        keys.map((key) => [
+          keyText(key),
+          key.kind === 'ManagedCluster'
+            ? state.hasCluster
+              ? { live: { apiVersion: key.apiVersion, kind: key.kind, metadata: { name: key.name } } }
+              : { absent: true }
+            : state.object === null
+              ? { absent: true }
+              : { live: state.object },
+        ]),
+      ),
     apply: async ({ key, object }) => {
       log.push('apply');
       sent.push(object);
-      const spec = Object.fromEntries(Object.entries(object['spec'] as object).filter(([name]) => !['managedBy', 'suspend'].includes(name) || keeps.includes(name)));
+      const spec = Object.fromEntries(
+        Object.entries(object['spec'] as object).filter(([name]) => !['managedBy', 'suspend'].includes(name) || keeps.includes(name)),
+      );
       state.object = { ...object, metadata: { uid: 'new', ...object.metadata }, spec };
       return { key, object: state.object, changed: true, warnings: [] };
     },
@@ -140,12 +239,14 @@ function transportOver(live: KubeObject | null, keeps: readonly string[] = ['man
       if (!state.isHeld) state.object = null;
       return !state.isHeld;
     },
-    list: unused, isNamespaced: unused,
+    list: unused,
+    isNamespaced: unused,
   };
   return { transport, log, sent, state };
 }
 
-const applied = (transport: Transport, object: KubeObject, live: KubeObject | null): ReturnType<Transport['apply']> => transport.apply({ key: keyOf(LOCAL, object), object, rules: PLAIN_RULES, live, owned: true }, signal);
+const applied = (transport: Transport, object: KubeObject, live: KubeObject | null): ReturnType<Transport['apply']> =>
+  transport.apply({ key: keyOf(LOCAL, object), object, rules: PLAIN_RULES, live, owned: true }, signal);
 const observed = async (transport: Transport, object: KubeObject): Promise<KubeObject> => {
   const seen = (await transport.observe([keyOf(LOCAL, object)], signal)).get(keyText(keyOf(LOCAL, object)));
   return seen !== undefined && 'live' in seen ? seen.live : assert.fail('not seen');
@@ -156,7 +257,13 @@ test('a Job goes out suspended and managed by Lateen, and is read back as it was
   const redactor = createRedactor();
   const wrapped = carryOutJobs(transport, redactor);
   const { object } = await applied(wrapped, job(), null);
-  assert.deepEqual(Object.entries(sent[0]?.['spec'] as object).filter(([name]) => name !== 'template'), [['suspend', true], ['managedBy', 'lateen.dev/cluster-register']]);
+  assert.deepEqual(
+    Object.entries(sent[0]?.['spec'] as object).filter(([name]) => name !== 'template'),
+    [
+      ['suspend', true],
+      ['managedBy', 'lateen.dev/cluster-register'],
+    ],
+  );
   assert.deepEqual([object['spec'], differences(job(), object)], [job()['spec'], []]);
   assert.deepEqual((await observed(wrapped, job()))['spec'], job()['spec']);
   assert.equal(redactor.text(base64(KEY)), '***');
@@ -167,7 +274,14 @@ test('a Job goes out suspended and managed by Lateen, and is read back as it was
 
 test('an apply that had nothing to send answers with what was read, and the Job is not taken for lost', async () => {
   const over = transportOver(null);
-  const wrapped = carryOutJobs({ ...over.transport, apply: async (request, at) => (request.live === null ? over.transport.apply(request, at) : { key: request.key, object: request.live, changed: false, warnings: [] }) }, createRedactor());
+  const wrapped = carryOutJobs(
+    {
+      ...over.transport,
+      apply: async (request, at) =>
+        request.live === null ? over.transport.apply(request, at) : { key: request.key, object: request.live, changed: false, warnings: [] },
+    },
+    createRedactor(),
+  );
   await applied(wrapped, job(), null);
   const again = await applied(wrapped, job(), await observed(wrapped, job()));
   assert.deepEqual([again.changed, over.log], [false, ['apply']]);
@@ -185,7 +299,12 @@ test('an older server keeps only suspend, which is enough; one that keeps neithe
 test('a Job that Kubernetes has completed, or runs, is not made ours', async () => {
   const completed = job({}, { metadata: { uid: 'old' }, status: COMPLETE });
   const over = transportOver(completed);
-  assert.deepEqual(await applied(carryOutJobs(over.transport, createRedactor()), job(), completed), { key: keyOf(LOCAL, job()), object: completed, changed: false, warnings: [] });
+  assert.deepEqual(await applied(carryOutJobs(over.transport, createRedactor()), job(), completed), {
+    key: keyOf(LOCAL, job()),
+    object: completed,
+    changed: false,
+    warnings: [],
+  });
   assert.deepEqual(over.log, []);
   const running = job({}, { metadata: { uid: 'old' } });
   const beside = transportOver(running);
@@ -199,9 +318,17 @@ test('a second cluster under the same name of a Job: what is complete is replace
   const wrapped = carryOutJobs(transport, createRedactor());
   const [one, two] = [job(), job({ 'cluster-name': 'poc-02' })];
   await applied(wrapped, one, null);
-  const complete = (): void => { state.object = { ...(state.object ?? assert.fail()), status: COMPLETE }; };
-  const waiting = await applied(wrapped, two, await observed(wrapped, one)).then(() => assert.fail(), (error: unknown) => error as Fault);
-  assert.deepEqual([waiting.code, waiting.kind, waiting.message], ['transport/busy', 'waiting', 'Job default/cluster-register still registers cluster poc-01; cluster poc-02 has its turn when that is done']);
+  const complete = (): void => {
+    state.object = { ...(state.object ?? assert.fail()), status: COMPLETE };
+  };
+  const waiting = await applied(wrapped, two, await observed(wrapped, one)).then(
+    () => assert.fail(),
+    (error: unknown) => error as Fault,
+  );
+  assert.deepEqual(
+    [waiting.code, waiting.kind, waiting.message],
+    ['transport/busy', 'waiting', 'Job default/cluster-register still registers cluster poc-01; cluster poc-02 has its turn when that is done'],
+  );
   complete();
   await applied(wrapped, two, await observed(wrapped, one));
   assert.deepEqual(log, ['apply', 'remove new', 'apply']);
@@ -224,7 +351,9 @@ test('a complete Job whose cluster somebody has taken off the hub is carried out
     if (action !== 'keep') await applied(wrapped, stamped?.object ?? assert.fail(), live);
     return action;
   };
-  const complete = (): void => { state.object = { ...(state.object ?? assert.fail()), status: COMPLETE }; };
+  const complete = (): void => {
+    state.object = { ...(state.object ?? assert.fail()), status: COMPLETE };
+  };
   await pass();
   state.hasCluster = false;
   assert.equal(await pass(), 'keep', 'it is on its way');
@@ -268,13 +397,23 @@ test('everything else passes as it is', async () => {
 
 const RECORDED = join(import.meta.dirname, '../../../../../shared/cases/tutorial-recorded/jobs.yaml');
 
-test('the recorded Job is equal in spec to what goes out, apart from managedBy and suspend', { skip: !existsSync(RECORDED) && 'the recorded cases are not here' }, async () => {
-  const [recorded] = (load(readFileSync(RECORDED, 'utf8')) as { readonly items: readonly KubeObject[] }).items;
-  const flags = { 'hub-api-server': 'https://127.0.0.1:26200', 'cluster-ca-cert': 'CA', 'client-cert': 'CERT', 'client-key': 'KEY', 'api-server-internet': 'https://127.0.0.1:26100' };
-  const { transport, sent } = transportOver(null);
-  await applied(carryOutJobs(transport, createRedactor()), job(flags), null);
-  const { managedBy: _managedBy, suspend: _suspend, ...spec } = (sent[0] ?? assert.fail())['spec'] as Record<string, unknown>;
-  const last = JSON.parse(recorded?.metadata.annotations?.['app.oam.dev/last-applied-configuration'] ?? '{}') as KubeObject;
-  assert.deepEqual(spec, last['spec']);
-  assert.deepEqual(differences({ ...job(flags), spec }, recorded ?? assert.fail()), []);
-});
+test(
+  'the recorded Job is equal in spec to what goes out, apart from managedBy and suspend',
+  { skip: !existsSync(RECORDED) && 'the recorded cases are not here' },
+  async () => {
+    const [recorded] = (load(readFileSync(RECORDED, 'utf8')) as { readonly items: readonly KubeObject[] }).items;
+    const flags = {
+      'hub-api-server': 'https://127.0.0.1:26200',
+      'cluster-ca-cert': 'CA',
+      'client-cert': 'CERT',
+      'client-key': 'KEY',
+      'api-server-internet': 'https://127.0.0.1:26100',
+    };
+    const { transport, sent } = transportOver(null);
+    await applied(carryOutJobs(transport, createRedactor()), job(flags), null);
+    const { managedBy: _managedBy, suspend: _suspend, ...spec } = (sent[0] ?? assert.fail())['spec'] as Record<string, unknown>;
+    const last = JSON.parse(recorded?.metadata.annotations?.['app.oam.dev/last-applied-configuration'] ?? '{}') as KubeObject;
+    assert.deepEqual(spec, last['spec']);
+    assert.deepEqual(differences({ ...job(flags), spec }, recorded ?? assert.fail()), []);
+  },
+);

@@ -18,14 +18,24 @@ export interface MemoryCluster {
   readonly answers: Map<string, string | Fault>;
 }
 
-const CLUSTER_SCOPED = new Set(['Namespace', 'ClusterRole', 'ClusterRoleBinding', 'ManagedCluster', 'ManagedClusterSet', 'CertificateSigningRequest', 'Klusterlet', 'CustomResourceDefinition']);
+const CLUSTER_SCOPED = new Set([
+  'Namespace',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'ManagedCluster',
+  'ManagedClusterSet',
+  'CertificateSigningRequest',
+  'Klusterlet',
+  'CustomResourceDefinition',
+]);
 
 export function memoryCluster(server: string): MemoryCluster {
   const objects = new Map<string, KubeObject>();
   const unserved = new Set<string>();
   const answers = new Map<string, string | Fault>([['GET /version', JSON.stringify({ gitVersion: 'v1.36.3' })]]);
   let version = 0;
-  const place = ({ kind, name, namespace }: Pick<Target, 'kind' | 'name' | 'namespace'>): string => `${kind} ${CLUSTER_SCOPED.has(kind) ? '' : `${namespace || 'default'}/`}${name}`;
+  const place = ({ kind, name, namespace }: Pick<Target, 'kind' | 'name' | 'namespace'>): string =>
+    `${kind} ${CLUSTER_SCOPED.has(kind) ? '' : `${namespace || 'default'}/`}${name}`;
   const store = (object: KubeObject): KubeObject => {
     const target = targetOf(object);
     version += 1;
@@ -35,7 +45,8 @@ export function memoryCluster(server: string): MemoryCluster {
     return stored;
   };
   const written = (object: KubeObject): { object: KubeObject; warnings: readonly string[] } => ({ object: store(object), warnings: [] });
-  const missing = (target: Target): ApiFault => new ApiFault('transport/gone', `${place(target)} not found`, { statusCode: 404, reason: 'NotFound', causes: [] });
+  const missing = (target: Target): ApiFault =>
+    new ApiFault('transport/gone', `${place(target)} not found`, { statusCode: 404, reason: 'NotFound', causes: [] });
   const unused = (): never => {
     throw new Error('not in this test');
   };
@@ -48,20 +59,32 @@ export function memoryCluster(server: string): MemoryCluster {
       return { statusCode: 200, headers: {}, text: answer };
     },
     findNamed: async () => null,
-    findResource: async (apiVersion, kind) => (unserved.has(kind) ? null : ({ apiVersion, kind, namespaced: !CLUSTER_SCOPED.has(kind), verbs: ['list', 'watch'] } as unknown as Awaited<ReturnType<KubeClient['findResource']>>)),
+    findResource: async (apiVersion, kind) =>
+      unserved.has(kind)
+        ? null
+        : ({ apiVersion, kind, namespaced: !CLUSTER_SCOPED.has(kind), verbs: ['list', 'watch'] } as unknown as Awaited<ReturnType<KubeClient['findResource']>>),
     resource: unused,
     expectKind: (_apiVersion, kind) => void unserved.delete(kind),
-    get: async (target) => (unserved.has(target.kind) ? Promise.reject(new Fault('transport/no-kind', `no ${target.kind}`)) : (objects.get(place(target)) ?? null)),
+    get: async (target) =>
+      unserved.has(target.kind) ? Promise.reject(new Fault('transport/no-kind', `no ${target.kind}`)) : (objects.get(place(target)) ?? null),
     list: async ({ kind, namespace, labels = '', fields = '' }) => ({
-      items: [...objects.values()].filter((one) => one.kind === kind && (namespace === '' || one.metadata.namespace === namespace) && (fields === '' || fields === `metadata.name=${one.metadata.name ?? ''}`) && labels.split(',').every((label) => {
-        const [key = '', value] = label.split('=');
-        return key === '' || (value === undefined ? one.metadata.labels?.[key] !== undefined : one.metadata.labels?.[key] === value);
-      })),
-      resourceVersion: String(version), isComplete: true,
+      items: [...objects.values()].filter(
+        (one) =>
+          one.kind === kind &&
+          (namespace === '' || one.metadata.namespace === namespace) &&
+          (fields === '' || fields === `metadata.name=${one.metadata.name ?? ''}`) &&
+          labels.split(',').every((label) => {
+            const [key = '', value] = label.split('=');
+            return key === '' || (value === undefined ? one.metadata.labels?.[key] !== undefined : one.metadata.labels?.[key] === value);
+          }),
+      ),
+      resourceVersion: String(version),
+      isComplete: true,
     }),
     apply: async (object) => written(mergePatch(objects.get(place(targetOf(object))) ?? {}, object) as unknown as KubeObject),
     create: async (object) => {
-      if (objects.has(place(targetOf(object)))) throw new ApiFault('transport/gone', 'already exists', { statusCode: 409, reason: 'AlreadyExists', causes: [] });
+      if (objects.has(place(targetOf(object))))
+        throw new ApiFault('transport/gone', 'already exists', { statusCode: 409, reason: 'AlreadyExists', causes: [] });
       return written(object);
     },
     replace: unused,
@@ -79,7 +102,14 @@ export function memoryCluster(server: string): MemoryCluster {
     watch: unused,
     [Symbol.asyncDispose]: async () => {},
   };
-  return { client, objects, unserved, answers, put: (object) => void store(object), find: (kind, name, namespace = '') => objects.get(place({ kind, name, namespace })) };
+  return {
+    client,
+    objects,
+    unserved,
+    answers,
+    put: (object) => void store(object),
+    find: (kind, name, namespace = '') => objects.get(place({ kind, name, namespace })),
+  };
 }
 
 /** The port {@link Objects} over a client. */
@@ -90,7 +120,8 @@ export function objectsOf(client: KubeClient): Objects {
     get: (target, signal) => client.get(target, signal),
     list: async (apiVersion, kind, labels, signal) => (await client.list({ apiVersion, kind, namespace: '', labels }, signal)).items,
     apply: async (object, signal) => (await client.apply(object, manager, signal)).object,
-    patch: async (target, body, signal, subresource) => (await client.patch(target, 'merge', body, { ...manager, ...(subresource === undefined ? {} : { subresource }) }, signal)).object,
+    patch: async (target, body, signal, subresource) =>
+      (await client.patch(target, 'merge', body, { ...manager, ...(subresource === undefined ? {} : { subresource }) }, signal)).object,
     remove: async (target, signal) => void (await client.delete(target, {}, signal)),
   };
 }
@@ -100,8 +131,14 @@ export function noted(nowMs: number): { readonly effects: Effects; readonly done
   const done: string[] = [];
   const time = { nowMs };
   return {
-    done, time,
-    effects: { run: (kind, subject, effect) => { done.push(`${kind} ${subject}`); return effect(); } },
+    done,
+    time,
+    effects: {
+      run: (kind, subject, effect) => {
+        done.push(`${kind} ${subject}`);
+        return effect();
+      },
+    },
     clock: { now: () => time.nowMs, random: () => 0.5, sleep: () => Promise.resolve() },
   };
 }

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findAll, PathError, withoutPath } from '../../../../daemon/transport/work-path.ts';
 
-const pod = { metadata: { name: 'p', annotations: { 'a.b/c': 'x' } }, status: { phase: 'Running', list: [1, 2, 3], conditions: [{ type: 'Ready', status: 'True' }, { type: 'Other', status: 'False', weight: 7 }] } };
+const pod = {
+  metadata: { name: 'p', annotations: { 'a.b/c': 'x' } },
+  status: {
+    phase: 'Running',
+    list: [1, 2, 3],
+    conditions: [
+      { type: 'Ready', status: 'True' },
+      { type: 'Other', status: 'False', weight: 7 },
+    ],
+  },
+};
 
 const FOUND: readonly (readonly [string, readonly unknown[]])[] = [
   ['.status.phase', ['Running']],

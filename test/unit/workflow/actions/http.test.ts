@@ -10,7 +10,13 @@ import { world } from './world.ts';
 
 const http: Http = async (asked, signal) => {
   const headers = Object.fromEntries(Object.entries(asked.headers).map(([name, values]) => [name, [...values]]));
-  const answer = await send(asked.url, { method: asked.method as 'GET', headers, body: asked.method === 'GET' ? null : asked.body, signal, headersTimeout: asked.timeoutMs });
+  const answer = await send(asked.url, {
+    method: asked.method as 'GET',
+    headers,
+    body: asked.method === 'GET' ? null : asked.body,
+    signal,
+    headersTimeout: asked.timeoutMs,
+  });
   const lists = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, [value ?? []].flat()]));
   return { statusCode: answer.statusCode, headers: lists, body: await answer.body.text() };
 };
@@ -25,14 +31,31 @@ async function server(answer: (request: IncomingMessage) => { readonly status: n
   const requests: Server['requests'] = [];
   const listening = createServer((request, response) => {
     let body = '';
-    request.setEncoding('utf8').on('data', (text: string) => { body += text; }).on('end', () => {
-      requests.push({ method: request.method ?? '', url: request.url ?? '', type: request.headers['content-type'] ?? '', body });
-      const { status, body: text } = answer(request);
-      response.writeHead(status, { 'x-from': 'test' }).end(text);
-    });
+    request
+      .setEncoding('utf8')
+      .on('data', (text: string) => {
+        body += text;
+      })
+      .on('end', () => {
+        requests.push({ method: request.method ?? '', url: request.url ?? '', type: request.headers['content-type'] ?? '', body });
+        const { status, body: text } = answer(request);
+        response.writeHead(status, { 'x-from': 'test' }).end(text);
+      });
   });
-  await new Promise<void>((resolve) => { listening.listen(0, '127.0.0.1', resolve); });
-  return { url: `http://127.0.0.1:${(listening.address() as AddressInfo).port}`, requests, [Symbol.asyncDispose]: () => new Promise((resolve) => { listening.close(() => { resolve(); }); listening.closeAllConnections(); }) };
+  await new Promise<void>((resolve) => {
+    listening.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(listening.address() as AddressInfo).port}`,
+    requests,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        listening.close(() => {
+          resolve();
+        });
+        listening.closeAllConnections();
+      }),
+  };
 }
 
 test('a GET gives body, headers and status, and is made again whenever it is asked for', async () => {
@@ -59,32 +82,53 @@ test('a POST that was begun and never heard of is not made again', async () => {
   await using there = await server(() => ({ status: 200, body: '' }));
   const here = world({ http });
   here.calls.set('req', null);
-  await assert.rejects(ask(here, 'http.do', { method: 'POST', url: `${there.url}/hook?token=geheim` }, { path: 'req' }), { code: 'workflow/step-failed', message: `POST ${there.url}: the outcome is unknown` });
+  await assert.rejects(ask(here, 'http.do', { method: 'POST', url: `${there.url}/hook?token=geheim` }, { path: 'req' }), {
+    code: 'workflow/step-failed',
+    message: `POST ${there.url}: the outcome is unknown`,
+  });
   assert.equal(there.requests.length, 0);
 });
 
 test('headers come from the call and from Secrets of the namespace', async () => {
   let seen: string | undefined;
-  await using there = await server((request) => { seen = request.headers.authorization; return { status: 200, body: '' }; });
+  await using there = await server((request) => {
+    seen = request.headers.authorization;
+    return { status: 200, body: '' };
+  });
   const here = world({ http });
   here.put({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hook', namespace: 'prod' }, data: { token: Buffer.from('Bearer abc').toString('base64') } });
-  await answerOf(here, 'http.do', { url: there.url, request: { header: { Accept: 'text/plain' }, headersFromSecret: [{ header: 'Authorization', secret: 'hook', key: 'token' }] } });
+  await answerOf(here, 'http.do', {
+    url: there.url,
+    request: { header: { Accept: 'text/plain' }, headersFromSecret: [{ header: 'Authorization', secret: 'hook', key: 'token' }] },
+  });
   assert.equal(seen, 'Bearer abc');
-  await assert.rejects(ask(here, 'http.do', { url: there.url, request: { headersFromSecret: [{ header: 'A', secret: 'hook', key: 'none' }] } }), { code: 'workflow/call', message: 'there is no key none in Secret prod/hook' });
+  await assert.rejects(ask(here, 'http.do', { url: there.url, request: { headersFromSecret: [{ header: 'A', secret: 'hook', key: 'none' }] } }), {
+    code: 'workflow/call',
+    message: 'there is no key none in Secret prod/hook',
+  });
 });
 
 test('a connection that cannot be made is told by method and origin, never by the whole URL', async () => {
   const there = await server(() => ({ status: 200, body: '' }));
   const { url } = there;
   await there[Symbol.asyncDispose]();
-  await assert.rejects(ask(world({ http }), 'http.do', { url: `${url}/secret-path?token=geheim` }), { code: 'workflow/unreachable', message: `GET ${url}: the connection was refused` });
+  await assert.rejects(ask(world({ http }), 'http.do', { url: `${url}/secret-path?token=geheim` }), {
+    code: 'workflow/unreachable',
+    message: `GET ${url}: the connection was refused`,
+  });
 });
 
 test('what is no URL is refused without a request, and so is a TLS configuration', async () => {
   const here = world({ http });
-  await assert.rejects(ask(here, 'http.do', { method: 'POST', url: '<your webhook url>' }), { code: 'workflow/http', message: 'the url of the request is not an http or https URL' });
+  await assert.rejects(ask(here, 'http.do', { method: 'POST', url: '<your webhook url>' }), {
+    code: 'workflow/http',
+    message: 'the url of the request is not an http or https URL',
+  });
   await assert.rejects(ask(here, 'http.do', { url: 'file:///etc/passwd' }), { code: 'workflow/http' });
-  await assert.rejects(ask(here, 'http.do', { url: 'https://127.0.0.1', tls_config: { secret: 's' } }), { code: 'workflow/unsupported', message: 'http.do: tls_config is not supported' });
+  await assert.rejects(ask(here, 'http.do', { url: 'https://127.0.0.1', tls_config: { secret: 's' } }), {
+    code: 'workflow/unsupported',
+    message: 'http.do: tls_config is not supported',
+  });
   assert.equal(here.calls.size, 0);
 });
 

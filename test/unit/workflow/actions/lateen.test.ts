@@ -23,23 +23,39 @@ const KUBECONFIG = JSON.stringify({
   contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
 });
 const REGISTERED: ClusterRegistration = {
-  name: 'c1', connection: { endpoint: 'https://10.0.0.5:6443', ca: CA, login: { cert: CERT, key: KEY } }, labels: { purpose: 'test' }, clusterSet: 'prod', boundTo: ['default'], hubServer: '',
+  name: 'c1',
+  connection: { endpoint: 'https://10.0.0.5:6443', ca: CA, login: { cert: CERT, key: KEY } },
+  labels: { purpose: 'test' },
+  clusterSet: 'prod',
+  boundTo: ['default'],
+  hubServer: '',
 };
 
 const managed = (mode: string, more: object = {}): KubeObject => ({
-  apiVersion: `${CLUSTER}/v1`, kind: 'ManagedCluster',
-  metadata: { name: 'c1', uid: 'u', annotations: { 'lateen.dev/delivery': mode, other: 'x' }, labels: { [`${CLUSTER}/clusterset`]: 'prod', theirs: 'y' }, finalizers: [`${CLUSTER}/resource-cleanup`], ...more },
+  apiVersion: `${CLUSTER}/v1`,
+  kind: 'ManagedCluster',
+  metadata: {
+    name: 'c1',
+    uid: 'u',
+    annotations: { 'lateen.dev/delivery': mode, other: 'x' },
+    labels: { [`${CLUSTER}/clusterset`]: 'prod', theirs: 'y' },
+    finalizers: [`${CLUSTER}/resource-cleanup`],
+    ...more,
+  },
   spec: { hubAcceptsClient: true, managedClusterClientConfigs: [{ url: 'https://10.0.0.5:6443' }], taints: [{ key: 'a', effect: 'NoSelect' }] },
 });
 
 /** A register that answers in order, and notes what it was asked. */
 function registering(answers: readonly (Awaited<ReturnType<Register>> | Fault)[]): { readonly register: Register; readonly asked: ClusterRegistration[] } {
   const asked: ClusterRegistration[] = [];
-  return { asked, register: async (registration) => {
-    const answer = answers[asked.push(registration) - 1] ?? assert.fail('asked once too often');
-    if (answer instanceof Fault) throw answer;
-    return answer;
-  } };
+  return {
+    asked,
+    register: async (registration) => {
+      const answer = answers[asked.push(registration) - 1] ?? assert.fail('asked once too often');
+      if (answer instanceof Fault) throw answer;
+      return answer;
+    },
+  };
 }
 const WAITS = { available: false, message: 'cluster c1 is not yet joined', changed: true };
 const DONE = { available: true, message: '', changed: false };
@@ -55,7 +71,14 @@ const FORMS = [
 for (const [dialect, form, template, valueFrom] of FORMS) {
   test(`a step in ${dialect} registers with ${form}, waits, and gives the cluster's name and mode`, async () => {
     const { register, asked } = registering([WAITS, DONE]);
-    const here = world({ cue, dialect, register, template: `${template}\nparameter: kubeconfig: string`, properties: { kubeconfig: KUBECONFIG }, outputs: [{ name: 'cluster', valueFrom }] });
+    const here = world({
+      cue,
+      dialect,
+      register,
+      template: `${template}\nparameter: kubeconfig: string`,
+      properties: { kubeconfig: KUBECONFIG },
+      outputs: [{ name: 'cluster', valueFrom }],
+    });
     const first = await runTemplate(here.context, ACTIONS);
     assert.deepEqual([first.kind, first.message, first.retryAfterMs], ['wait', 'cluster c1 is not yet joined', 1000]);
     here.put(managed('direct'));
@@ -67,20 +90,29 @@ for (const [dialect, form, template, valueFrom] of FORMS) {
 
 const recordedIn = (here: World): KubeObject => here.delivered.at(-1)?.object ?? assert.fail('nothing was recorded');
 
-test('the ManagedCluster is recorded as the application\'s, with what is ours and nothing of others', async () => {
+test("the ManagedCluster is recorded as the application's, with what is ours and nothing of others", async () => {
   const params = { name: 'c1', kubeconfig: KUBECONFIG, labels: { purpose: 'test' } };
   const direct = world({ register: registering([DONE]).register });
   direct.put(managed('direct'));
   await ask(direct, 'lateen.register-cluster', params);
   const object = recordedIn(direct);
   assert.deepEqual([object.metadata.annotations, object.metadata.finalizers], [{ 'lateen.dev/delivery': 'direct' }, [`${CLUSTER}/resource-cleanup`]]);
-  assert.deepEqual(object.metadata.labels, { purpose: 'test', [`${CLUSTER}/clusterset`]: 'prod', 'app.oam.dev/cluster': '', 'app.oam.dev/name': 'shop', 'app.oam.dev/namespace': 'prod' });
+  assert.deepEqual(object.metadata.labels, {
+    purpose: 'test',
+    [`${CLUSTER}/clusterset`]: 'prod',
+    'app.oam.dev/cluster': '',
+    'app.oam.dev/name': 'shop',
+    'app.oam.dev/namespace': 'prod',
+  });
   assert.deepEqual(object['spec'], { hubAcceptsClient: true, managedClusterClientConfigs: [{ url: 'https://10.0.0.5:6443' }] });
   assert.equal(direct.delivered[0]?.rules.takeOver, true);
   const ocm = world({ dialect: '1.1', register: registering([WAITS]).register });
   ocm.put(managed('ocm'));
   assert.equal((await ask(ocm, 'lateen.register-cluster', params)).kind, 'wait');
-  assert.deepEqual([recordedIn(ocm).metadata, recordedIn(ocm)['spec']], [{ name: 'c1', annotations: { 'lateen.dev/delivery': 'ocm' }, labels: { purpose: 'test' } }, { hubAcceptsClient: true }]);
+  assert.deepEqual(
+    [recordedIn(ocm).metadata, recordedIn(ocm)['spec']],
+    [{ name: 'c1', annotations: { 'lateen.dev/delivery': 'ocm' }, labels: { purpose: 'test' } }, { hubAcceptsClient: true }],
+  );
 });
 
 test('one that is being deleted is not recorded again', async () => {
@@ -95,7 +127,13 @@ test('single values, in PEM or base64, and a token do as well as a kubeconfig', 
   const connection = { endpoint: 'https://10.0.0.5:6443', ca: CA, cert: base64(CERT), key: base64(base64(KEY)) };
   await ask(world({ register }), 'lateen.register-cluster', { name: 'c1', connection, hubServer: 'https://hub:6443' });
   await ask(world({ register }), 'lateen.register-cluster', { name: 'c1', connection: { endpoint: 'https://10.0.0.5:6443', ca: CA, token: 'a.b.c' } });
-  assert.deepEqual(asked.map(({ connection: one, hubServer, clusterSet, labels }) => [one.login, hubServer, clusterSet, labels]), [[{ cert: CERT, key: KEY }, 'https://hub:6443', null, {}], [{ token: 'a.b.c' }, '', null, {}]]);
+  assert.deepEqual(
+    asked.map(({ connection: one, hubServer, clusterSet, labels }) => [one.login, hubServer, clusterSet, labels]),
+    [
+      [{ cert: CERT, key: KEY }, 'https://hub:6443', null, {}],
+      [{ token: 'a.b.c' }, '', null, {}],
+    ],
+  );
 });
 
 for (const [title, params, code, words] of [
@@ -104,17 +142,37 @@ for (const [title, params, code, words] of [
   ['both', { name: 'c1', kubeconfig: KUBECONFIG, connection: {} }, 'workflow/call', /needs either kubeconfig/],
   ['labels that are no texts', { name: 'c1', kubeconfig: KUBECONFIG, labels: { a: 1 } }, 'workflow/call', /labels and boundTo are texts/],
   ['a kubeconfig that is none', { name: 'c1', kubeconfig: 'a: [S0VZ' }, 'transport/connection', /^the kubeconfig is not YAML$/],
-  ['a key that is none', { name: 'c1', connection: { endpoint: 'https://a', cert: CERT, key: 'S0VZ!' } }, 'transport/connection', /^the client key is neither PEM nor base64 of it$/],
+  [
+    'a key that is none',
+    { name: 'c1', connection: { endpoint: 'https://a', cert: CERT, key: 'S0VZ!' } },
+    'transport/connection',
+    /^the client key is neither PEM nor base64 of it$/,
+  ],
 ] as const) {
   test(`with ${title} it is refused in words`, async () => {
-    await assert.rejects(ask(world(), 'lateen.register-cluster', params), (error) => error instanceof Fault && error.code === code && words.test(error.message));
+    await assert.rejects(
+      ask(world(), 'lateen.register-cluster', params),
+      (error) => error instanceof Fault && error.code === code && words.test(error.message),
+    );
   });
 }
 
-test('what the registration cannot do is the step\'s fault, and a ManagedCluster of another application too', async () => {
-  await assert.rejects(ask(world({ register: registering([new Fault('transport/unreachable', 'https://10.0.0.5:6443: no')]).register }), 'lateen.register-cluster', { name: 'c1', kubeconfig: KUBECONFIG }), { code: 'transport/unreachable' });
+test("what the registration cannot do is the step's fault, and a ManagedCluster of another application too", async () => {
+  await assert.rejects(
+    ask(world({ register: registering([new Fault('transport/unreachable', 'https://10.0.0.5:6443: no')]).register }), 'lateen.register-cluster', {
+      name: 'c1',
+      kubeconfig: KUBECONFIG,
+    }),
+    { code: 'transport/unreachable' },
+  );
   const here = world({ register: registering([DONE]).register });
   here.put(managed('direct'));
-  const delivery = { ...here.context.delivery, deliver: async (...asked: Parameters<typeof here.context.delivery.deliver>) => (await here.context.delivery.deliver(...asked)).map((item) => ({ ...item, fault: new Fault('plan/ownership', 'another\'s') })) };
-  await assert.rejects(ask({ ...here, context: { ...here.context, delivery } }, 'lateen.register-cluster', { name: 'c1', kubeconfig: KUBECONFIG }), { code: 'plan/ownership' });
+  const delivery = {
+    ...here.context.delivery,
+    deliver: async (...asked: Parameters<typeof here.context.delivery.deliver>) =>
+      (await here.context.delivery.deliver(...asked)).map((item) => ({ ...item, fault: new Fault('plan/ownership', "another's") })),
+  };
+  await assert.rejects(ask({ ...here, context: { ...here.context, delivery } }, 'lateen.register-cluster', { name: 'c1', kubeconfig: KUBECONFIG }), {
+    code: 'plan/ownership',
+  });
 });

@@ -8,7 +8,7 @@ import { world } from './world.ts';
 const WEB = { name: 'web', type: 'webservice', properties: { image: 'a' }, traits: [{ type: 'expose' }], inputs: [{ from: 'x' }], outputs: [{ name: 'y' }] };
 const DB = { name: 'db', type: 'webservice' };
 
-test('components are loaded by name or in order, without the inputs and outputs that are the step\'s', async () => {
+test("components are loaded by name or in order, without the inputs and outputs that are the step's", async () => {
   const here = world({ components: [WEB, DB] });
   const plain = { name: 'web', type: 'webservice', properties: { image: 'a' }, traits: [{ type: 'expose' }] };
   assert.deepEqual(await answerOf(here, 'oam.load', {}), { value: { web: plain, db: DB } });
@@ -32,18 +32,24 @@ test('a component is applied with the properties of the call, and its live objec
   const answer = await answerOf(here, 'oam.component-apply', { value: { ...WEB, properties: { image: 'b' } } });
   assert.deepEqual((answer['output'] as CueObject)['spec'], { image: 'b' });
   assert.equal(((answer['outputs'] as CueObject)['service'] as CueObject)['kind'], 'Service');
-  assert.deepEqual(here.delivered.map((wanted) => wanted.component), ['web', 'web']);
+  assert.deepEqual(
+    here.delivered.map((wanted) => wanted.component),
+    ['web', 'web'],
+  );
 });
 
 test('an unhealthy component waits and lets the walk go on, unless nobody waits for it', async () => {
   const here = world({ components: [WEB] });
   here.componentHealth.healthy = false;
   const outcome = await ask(here, 'oam.component-apply', { value: WEB });
-  assert.deepEqual([outcome.kind, outcome.kind === 'wait' && outcome.message, outcome.kind === 'wait' && outcome.value !== undefined], ['wait', 'wait healthy', true]);
+  assert.deepEqual(
+    [outcome.kind, outcome.kind === 'wait' && outcome.message, outcome.kind === 'wait' && outcome.value !== undefined],
+    ['wait', 'wait healthy', true],
+  );
   assert.equal((await ask(here, 'oam.component-apply', { value: WEB, waitHealthy: false }, { style: 'flat' })).kind, 'result');
 });
 
-test('a component that cannot be applied fails the step with the API\'s words', async () => {
+test("a component that cannot be applied fails the step with the API's words", async () => {
   const here = world({ components: [WEB] });
   here.faults.set('web', new Fault('transport/denied', 'not allowed'));
   await assert.rejects(ask(here, 'oam.component-apply', { value: WEB }), { code: 'transport/denied', message: 'not allowed' });
@@ -53,7 +59,10 @@ test('a step may change the properties of a component, not what it is', async ()
   const here = world({ components: [WEB] });
   await assert.rejects(ask(here, 'oam.component-apply', { value: { ...WEB, type: 'worker' } }), { code: 'workflow/unsupported' });
   await assert.rejects(ask(here, 'oam.component-apply', { value: { ...WEB, traits: [] } }), { code: 'workflow/unsupported' });
-  await assert.rejects(ask(here, 'oam.component-apply', { value: { name: 'none' } }), { code: 'workflow/call', message: 'component none not found in application' });
+  await assert.rejects(ask(here, 'oam.component-apply', { value: { name: 'none' } }), {
+    code: 'workflow/call',
+    message: 'component none not found in application',
+  });
 });
 
 test('rendering applies nothing, and each output is its own object', async () => {

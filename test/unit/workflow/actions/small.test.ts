@@ -13,8 +13,11 @@ test('Go durations are read and written', () => {
 test('Go layouts are read and written', () => {
   const at = Date.UTC(2026, 1, 3, 16, 5, 6) / 1000;
   for (const [layout, text] of [
-    ['2006-01-02T15:04:05Z07:00', '2026-02-03T16:05:06Z'], ['Mon, 02 Jan 2006 15:04:05 MST', 'Tue, 03 Feb 2026 16:05:06 UTC'], ['January 2, 2006 3:04:05 PM', 'February 3, 2026 4:05:06 PM'],
-    ['02.01.06 15:04:05.000', '03.02.26 16:05:06.000'], ['Jan _2 15:04:05 2006 -0700', 'Feb  3 16:05:06 2026 +0000'],
+    ['2006-01-02T15:04:05Z07:00', '2026-02-03T16:05:06Z'],
+    ['Mon, 02 Jan 2006 15:04:05 MST', 'Tue, 03 Feb 2026 16:05:06 UTC'],
+    ['January 2, 2006 3:04:05 PM', 'February 3, 2026 4:05:06 PM'],
+    ['02.01.06 15:04:05.000', '03.02.26 16:05:06.000'],
+    ['Jan _2 15:04:05 2006 -0700', 'Feb  3 16:05:06 2026 +0000'],
   ] as const) {
     assert.equal(formatTime(at, layout), text);
     assert.equal(parseTime(text, layout), at, layout);
@@ -32,9 +35,21 @@ test('dates become seconds and come back', async () => {
 
 test('what is not supported is refused by its name', async () => {
   const here = world();
-  for (const name of ['email.send', 'op.send', 'terraform.get-connection-status', 'terraform.deploy-cloud-resource', 'op.patch-application', 'multicluster.make-placement-decisions', 'query.searchEvents', 'ql.collectLogsInPod']) {
+  for (const name of [
+    'email.send',
+    'op.send',
+    'terraform.get-connection-status',
+    'terraform.deploy-cloud-resource',
+    'op.patch-application',
+    'multicluster.make-placement-decisions',
+    'query.searchEvents',
+    'ql.collectLogsInPod',
+  ]) {
     const [provider = '', does = ''] = name.split('.');
-    await assert.rejects(ask(here, name, {}), (error: { code: string; message: string }) => error.code === 'workflow/unsupported' && error.message.includes(`${provider}.${does}`));
+    await assert.rejects(
+      ask(here, name, {}),
+      (error: { code: string; message: string }) => error.code === 'workflow/unsupported' && error.message.includes(`${provider}.${does}`),
+    );
   }
 });
 
@@ -42,12 +57,46 @@ test('the older package has one name for reading objects and configs, and what i
   const here = world();
   await answerOf(here, 'op.create', { name: 'c', namespace: 'prod', config: { a: 1 } }, { style: 'flat' });
   assert.deepEqual(await answerOf(here, 'op.read', { name: 'c', namespace: 'prod' }, { style: 'flat' }), { config: { a: 1 } });
-  const object = await answerOf(here, 'op.read', { value: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'c', namespace: 'prod' } } }, { style: 'flat' });
+  const object = await answerOf(
+    here,
+    'op.read',
+    { value: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'c', namespace: 'prod' } } },
+    { style: 'flat' },
+  );
   assert.equal((object['value'] as { kind: string }).kind, 'Secret');
 });
 
 test('every function of the older packages is there under its own name too', () => {
-  for (const name of ['apply', 'apply-in-parallel', 'patch', 'read', 'list', 'delete', 'wait', 'suspend', 'break', 'fail', 'message', 'var', 'do', 'component-apply', 'component-render', 'load', 'load-policies', 'load-comps-in-order', 'patch-k8s-object', 'string', 'log', 'promCheck', 'timestamp', 'date', 'create', 'list-clusters', 'get-placements-from-topology-policies', 'deploy']) {
+  for (const name of [
+    'apply',
+    'apply-in-parallel',
+    'patch',
+    'read',
+    'list',
+    'delete',
+    'wait',
+    'suspend',
+    'break',
+    'fail',
+    'message',
+    'var',
+    'do',
+    'component-apply',
+    'component-render',
+    'load',
+    'load-policies',
+    'load-comps-in-order',
+    'patch-k8s-object',
+    'string',
+    'log',
+    'promCheck',
+    'timestamp',
+    'date',
+    'create',
+    'list-clusters',
+    'get-placements-from-topology-policies',
+    'deploy',
+  ]) {
     assert.ok(ACTIONS.has(`op.${name}`), name);
   }
 });

@@ -45,7 +45,14 @@ parameter: parallelism: *1 | int
 `;
 
 test('a step applies, waits with a message, and succeeds with its outputs once the object says so', async () => {
-  const here = stepIn({ template: APPLY_AND_WAIT, properties: { parallelism: 2 }, outputs: [{ name: 'uid', valueFrom: 'made.$returns.value.metadata.uid' }, { name: 'nothing', valueFrom: 'made.$returns.value.missing' }] });
+  const here = stepIn({
+    template: APPLY_AND_WAIT,
+    properties: { parallelism: 2 },
+    outputs: [
+      { name: 'uid', valueFrom: 'made.$returns.value.metadata.uid' },
+      { name: 'nothing', valueFrom: 'made.$returns.value.missing' },
+    ],
+  });
   assert.deepEqual(await run(here), { kind: 'wait', message: 'waiting for uid-shop-first-abcdefghij', outputs: {}, outputErrors: {} });
   assert.deepEqual(here.delivered[0]?.key, { cluster: 'local', apiVersion: 'batch/v1', kind: 'Job', namespace: 'prod', name: 'shop-first-abcdefghij' });
   assert.deepEqual(here.delivered[0]?.object['spec'], { parallelism: 2 });
@@ -79,7 +86,13 @@ info: {
 	host: base64.Decode(null, conn.value.data["host"])
 }
 `;
-  const here = stepIn({ dialect: '1.1', template, properties: { component: 'db' }, components: [{ name: 'db', type: 'cloud', properties: { size: 3 } }], outputs: [{ name: 'connInfo', valueFrom: 'info' }] });
+  const here = stepIn({
+    dialect: '1.1',
+    template,
+    properties: { component: 'db' },
+    components: [{ name: 'db', type: 'cloud', properties: { size: 3 } }],
+    outputs: [{ name: 'connInfo', valueFrom: 'info' }],
+  });
   here.put({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'conn', namespace: 'prod' }, data: { host: Buffer.from('db.example').toString('base64') } });
   assert.equal((await run(here)).kind, 'wait');
   assert.equal(here.delivered[0]?.component, 'db');
@@ -100,7 +113,10 @@ last: op.#Apply & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: name: 
 `;
   const here = stepIn({ dialect: '1.1', template });
   assert.equal((await run(here)).kind, 'wait');
-  assert.deepEqual(here.delivered.map((wanted) => wanted.key.name), ['a', 'b']);
+  assert.deepEqual(
+    here.delivered.map((wanted) => wanted.key.name),
+    ['a', 'b'],
+  );
 });
 
 test('a component that is not healthy yet lets the walk go on, and the step waits', async () => {
@@ -109,10 +125,19 @@ import "vela/op"
 
 all: op.#ApplyApplication & {}
 `;
-  const here = stepIn({ template, components: [{ name: 'web', type: 'webservice', properties: {} }, { name: 'db', type: 'webservice', properties: {} }] });
+  const here = stepIn({
+    template,
+    components: [
+      { name: 'web', type: 'webservice', properties: {} },
+      { name: 'db', type: 'webservice', properties: {} },
+    ],
+  });
   here.componentHealth.healthy = false;
   assert.deepEqual(await run(here), { kind: 'wait', message: 'wait healthy', outputs: {}, outputErrors: {}, retryAfterMs: 500 });
-  assert.deepEqual(here.delivered.map((wanted) => wanted.component), ['web', 'web', 'db', 'db']);
+  assert.deepEqual(
+    here.delivered.map((wanted) => wanted.component),
+    ['web', 'web', 'db', 'db'],
+  );
   here.componentHealth.healthy = true;
   assert.equal((await run(here)).kind, 'succeeded');
 });
@@ -129,7 +154,11 @@ stop: builtin.#${call} & {$params: {}}
 never: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: name: "n"}}
 seen: "x"
 `;
-  for (const [call, kind, message, outputs] of [['Suspend', 'suspend', 'Suspended by field stop', {}], ['Break', 'break', 'so far', { seen: 'x' }], ['Fail', 'fail', 'so far', {}]] as const) {
+  for (const [call, kind, message, outputs] of [
+    ['Suspend', 'suspend', 'Suspended by field stop', {}],
+    ['Break', 'break', 'so far', { seen: 'x' }],
+    ['Fail', 'fail', 'so far', {}],
+  ] as const) {
     const here = stepIn({ template: template(call), outputs: [{ name: 'seen', valueFrom: 'seen' }] });
     const result = await run(here);
     assert.deepEqual([result.kind, result.message, result.outputs], [kind, message, outputs]);
@@ -178,14 +207,27 @@ apply: {
 `;
   const here = stepIn({ template, policies: [{ name: 'p', type: 'topology', properties: { clusters: ['local'], namespace: 'n' } }] });
   assert.equal((await run(here)).kind, 'succeeded');
-  assert.deepEqual(here.delivered.map((wanted) => [wanted.key.namespace, wanted.object.metadata.labels?.['app.oam.dev/cluster']]), [['n', 'local']]);
+  assert.deepEqual(
+    here.delivered.map((wanted) => [wanted.key.namespace, wanted.object.metadata.labels?.['app.oam.dev/cluster']]),
+    [['n', 'local']],
+  );
 });
 
 test('an object is patched by the rules of traits, and a contradiction is an error', async () => {
   const here = stepIn({});
-  here.put({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd', namespace: 'default' }, spec: { replicas: 1, template: { spec: { containers: [{ name: 'a', image: 'x' }] } } }, status: { readyReplicas: 1 } });
+  here.put({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'd', namespace: 'default' },
+    spec: { replicas: 1, template: { spec: { containers: [{ name: 'a', image: 'x' }] } } },
+    status: { readyReplicas: 1 },
+  });
   const reference = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' } };
-  await answerOf(here, 'kube.patch', { cluster: '', value: reference, patch: { metadata: { labels: { tier: 'front' } }, spec: { template: { spec: { containers: [{ command: ['run'] }] } } } } });
+  await answerOf(here, 'kube.patch', {
+    cluster: '',
+    value: reference,
+    patch: { metadata: { labels: { tier: 'front' } }, spec: { template: { spec: { containers: [{ command: ['run'] }] } } } },
+  });
   const [wanted] = here.delivered;
   assert.equal(wanted?.object.metadata.labels?.['tier'], 'front');
   assert.deepEqual(wanted?.object['spec'], { replicas: 1, template: { spec: { containers: [{ name: 'a', image: 'x', command: ['run'] }] } } });
@@ -222,19 +264,38 @@ template: {
 	parameter: host: string
 }
 `;
-  here.put({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'config-template-db', namespace: 'vela-system', labels: { 'config.oam.dev/scope': 'project' } }, data: { template } });
+  here.put({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'config-template-db', namespace: 'vela-system', labels: { 'config.oam.dev/scope': 'project' } },
+    data: { template },
+  });
   await answerOf(here, 'config.create', { name: 'main', namespace: 'prod', template: 'db', config: { host: 'h' } });
   const [secret, map] = here.delivered;
-  assert.deepEqual([secret?.object['type'], secret?.object['stringData'], secret?.object.metadata.labels?.['config.oam.dev/type'], secret?.object.metadata.labels?.['config.oam.dev/scope']], ['example/db', { url: 'db://h' }, 'db', 'project']);
+  assert.deepEqual(
+    [
+      secret?.object['type'],
+      secret?.object['stringData'],
+      secret?.object.metadata.labels?.['config.oam.dev/type'],
+      secret?.object.metadata.labels?.['config.oam.dev/scope'],
+    ],
+    ['example/db', { url: 'db://h' }, 'db', 'project'],
+  );
   assert.deepEqual([map?.object.metadata.name, map?.object['data']], ['main-map', { host: 'h' }]);
   await answerOf(here, 'config.delete', { name: 'main', namespace: 'prod' });
   assert.deepEqual(here.removed, ['local//ConfigMap/prod/main-map', 'local//Secret/prod/main']);
-  await assert.rejects(answerOf(here, 'config.create', { name: 'other', namespace: 'prod', template: 'db', config: { host: 1 } }), (error: Fault) => error.code.startsWith('render/'));
+  await assert.rejects(answerOf(here, 'config.create', { name: 'other', namespace: 'prod', template: 'db', config: { host: 1 } }), (error: Fault) =>
+    error.code.startsWith('render/'),
+  );
 });
 
 test('a metric has to hold for the duration, and fails after the other', async () => {
   let value = '0.97';
-  const http: Http = async () => ({ statusCode: 200, headers: {}, body: JSON.stringify({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: [1, value] }] } }) });
+  const http: Http = async () => ({
+    statusCode: 200,
+    headers: {},
+    body: JSON.stringify({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: [1, value] }] } }),
+  });
   const here = stepIn({ http });
   const params = { query: 'up', condition: '>=0.95', duration: '5m', failDuration: '2m', metricEndpoint: 'http://127.0.0.1:1' };
   const check = async (laterMs: number): Promise<readonly unknown[]> => {
@@ -254,9 +315,20 @@ test('mistakes are faults with the code of their cause, in one sentence', async 
   const cases: readonly (readonly [Setting, string, RegExp])[] = [
     [{ template: 'import "vela/kube"\nx: kube.#Apply & {$params: value: {' }, 'render/cue', /./],
     [{ template: 'parameter: n: int', properties: { n: 'x' } }, 'render/parameter', /n/],
-    [{ template: 'import "vela/kube"\nx: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: name: y.missing}}\ny: {}' }, 'render/template', /./],
+    [
+      { template: 'import "vela/kube"\nx: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: name: y.missing}}\ny: {}' },
+      'render/template',
+      /./,
+    ],
     [{ template: 'x: {#do: "fly", #provider: "kube", $params: {}}' }, 'workflow/unsupported', /^there is no call kube\.fly \(at x\)$/],
-    [{ template: 'import "vela/email"\nx: email.#SendEmail & {$params: {from: {address: "a", password: "geheim", host: "h", port: 1}, to: [], content: {subject: "s", body: "b"}}}' }, 'workflow/unsupported', /^email\.send is not supported/],
+    [
+      {
+        template:
+          'import "vela/email"\nx: email.#SendEmail & {$params: {from: {address: "a", password: "geheim", host: "h", port: 1}, to: [], content: {subject: "s", body: "b"}}}',
+      },
+      'workflow/unsupported',
+      /^email\.send is not supported/,
+    ],
   ];
   for (const [setting, code, message] of cases) {
     await assert.rejects(run(stepIn(setting)), (error: Fault) => {
@@ -270,9 +342,23 @@ test('mistakes are faults with the code of their cause, in one sentence', async 
 });
 
 test('a step that asks for ever more calls is stopped', async () => {
-  const evaluated = { ...cue, evaluateStep: async (request: { readonly results: Readonly<Record<string, CueObject>> }) => ({
-    next: { path: `c${Object.keys(request.results).length}`, provider: 'builtin', do: 'wait', params: { continue: true }, style: 'params' as const, missing: [] }, done: false, errors: [], outputs: {}, outputErrors: {},
-  }) };
+  const evaluated = {
+    ...cue,
+    evaluateStep: async (request: { readonly results: Readonly<Record<string, CueObject>> }) => ({
+      next: {
+        path: `c${Object.keys(request.results).length}`,
+        provider: 'builtin',
+        do: 'wait',
+        params: { continue: true },
+        style: 'params' as const,
+        missing: [],
+      },
+      done: false,
+      errors: [],
+      outputs: {},
+      outputErrors: {},
+    }),
+  };
   await assert.rejects(run(world({ cue: evaluated })), { code: 'workflow/limit' });
 });
 
@@ -281,11 +367,26 @@ test('an answer that is too large is stopped before it reaches the evaluator', a
   await assert.rejects(run(stepIn({ http, template: 'import "vela/http"\nr: http.#HTTPDo & {$params: url: "http://127.0.0.1"}' })), { code: 'workflow/limit' });
 });
 
-test('the context is the application\'s with the step\'s own keys; KubeVela 1.1 gives the metadata of the Application', async () => {
+test("the context is the application's with the step's own keys; KubeVela 1.1 gives the metadata of the Application", async () => {
   const modern = await templateContext(world({ annotations: { 'app.oam.dev/publishVersion': 'v9' } }).context);
   assert.deepEqual(modern, {
-    name: 'shop', namespace: 'prod', appName: 'shop', appRevision: 'shop-v3', appRevisionNum: 3, workflowName: '', publishVersion: 'v9', appLabels: { team: 'a' }, appAnnotations: { 'app.oam.dev/publishVersion': 'v9' },
-    revision: '', replicaKey: '', cluster: '', components: [], stepName: 'first', stepGroupName: '', stepSessionID: 'abcdefghij', spanID: 'abcdefghij',
+    name: 'shop',
+    namespace: 'prod',
+    appName: 'shop',
+    appRevision: 'shop-v3',
+    appRevisionNum: 3,
+    workflowName: '',
+    publishVersion: 'v9',
+    appLabels: { team: 'a' },
+    appAnnotations: { 'app.oam.dev/publishVersion': 'v9' },
+    revision: '',
+    replicaKey: '',
+    cluster: '',
+    components: [],
+    stepName: 'first',
+    stepGroupName: '',
+    stepSessionID: 'abcdefghij',
+    spanID: 'abcdefghij',
   });
   const old = world({ dialect: '1.1', template: 'x: context.uid' });
   old.put({ ...old.context.desired.object, metadata: { name: 'shop', namespace: 'prod', uid: 'u-1' } });
