@@ -8,7 +8,8 @@
  *       --offline                            no cluster is asked        --live: the clusters have to be asked
  */
 import { openApprovals } from './approvals.ts';
-import { compare, type CompareDoors, type LiveGround } from './compare.ts';
+import type { CompareDoors, LiveGround } from './compare-ground.ts';
+import { compare } from './compare.ts';
 import { readConfig, type Config, type Flags } from './config.ts';
 import type { Revision } from './model/catalog.ts';
 import { Fault, toFault } from './model/fault.ts';

@@ -12,7 +12,8 @@
  * is not looked for in it: `***` in the place of a guess would say that it is right. It all happens behind the passes (I12):
  * one evaluation at a time and more on threads that stand idle, each plan bounded in time.
  */
-import { compare, emptyCompareMemory, type CompareDoors } from './compare.ts';
+import { emptyCompareMemory, type CompareDoors } from './compare-ground.ts';
+import { compare } from './compare.ts';
 import type { Log } from './lib/log.ts';
 import { createRedactor } from './lib/redact.ts';
 import { CONFIG_PATH, DEFAULT_CONFIG, readConfig } from './load/config.ts';

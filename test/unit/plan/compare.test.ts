@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { openApprovals } from '../../../daemon/approvals.ts';
-import { compare, type CompareDoors, type CompareOptions } from '../../../daemon/compare.ts';
+import type { CompareDoors, CompareOptions } from '../../../daemon/compare-ground.ts';
+import { compare } from '../../../daemon/compare.ts';
 import { stableStringify } from '../../../daemon/lib/json.ts';
 import { systemClock } from '../../../daemon/lib/retry.ts';
 import { hasChanges } from '../../../daemon/plan/compare.ts';

@@ -1,5 +1,6 @@
 /** Two sets of files as two commits, compared as `lateen plan --base` does without a cluster: the real pack, the real evaluator. */
-import { compare, type CompareDoors, type CompareOptions } from '../../../daemon/compare.ts';
+import type { CompareDoors, CompareOptions } from '../../../daemon/compare-ground.ts';
+import { compare } from '../../../daemon/compare.ts';
 import { createRedactor } from '../../../daemon/lib/redact.ts';
 import type { Revision } from '../../../daemon/model/catalog.ts';
 import type { CueEvaluator } from '../../../daemon/model/cue.ts';
