@@ -17,7 +17,7 @@
  */
 import { timeText } from '../lib/text.ts';
 import { mapLimit } from '../lib/queue.ts';
-import { consequence, endsTurn, Fault, toFault } from '../model/fault.ts';
+import { consequence, endsTurn, toFault } from '../model/fault.ts';
 import type { Clusters } from '../model/clusters.ts';
 import type { CueEvaluator, CueJson, CueObject } from '../model/cue.ts';
 import type { Json } from '../model/object.ts';
@@ -28,7 +28,8 @@ import { evaluateIf, isFinished, isSkippedByOthers, pendingReason, statusesByNam
 import { LATE_MS, OUTPUT_INTERVAL_MS, patienceWith, tellsTheSame, triedAgain, withoutFailing } from './patience.ts';
 import { stepContextObject, stepId } from './beginning.ts';
 import { heeding, lastWords } from './last-word.ts';
-import { withCall } from './journal.ts';
+import { concluded, outcomeOfGroup } from './ending.ts';
+import { stepMemory } from './step-memory.ts';
 import { heedHub, overdue, withResumed, withSuspended } from './resumption.ts';
 import { makeAgain } from './again.ts';
 import type { Actions, Delivery, StepContext } from './run.ts';
@@ -122,7 +123,11 @@ class Run {
       this.#resumeWhatMay();
       if (turn === SUSPENSIONS_MAX) this.#soon(1000);
     }
-    this.#conclude();
+    this.#journal = concluded(
+      this.#journal,
+      desired.steps.map((step) => this.#status(step)),
+      this.#doors.clock.now(),
+    );
     return { journal: this.#snapshot(), services: this.#services, retryAfterMs: this.#retryAfterMs, isComplete: this.#isComplete, keeping: this.#keeping };
   }
 
@@ -298,20 +303,7 @@ class Run {
   /** KubeVela 1.10: the status of a group follows from those of its sub-steps. */
   async #runGroup(step: Step): Promise<void> {
     await this.#runSteps(step.subSteps, step.mode, step.name);
-    const subs = step.subSteps.map((sub) => this.#status(sub));
-    const failed = ['FailedAfterRetries', 'Timeout', 'Action', 'Terminate'].find((reason) =>
-      subs.some((sub) => sub.phase === 'failed' && sub.reason === reason),
-    );
-    if (subs.some((sub) => sub.phase === 'suspending')) return this.#finish(step, { phase: 'suspending', reason: '', message: '' });
-    if (subs.some((sub) => !isFinished(sub))) return this.#finish(step, { phase: 'running', reason: '', message: '' });
-    if (failed !== undefined || subs.some((sub) => sub.phase === 'failed'))
-      return this.#finish(step, { phase: 'failed', reason: failed ?? 'FailedAfterRetries', message: '' });
-    this.#finish(
-      step,
-      subs.length > 0 && subs.every((sub) => sub.phase === 'skipped')
-        ? { phase: 'skipped', reason: 'Skip', message: '' }
-        : { phase: 'succeeded', reason: '', message: '' },
-    );
+    this.#finish(step, outcomeOfGroup(step.subSteps.map((sub) => this.#status(sub))));
   }
 
   async #runLeaf(step: Step, group: string, context: CueObject): Promise<void> {
@@ -424,58 +416,15 @@ class Run {
       signal,
       resumed: this.#status(step).phase === 'running' && this.#journal.timers[`${id}/suspended`] !== undefined,
       variable: this.#variable,
-      setVariable: (name, value) => {
-        this.#journal = { ...this.#journal, variables: { ...this.#journal.variables, [name]: value } };
-      },
-      since: (path) => {
-        const at = `${id}/${path}`;
-        const known = this.#journal.timers[at];
-        if (known !== undefined) return Date.parse(known);
-        const now = clock.now();
-        this.#journal = { ...this.#journal, timers: { ...this.#journal.timers, [at]: new Date(now).toISOString() } };
-        return now;
-      },
-      once: async (path, intent, call) => {
-        const at = `${id}/${path}`;
-        const known = this.#journal.calls[at];
-        if (known?.result !== undefined) return known.result as CueObject;
-        if (known !== undefined)
-          throw new Fault('workflow/step-failed', `${known.intent}: a call was begun and its outcome is unknown; it is not made again by itself`);
-        this.#journal = withCall(this.#journal, at, { intent });
-        await this.#doors.keep(this.#snapshot());
-        let result: CueObject;
-        try {
-          result = await call();
-        } catch (error) {
-          // What certainly was not sent may be made again; of anything else the intent says what became of it.
-          this.#journal = withCall(this.#journal, at, toFault(error).code === 'workflow/unreachable' ? null : { intent: toFault(error).message });
-          throw error;
-        }
-        this.#journal = withCall(this.#journal, at, { intent, result });
-        await this.#doors.keep(this.#snapshot());
-        return result;
-      },
+      ...stepMemory(id, {
+        journal: () => this.#journal,
+        change: (journal) => {
+          this.#journal = journal;
+        },
+        keep: () => this.#doors.keep(this.#snapshot()),
+        clock,
+      }),
     };
-  }
-
-  /** KubeVela 1.10: failed when a step failed for good and all have ended; then nothing is left to run. */
-  #conclude(): void {
-    const steps = this.#doors.desired.steps.map((step) => this.#status(step));
-    const end = { finished: true, endTime: this.#journal.endTime || timeText(this.#doors.clock.now()) };
-    if (this.#journal.suspend) return;
-    if (this.#journal.terminated) {
-      this.#journal = {
-        ...this.#journal,
-        ...end,
-        state: steps.some((step) => step.phase === 'failed' && step.reason !== 'Terminate') ? 'failed' : 'terminated',
-      };
-    } else if (steps.every((step) => step.phase === 'succeeded' || step.phase === 'skipped')) {
-      this.#journal = { ...this.#journal, ...end, state: 'succeeded' };
-    } else if (steps.some((step) => step.phase === 'failed' && isFinished(step)) && steps.every((step) => isFinished(step) || step.phase === 'pending')) {
-      this.#journal = { ...this.#journal, ...end, terminated: true, state: 'failed' };
-    } else {
-      this.#journal = { ...this.#journal, state: 'executing' };
-    }
   }
 
   #snapshot(): Journal {
