@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { Fault } from '../model/fault.ts';
 import type { Credentials } from './credentials.ts';
 import { generationOf } from './generations.ts';
-import type { Git } from './git.ts';
+import type { Git, GitCall } from './git.ts';
 import { gitFault, type GitResult } from './git-fault.ts';
 import type { Remote } from './remote.ts';
 
@@ -82,6 +82,19 @@ export function refuseFailure(done: GitResult, place: Place): void {
     throw new Fault('source/shallow', `${place.remote.url} is a shallow clone: its history is cut off`);
   }
   if (done.exitCode !== 0) throw gitFault('reading', done, place.remote);
+}
+
+/** Fetches into the copy in `directory`: refs move, and nothing else is written or tidied up. Faults: source/*. */
+export async function fetchRefs(
+  git: Git,
+  directory: string,
+  place: Place,
+  specs: readonly string[],
+  signal: AbortSignal,
+  config: GitCall['config'] = [],
+): Promise<void> {
+  const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs];
+  refuseFailure(await git.result({ doing: 'reading', directory, remote: place, config, args }, signal), place);
 }
 
 /** git says the same of a directory that is missing and of one that is no repository; people need to know which. */

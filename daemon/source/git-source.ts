@@ -8,7 +8,7 @@ import type { Revision } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
 import type { Clock, PlanRefs, Redactor, Repo } from '../model/ports.ts';
 import type { StatusCommit } from '../model/status.ts';
-import { askRemote, chooseBranch, type Heads, type Place, refuseFailure } from './ask.ts';
+import { askRemote, chooseBranch, fetchRefs, type Heads, type Place } from './ask.ts';
 import type { Git } from './git.ts';
 import type { Keys } from './keys.ts';
 import { broughtBy } from './signature.ts';
@@ -18,7 +18,7 @@ import { type Held, type Outbox, waitingFiles } from './outbox.ts';
 import { openPlanCopy, type PlanCopy } from './plan-copy.ts';
 import { earlierContent, findRevision, type RevisionDoors } from './revisions.ts';
 import type { ChainBuilder } from './status-chain.ts';
-import { isSound, renewStore, SOURCE_REF, STATUS_REF, type Store } from './store.ts';
+import { isSound, renewStore, SOURCE_REF, STATUS_REF, withRefs, type Store } from './store.ts';
 import { decode, DEFAULT_TREE_LIMITS, type TreeReader, treeReader } from './tree.ts';
 import type { Applied } from './trust.ts';
 
@@ -278,28 +278,8 @@ export class GitSource implements Repo, PlanRefs {
     if (specs.length === 0) return;
     await this.#catchUp(signal);
     const { git } = this.#parts;
-    const directory = this.#store.directory;
-    const done = await git.result(
-      {
-        doing: 'reading',
-        directory,
-        remote: place,
-        args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
-      },
-      signal,
-    );
-    refuseFailure(done, place);
-    const listed = await git.text(
-      { doing: 'reading our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/lateen/'] },
-      signal,
-    );
-    const refs = new Map(
-      listed
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]),
-    );
-    this.#store = { ...this.#store, refs };
+    await fetchRefs(git, this.#store.directory, place, specs, signal);
+    this.#store = await withRefs(git, this.#store, signal);
     this.#changed();
   }
 

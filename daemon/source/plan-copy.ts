@@ -10,12 +10,12 @@ import { join } from 'node:path';
 import { serialQueue } from '../lib/queue.ts';
 import { Fault } from '../model/fault.ts';
 import type { Clock, PlanRefs } from '../model/ports.ts';
-import { refuseFailure, type Place } from './ask.ts';
+import { fetchRefs, type Place } from './ask.ts';
 import { isCorruption } from './git-fault.ts';
 import type { Git } from './git.ts';
 import { planTips } from './plan-refs.ts';
 import { earlierContent } from './revisions.ts';
-import { isSound, openStore, renewStore, type Store } from './store.ts';
+import { isSound, openStore, renewStore, withRefs, type Store } from './store.ts';
 import type { TreeReader } from './tree.ts';
 
 const NAME = 'plans.git';
@@ -66,22 +66,10 @@ export function openPlanCopy(doors: PlanCopyDoors): PlanCopy {
   const current = (): Store => copy ?? lender();
 
   const setRefs = async (signal: AbortSignal): Promise<void> => {
-    const { directory } = current();
-    const listed = await git.text(
-      { doing: 'reading our copy', directory, args: ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/lateen/'] },
-      signal,
-    );
-    const refs = new Map(
-      listed
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]),
-    );
-    copy = { ...current(), refs };
+    copy = await withRefs(git, current(), signal);
   };
   const download = async (specs: readonly string[], config: readonly (readonly [string, string])[], signal: AbortSignal): Promise<void> => {
-    const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', source.remote.url, ...specs];
-    refuseFailure(await git.result({ doing: 'reading', directory: current().directory, remote: source, config, args }, signal), source);
+    await fetchRefs(git, current().directory, source, specs, signal, config);
     await setRefs(signal);
     fetches += 1;
     // Nobody else writes here, so what is let go of need not be kept for a while. That it fails changes nothing for anyone.

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Revision, Tree } from '../model/catalog.ts';
 import { Fault } from '../model/fault.ts';
-import { askRemote, chooseBranch, refuseFailure, type Place } from './ask.ts';
+import { askRemote, chooseBranch, fetchRefs, type Place } from './ask.ts';
 import { learnProxies, learnUserinfo } from './credentials.ts';
 import { CONTINUED_ON, CONTINUES, generationPatterns, generations } from './generations.ts';
 import { openGit, type Git } from './git.ts';
@@ -120,9 +120,9 @@ async function copyOf(
     );
   const store = await renewStore(git, directory, tips[0].length === 64 ? 'sha256' : 'sha1', signal);
   await borrowObjects(git, store, [source, status], signal);
-  await download(
+  await fetchRefs(
     git,
-    store,
+    store.directory,
     status,
     names.map((name, i) => `+refs/heads/${name}:refs/lateen/log/${i}`),
     signal,
@@ -141,21 +141,6 @@ async function borrowObjects(git: Git, store: Store, places: readonly Place[], s
   if (folders.size === 0) return;
   await mkdir(join(store.directory, 'objects', 'info'), { recursive: true });
   await writeFile(join(store.directory, 'objects', 'info', 'alternates'), `${[...folders].map((folder) => JSON.stringify(folder)).join('\n')}\n`);
-}
-
-async function download(git: Git, store: Store, place: Place, specs: readonly string[], signal: AbortSignal): Promise<void> {
-  refuseFailure(
-    await git.result(
-      {
-        doing: 'reading',
-        directory: store.directory,
-        remote: place,
-        args: ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules', '--', place.remote.url, ...specs],
-      },
-      signal,
-    ),
-    place,
-  );
 }
 
 type Log = Omit<StatusLog, 'revision' | 'tree' | 'nearest' | typeof Symbol.asyncDispose>;
@@ -297,10 +282,14 @@ function sourceOf(git: Git, store: Store, { source, branch, statusBranch }: Sour
       if (!isFetched) {
         const heads = await askRemote(git, directory, source, [branch], signal);
         const chosen = await chooseBranch(git, directory, source, heads, branch, statusBranch, signal);
-        await download(git, store, source, [`+refs/heads/${chosen.branch}:${SOURCE_REF}`], signal);
+        await fetchRefs(git, store.directory, source, [`+refs/heads/${chosen.branch}:${SOURCE_REF}`], signal);
         isFetched = true;
       }
-      return findRevision(text, { git, source, store: () => store, download: (specs, within) => download(git, store, source, specs, within) }, signal);
+      return findRevision(
+        text,
+        { git, source, store: () => store, download: (specs, within) => fetchRefs(git, store.directory, source, specs, within) },
+        signal,
+      );
     },
     tree: (revision, signal) => reader.read(directory, revision, signal),
     nearest: async (revision, shas, signal) => {

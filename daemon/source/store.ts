@@ -56,6 +56,16 @@ export async function renewStore(git: Git, workDir: string, format: ObjectFormat
   return { directory, format, refs: new Map() };
 }
 
+/** The copy with its refs as they are now. */
+export async function withRefs(git: Git, store: Store, signal: AbortSignal): Promise<Store> {
+  const listed = await git.text(
+    { doing: 'reading our copy', directory: store.directory, args: ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/lateen/'] },
+    signal,
+  );
+  const lines = listed.split('\n').filter((line) => line !== '');
+  return { ...store, refs: new Map(lines.map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))])) };
+}
+
 /** Whether everything that our refs need is there and intact. Slow: only asked after an error that smells of damage. */
 export async function isSound(git: Git, store: Store, signal: AbortSignal): Promise<boolean> {
   const checked = await git.result(
